@@ -1,0 +1,48 @@
+import { BlockList, isIP } from 'node:net';
+import type { Request } from '@middy/core';
+import type { Delivery } from './delivery.ts';
+import { Refusal } from './reply.ts';
+
+/**
+ * Lets only this app's deliveries through. Chat names the app in the URL alone, never in the body.
+ *
+ * @param sdkAppId compared as text, character for character.
+ * @see https://www.tencentcloud.com/document/product/1047/60796 "the app must check whether the SDKAppID in the request URL is its own"
+ */
+export function checkApp(sdkAppId: string) {
+  return ({ event: { query } }: Request<Delivery>): void => {
+    // The console's Verify probe may lack SdkAppid. It has no command either; checkCommand sees to the one in the body.
+    if (query.sdkAppId === undefined && query.callbackCommand === undefined) return;
+    if (query.sdkAppId !== sdkAppId) throw new Refusal('wrongApp');
+  };
+}
+
+/** Lets only callers from the allow-list through; without a list, every caller. */
+export function checkAddress(allowedCidrs: readonly string[]) {
+  const { list } = addressList(allowedCidrs);
+  return ({ event }: Request<Delivery>): void => {
+    if (allowedCidrs.length === 0) return;
+    const address = event.requestContext.http.sourceIp;
+    if (!list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) {
+      throw new Refusal('wrongAddress', { detail: address });
+    }
+  };
+}
+
+/**
+ * @param cidrs addresses and CIDR ranges, IPv4 or IPv6.
+ * @returns the list that they make, and those of them that are neither an address nor a range.
+ */
+export function addressList(cidrs: readonly string[]): { list: BlockList; malformed: string[] } {
+  const list = new BlockList();
+  const malformed = cidrs.filter((cidr) => {
+    const [address = '', prefix, ...rest] = cidr.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    const bits = family === 'ipv6' ? 128 : 32;
+    const length = prefix === undefined ? bits : Number(prefix);
+    const right = isIP(address) !== 0 && rest.length === 0 && /^\d{1,3}$/.test(prefix ?? '0') && length <= bits;
+    if (right) list.addSubnet(address, length, family);
+    return !right;
+  });
+  return { list, malformed };
+}

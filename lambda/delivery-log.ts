@@ -1,0 +1,42 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { MiddlewareObj, Request } from '@middy/core';
+import { callbackCommand, field, type Delivery } from './delivery.ts';
+import { Refusal } from './reply.ts';
+
+/** Strangers choose these values before a signature is checked: they shall not fill the log. */
+const MAX_LOGGED_CHARACTERS = 128;
+
+/**
+ * One line a delivery: which, and what became of it.
+ * Never the query string (it carries Sign), the token or the whole body.
+ */
+export function deliveryLog(logger: Logger): MiddlewareObj<Delivery, unknown> {
+  const startTimes = new WeakMap<Delivery, number>();
+  const describe = ({ event }: Request<Delivery, unknown>) => ({
+    requestId: event.requestContext.requestId,
+    command: cut(callbackCommand(event)),
+    officialAccountId: cut(field(event.body, 'Official_Account')),
+    ms: Math.round(performance.now() - (startTimes.get(event) ?? Number.NaN)),
+  });
+  return {
+    before: ({ event }) => {
+      startTimes.set(event, performance.now());
+    },
+    after: (request) => {
+      logger.info('delivery', { ...describe(request), outcome: request.response });
+    },
+    onError: (request) => {
+      const { error } = request;
+      if (error instanceof Refusal) {
+        const { reason, field: refusedField, detail } = error;
+        logger.warn('delivery', { ...describe(request), outcome: 'refused', reason, field: refusedField, detail });
+      } else {
+        logger.error('delivery', { ...describe(request), outcome: 'failed', reason: 'notKept', error });
+      }
+    },
+  };
+}
+
+function cut(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, MAX_LOGGED_CHARACTERS) : undefined;
+}

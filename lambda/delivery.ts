@@ -1,0 +1,68 @@
+import type { Request } from '@middy/core';
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+
+/** One HTTP POST from Chat on its way through the checks: API Gateway's event, with the query read. */
+export interface Delivery extends Omit<APIGatewayProxyEventV2, 'body'> {
+  query: Query;
+  /** Text until the body parser has run, then the JSON value. */
+  body?: unknown;
+}
+
+/**
+ * The parameters that Chat appends to the webhook URL.
+ *
+ * @see https://www.tencentcloud.com/document/product/1047/34354 "Webhook Overview"
+ */
+export interface Query {
+  sdkAppId?: string;
+  callbackCommand?: string;
+  /** 64 hex digits. */
+  sign?: string;
+  /** Unix time in seconds. */
+  requestTime?: string;
+  /** The end client's address, not that of the Chat server that calls. */
+  clientIp?: string;
+  /** Free text: Tencent's own pages disagree on its values. */
+  optPlatform?: string;
+}
+
+const WIRE_NAMES = new Map<string, keyof Query>([
+  ['sdkappid', 'sdkAppId'],
+  ['callbackcommand', 'callbackCommand'],
+  ['sign', 'sign'],
+  ['requesttime', 'requestTime'],
+  ['clientip', 'clientIp'],
+  ['optplatform', 'optPlatform'],
+]);
+
+/**
+ * Reads Chat's parameters out of the query, whatever the case of their names. An empty one counts as absent.
+ * One that stands there in two cases is joined by a comma, as API Gateway joins repeats: no check takes such a value.
+ */
+export function readQuery({ event }: Pick<Request<Delivery>, 'event'>): void {
+  const query: Query = {};
+  for (const [wireName, value] of Object.entries(event.queryStringParameters ?? {})) {
+    const name = WIRE_NAMES.get(wireName.toLowerCase());
+    if (name === undefined || !value) continue;
+    query[name] = query[name] === undefined ? value : `${query[name]},${value}`;
+  }
+  event.query = query;
+}
+
+/**
+ * When API Gateway received the delivery, Unix milliseconds. This clock and not the function's:
+ * a cold start must not make a delivery look late.
+ */
+export function receivedTime(delivery: Delivery): number {
+  return delivery.requestContext.timeEpoch;
+}
+
+/** The callback command that a delivery carries in its URL or its body; absent in the console's Verify probe. */
+export function callbackCommand({ query, body }: Pick<Delivery, 'query' | 'body'>): unknown {
+  return query.callbackCommand ?? field(body, 'CallbackCommand');
+}
+
+/** A field of the parsed body; undefined where the body is no object or not parsed yet. */
+export function field(body: unknown, wireName: string): unknown {
+  return typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[wireName] : undefined;
+}

@@ -1,0 +1,85 @@
+import {
+  ConditionalCheckFailedException,
+  UpdateItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+
+/** An official account's record, one item of the table. All times are Unix milliseconds. */
+export interface OfficialAccount {
+  /** Partition key. */
+  sdkAppId: string;
+  /** Sort key, byte for byte as Tencent sends it: spaces, `#` and `@` occur. At most 1,024 bytes of UTF-8. */
+  officialAccountId: string;
+  name: string;
+  ownerAccount: string;
+  operatorAccount: string;
+  /** When it was created at Tencent. */
+  createdTime: number;
+  /** EventTime of the newest event applied. */
+  eventTime: number;
+  /** When that event first reached this receiver. */
+  receivedTime: number;
+  /** The end client's address, where Chat sent it. */
+  clientIp: string | undefined;
+  /** The end client's platform, where Chat sent it. */
+  optPlatform: string | undefined;
+}
+
+/** `stale`: the record already holds this event or a newer one, and nothing was changed. */
+export type UpsertResult = 'stored' | 'stale';
+
+export interface OfficialAccounts {
+  /**
+   * Makes the record what this event says, unless it already holds one as new.
+   *
+   * @throws what the SDK throws when DynamoDB does not take it in time.
+   */
+  upsert(account: OfficialAccount): Promise<UpsertResult>;
+}
+
+/**
+ * The DynamoDB table of official accounts.
+ *
+ * One conditional write, no read before it: whatever order deliveries come in, and however often,
+ * the record ends as the newest says, and a repeat changes nothing, so that the table's stream stays silent.
+ */
+export function officialAccounts(client: DynamoDBClient, tableName: string): OfficialAccounts {
+  return {
+    async upsert({ sdkAppId, officialAccountId, ...attributes }) {
+      try {
+        await client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
+            ConditionExpression: 'attribute_not_exists(#eventTime) OR #eventTime < :eventTime',
+            ...replaceAll(attributes),
+          }),
+        );
+        return 'stored';
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return 'stale';
+        throw error;
+      }
+    },
+  };
+}
+
+/** An update that sets every attribute that has a value and removes the others: nothing of an older event remains. */
+function replaceAll(attributes: Record<string, string | number | undefined>) {
+  const entries = Object.entries(attributes);
+  const kept = entries.filter(([, value]) => value !== undefined);
+  const removed = entries.filter(([, value]) => value === undefined);
+  const set = `SET ${kept.map(([name]) => `#${name} = :${name}`).join(', ')}`;
+  const remove = removed.length === 0 ? '' : ` REMOVE ${removed.map(([name]) => `#${name}`).join(', ')}`;
+  return {
+    UpdateExpression: set + remove,
+    ExpressionAttributeNames: Object.fromEntries(entries.map(([name]) => [`#${name}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(
+      kept.map(([name, value]): [string, AttributeValue] => [
+        `:${name}`,
+        typeof value === 'number' ? { N: String(value) } : { S: value as string },
+      ]),
+    ),
+  };
+}

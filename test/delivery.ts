@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Delivery } from '../lambda/delivery.ts';
+
+export const SDK_APP_ID = '1400000000';
+export const TOKEN = 'xxxxyyyy';
+export const CREATED = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
+
+/** A body as Tencent documents it, recorded in `test/deliveries`. */
+export function recorded(name: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(import.meta.dirname, 'deliveries', `${name}.json`), 'utf8'));
+}
+
+/** Signs as Tencent's page says, without the code under test. */
+export function signed(requestTime: string | number, token = TOKEN): { Sign: string; RequestTime: string } {
+  return {
+    Sign: createHash('sha256').update(`${token}${requestTime}`).digest('hex'),
+    RequestTime: String(requestTime),
+  };
+}
+
+export function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** What Chat posts, in the parts that a test may change. */
+export interface HttpDelivery {
+  query: URLSearchParams;
+  payload: Record<string, unknown>;
+  /** In place of the payload. */
+  body?: string | Uint8Array;
+  headers: Record<string, string>;
+}
+
+/** A delivery that is right in every way, but for what the test changes. */
+export function httpDelivery(change: (delivery: HttpDelivery) => void = () => {}): HttpDelivery {
+  const delivery: HttpDelivery = {
+    query: new URLSearchParams({
+      SdkAppid: SDK_APP_ID,
+      CallbackCommand: CREATED,
+      contenttype: 'json',
+      ClientIP: '203.0.113.7',
+      OptPlatform: 'RESTAPI',
+      ...signed(unixSeconds()),
+    }),
+    payload: recorded('created'),
+    headers: {},
+  };
+  change(delivery);
+  return delivery;
+}
+
+export async function post(url: string, { query, payload, body, headers }: HttpDelivery) {
+  const response = await fetch(`${url}?${query}`, {
+    method: 'POST',
+    headers,
+    body: Buffer.from(body ?? JSON.stringify(payload)),
+  });
+  return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
+}
+
+/** When the deliveries of the unit tests come in, Unix milliseconds. */
+export const RECEIVED = 1_670_574_415_500;
+
+/** A delivery on its way through the checks, right in every way but for what the test changes. */
+export function delivery(change: (delivery: Delivery) => void = () => {}): Delivery {
+  const event: Delivery = {
+    version: '2.0',
+    routeKey: 'POST /webhook',
+    rawPath: '/webhook',
+    rawQueryString: '',
+    headers: {},
+    requestContext: {
+      accountId: '',
+      apiId: '',
+      domainName: '',
+      domainPrefix: '',
+      http: { method: 'POST', path: '/webhook', protocol: 'HTTP/1.1', sourceIp: '198.51.100.1', userAgent: '' },
+      requestId: 'request-1',
+      routeKey: 'POST /webhook',
+      stage: '$default',
+      time: '',
+      timeEpoch: RECEIVED,
+    },
+    query: { sdkAppId: SDK_APP_ID, callbackCommand: CREATED },
+    body: recorded('created'),
+    isBase64Encoded: false,
+  };
+  change(event);
+  return event;
+}
+
+/** A delivery as Middy hands it to a check. */
+export function request(change?: (delivery: Delivery) => void): { event: Delivery } & Record<string, any> {
+  return { event: delivery(change), context: {}, response: undefined, error: undefined, internal: {} };
+}

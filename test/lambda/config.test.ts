@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { readConfig, type Environment } from '../../lambda/config.ts';
+
+const ENVIRONMENT = {
+  SDK_APP_ID: '1400000000',
+  TABLE_NAME: 'accounts',
+  AUTHENTICATION: 'token',
+  TOKEN_SECRET_ARN: 'arn:token',
+} satisfies Environment;
+
+test('a full environment is read', () => {
+  expect(readConfig({ ...ENVIRONMENT, ALLOWED_CIDRS: '198.51.100.0/24,2001:db8::/32' })).toEqual({
+    sdkAppId: '1400000000',
+    tableName: 'accounts',
+    allowedCidrs: ['198.51.100.0/24', '2001:db8::/32'],
+    tokenSecretArn: 'arn:token',
+  });
+});
+
+test('authentication is off only where that is said', () => {
+  expect(readConfig({ ...ENVIRONMENT, AUTHENTICATION: 'off' }).tokenSecretArn).toBeUndefined();
+  for (const AUTHENTICATION of [undefined, '', 'OFF', 'none']) {
+    expect(() => readConfig({ ...ENVIRONMENT, AUTHENTICATION })).toThrow("AUTHENTICATION is neither 'token' nor 'off'");
+  }
+});
+
+test('all problems are named at once', () => {
+  expect(() => readConfig({ SDK_APP_ID: '', AUTHENTICATION: 'token', ALLOWED_CIDRS: '1.2.3,4.5.6.7' })).toThrow(
+    [
+      "the function's environment is wrong; deploy the stack again:",
+      '- SDK_APP_ID is missing',
+      '- TABLE_NAME is missing',
+      "- ALLOWED_CIDRS: '1.2.3' is neither an address nor a CIDR range",
+      '- TOKEN_SECRET_ARN is missing',
+    ].join('\n'),
+  );
+});

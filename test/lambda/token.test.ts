@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { startSecretsManager, type SecretsManager } from '../../infra/local/secrets-manager.ts';
+import { secretVersions, webhookToken } from '../../lambda/token.ts';
+import { signed } from '../delivery.ts';
+
+const TIME = '1669872112';
+
+/** A token store whose versions and clock the test moves, and which counts how often it is read. */
+function tokenStore(...versions: string[]) {
+  const state = { versions, now: 0, reads: 0, isDown: false };
+  const token = webhookToken(
+    async () => {
+      state.reads += 1;
+      if (state.isDown) throw new Error('the store is down');
+      return state.versions;
+    },
+    () => state.now,
+  );
+  return Object.assign(state, {
+    token,
+    hasSigned: (signer: string) => token.hasSigned(signed(TIME, signer).Sign, TIME),
+  });
+}
+
+test('every accepted version of the token signs, and is read once', async () => {
+  const store = tokenStore('new', 'old');
+  await store.token.load();
+  expect(await store.hasSigned('new')).toBe(true);
+  expect(await store.hasSigned('old')).toBe(true);
+  expect(store.reads).toBe(1);
+});
+
+test('a new token is accepted at the first delivery that it signs', async () => {
+  const store = tokenStore('old');
+  await store.token.load();
+  store.now = 60_000;
+  store.versions = ['new', 'old'];
+  expect(await store.hasSigned('new')).toBe(true);
+  expect(await store.hasSigned('old')).toBe(true);
+  expect(store.reads).toBe(2);
+});
+
+test('wrong signatures make the token be read once a minute at most', async () => {
+  const store = tokenStore('right');
+  await store.token.load();
+  for (store.now = 0; store.now <= 120_000; store.now += 1_000) expect(await store.hasSigned('wrong')).toBe(false);
+  expect(store.reads).toBe(3);
+});
+
+test('deliveries that come while the token is being read wait for that one read', async () => {
+  const store = tokenStore('right');
+  const answers = await Promise.all(['right', 'wrong', 'right'].map((token) => store.hasSigned(token)));
+  expect(answers).toEqual([true, false, true]);
+  expect(store.reads).toBe(1);
+});
+
+test('while no token could be read, every delivery tries, and none is called forged', async () => {
+  const store = tokenStore('right');
+  store.isDown = true;
+  await expect(store.hasSigned('right')).rejects.toThrow('the store is down');
+  await expect(store.hasSigned('right')).rejects.toThrow('the store is down');
+  store.isDown = false;
+  expect(await store.hasSigned('right')).toBe(true);
+  expect(store.reads).toBe(3);
+});
+
+test('where the token could not be read again, a mismatch is not called forged, and a match is still one', async () => {
+  const store = tokenStore('old');
+  await store.token.load();
+  store.now = 60_000;
+  store.isDown = true;
+  await expect(store.hasSigned('new')).rejects.toThrow('the store is down');
+  await expect(store.hasSigned('new')).rejects.toThrow('the store is down');
+  expect(await store.hasSigned('old')).toBe(true);
+  expect(store.reads).toBe(2);
+});
+
+describe('the secret', () => {
+  let secretsManager: SecretsManager;
+  let client: SecretsManagerClient;
+  beforeAll(async () => {
+    secretsManager = await startSecretsManager();
+    client = new SecretsManagerClient({
+      endpoint: secretsManager.url,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      maxAttempts: 1,
+    });
+  });
+  afterAll(() => secretsManager.close());
+
+  test('gives its current version alone where it was never changed', async () => {
+    secretsManager.put('fresh', 'one');
+    expect(await secretVersions(client, 'fresh')()).toEqual(['one']);
+  });
+
+  test('gives its current and its previous version, and none before', async () => {
+    for (const value of ['one', 'two', '三']) secretsManager.put('rotated', value);
+    expect(await secretVersions(client, 'rotated')()).toEqual(['三', 'two']);
+  });
+
+  test('that is empty is no token: with it every stranger could sign', async () => {
+    secretsManager.put('empty', '');
+    await expect(secretVersions(client, 'empty')()).rejects.toThrow(
+      'the AWSCURRENT version of empty holds no text: put the webhook token there',
+    );
+  });
+
+  test('that is not there is an error', async () => {
+    await expect(secretVersions(client, 'nowhere')()).rejects.toThrow('no AWSCURRENT version of nowhere');
+  });
+});
