@@ -1,0 +1,36 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+/** The user's command is at fault: the message says all there is to say, a stack trace nothing. */
+export class UsageError extends Error {}
+
+/**
+ * Runs a command: prints its usage where asked to, and ends with exit code 2 where its options make no sense.
+ *
+ * @param usage what `--help` prints, and how a user learns of the options; it names their defaults.
+ */
+export async function run<Options extends NonNullable<ParseArgsConfig['options']>>(
+  usage: string,
+  options: Options,
+  command: (values: ReturnType<typeof parseArgs<{ options: Options }>>['values']) => Promise<void>,
+): Promise<void> {
+  try {
+    const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } });
+    if ('help' in values && values.help === true) console.log(usage);
+    else await command(values as Parameters<typeof command>[0]);
+  } catch (error) {
+    const isUsage =
+      error instanceof UsageError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+    if (!isUsage) throw error;
+    console.error(`${(error as Error).message}\nSee --help.`);
+    process.exitCode = 2;
+  }
+}
+
+/** @throws UsageError where the text is no whole number from `min` to `max`. */
+export function wholeNumber(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw new UsageError(`${option} is '${text}', but must be a whole number from ${min} to ${max}`);
+  }
+  return value;
+}

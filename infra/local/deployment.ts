@@ -1,0 +1,102 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
+import type { Environment } from '../../lambda/config.ts';
+import { webhookApp } from '../app.ts';
+import type { Route } from './gateway.ts';
+import type { FunctionSpec } from './function.ts';
+
+/** What the synthesized template says about the deployment: the only description of it. */
+export interface Deployment {
+  route: Route;
+  /** The function that the route invokes. */
+  receiver: FunctionSpec;
+  tables: CreateTableInput[];
+  /** The table that the receiver writes to. */
+  tableName: string;
+  /** The IDs of the secrets. */
+  secretIds: string[];
+  /** Removes the bundle from the disk. */
+  dispose(): void;
+}
+
+interface Template {
+  Resources: Record<string, Resource>;
+}
+interface Resource {
+  Type: string;
+  // CloudFormation's own shapes, as CDK has just checked them against its schemas.
+  Properties: Record<string, any>;
+  Metadata?: Record<string, string>;
+}
+
+/**
+ * Synthesizes the stack in process and reads the deployment out of its template.
+ * Where the template names a resource, its logical ID stands for the name that AWS would give it.
+ *
+ * @param context CDK context, as `cdk deploy -c` would take it.
+ * @throws SettingsError where the context is wrong.
+ */
+export function synthesize(context: Readonly<Record<string, string>>): Deployment {
+  const outdir = mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
+  const dispose = () => rmSync(outdir, { recursive: true, force: true });
+  try {
+    const { context: flags } = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'));
+    const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
+    const { app, stack } = webhookApp({ outdir, context: { ...flags, ...assetMetadata, ...context } });
+    const template: Template = app.synth().getStackByName(stack.stackName).template;
+    return { ...read(template, outdir), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {
+  const ofType = (type: string) => Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
+  const resource = (logicalId: string) => {
+    const found = template.Resources[logicalId];
+    if (found === undefined) throw new Error(`the template has no resource ${logicalId}`);
+    return found;
+  };
+
+  const [[, route] = ['', undefined], ...otherRoutes] = ofType('AWS::ApiGatewayV2::Route');
+  if (route === undefined || otherRoutes.length > 0) throw new Error('the template should have one route');
+  const [method = '', path = ''] = String(route.Properties['RouteKey']).split(' ');
+  const integration = resource(resolve(route.Properties['Target']).replace('integrations/', ''));
+  const receiver = resource(resolve(integration.Properties['IntegrationUri']));
+
+  const environment = Object.fromEntries(
+    Object.entries(receiver.Properties['Environment'].Variables).map(([name, value]) => [name, resolve(value)]),
+  ) as Environment;
+
+  const [fileStem, handlerName = ''] = String(receiver.Properties['Handler']).split('.');
+  return {
+    route: { method, path },
+    receiver: {
+      file: join(outdir, receiver.Metadata?.['aws:asset:path'] ?? '', `${fileStem}.mjs`),
+      handlerName,
+      timeoutMs: receiver.Properties['Timeout'] * 1000,
+      environment,
+    },
+    tables: ofType('AWS::DynamoDB::GlobalTable').map(([logicalId, { Properties }]) => ({
+      TableName: logicalId,
+      AttributeDefinitions: Properties['AttributeDefinitions'],
+      KeySchema: Properties['KeySchema'],
+      BillingMode: Properties['BillingMode'],
+    })),
+    tableName: environment.TABLE_NAME,
+    secretIds: ofType('AWS::SecretsManager::Secret').map(([logicalId]) => logicalId),
+  };
+}
+
+/** Resolves the intrinsic functions that the template uses; a resource and its ARN are both its logical ID. */
+function resolve(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const [[name, argument] = []] = Object.entries(value as Record<string, any>);
+  if (name === 'Ref') return argument;
+  if (name === 'Fn::GetAtt') return argument[0];
+  if (name === 'Fn::Join') return argument[1].map(resolve).join(argument[0]);
+  throw new Error(`the template uses ${name}, which the local deployment can't resolve`);
+}

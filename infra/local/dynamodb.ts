@@ -1,0 +1,42 @@
+import {
+  CreateTableCommand,
+  DynamoDBClient,
+  ResourceInUseException,
+  type CreateTableInput,
+} from '@aws-sdk/client-dynamodb';
+import dynalite from 'dynalite';
+import { listen, type Loopback } from './loopback.ts';
+
+/** Any region and credentials will do: nothing here leaves the machine. */
+export const LOCAL_AWS = {
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+} as const;
+
+/**
+ * Starts an embedded DynamoDB with these tables. Tables that it already has are kept as they are.
+ *
+ * @param directory where to keep the tables; in memory where there is none.
+ */
+export async function startDynamoDb(tables: readonly CreateTableInput[], directory?: string): Promise<Loopback> {
+  const server = await listen(dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) }), 0);
+  const client = dynamoDbClient(server.url);
+  for (const table of tables) {
+    try {
+      await client.send(new CreateTableCommand(table));
+    } catch (error) {
+      if (!(error instanceof ResourceInUseException)) throw error;
+    }
+  }
+  client.destroy();
+  return server;
+}
+
+export function dynamoDbClient(endpoint: string): DynamoDBClient {
+  return new DynamoDBClient({
+    endpoint,
+    region: LOCAL_AWS.AWS_REGION,
+    credentials: { accessKeyId: LOCAL_AWS.AWS_ACCESS_KEY_ID, secretAccessKey: LOCAL_AWS.AWS_SECRET_ACCESS_KEY },
+  });
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { listen, type Loopback } from './loopback.ts';
+
+export interface Route {
+  method: string;
+  path: string;
+}
+
+/** What API Gateway takes at most, in bytes: payload; request line and headers; the event that Lambda takes. */
+const MAX_PAYLOAD_BYTES = 10_000_000;
+const MAX_HEAD_BYTES = 10_240;
+const MAX_EVENT_BYTES = 6 * 1024 * 1024;
+
+/**
+ * Serves one route as an HTTP API does: each request becomes an event of payload format 2.0.
+ *
+ * @param port 0 takes a free one.
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ */
+export async function startGateway(
+  route: Route,
+  invoke: (event: APIGatewayProxyEventV2) => Promise<unknown>,
+  port: number,
+): Promise<Loopback> {
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, async (request, response) => {
+    try {
+      await answer(request, response);
+    } catch {
+      // The function's log says why. A caller that hung up has nobody to answer.
+      if (request.errored === null && !response.headersSent) send(response, 500, 'Internal Server Error');
+    }
+  });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path = '', rawQueryString = ''] = splitOnce(request.url ?? '', '?');
+    if (request.method !== route.method || path !== route.path) {
+      request.resume();
+      return send(response, 404, 'Not Found');
+    }
+    const body = await buffer(request);
+    if (body.length > MAX_PAYLOAD_BYTES) return send(response, 413, 'Request Entity Too Large');
+    const event = toEvent(request, route, rawQueryString, body);
+    if (Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES) {
+      return send(response, 413, 'Request Entity Too Large');
+    }
+    const result = (await invoke(event)) as APIGatewayProxyStructuredResultV2;
+    response
+      .writeHead(result.statusCode ?? 200, result.headers as Record<string, string>)
+      .end(Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'));
+  }
+
+  return listen(server, port);
+}
+
+/** API Gateway's own answers. */
+function send(response: ServerResponse, status: number, message: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ message }));
+}
+
+/** The event that API Gateway makes of a request. */
+export function toEvent(
+  request: Pick<IncomingMessage, 'method' | 'headersDistinct' | 'httpVersion' | 'socket'>,
+  route: Route,
+  rawQueryString: string,
+  body: Buffer,
+): APIGatewayProxyEventV2 {
+  const headers = joinRepeats(
+    Object.entries(request.headersDistinct).flatMap(([name, values = []]) => values.map((value) => [name, value])),
+  );
+  const query = joinRepeats([...new URLSearchParams(rawQueryString)]);
+  const { cookie, ...otherHeaders } = headers;
+  const now = new Date();
+  const sourceIp = request.socket.remoteAddress ?? '';
+  const routeKey = `${route.method} ${route.path}`;
+  const isText = arrivesAsText(headers['content-type']);
+  return {
+    version: '2.0',
+    routeKey,
+    rawPath: route.path,
+    rawQueryString,
+    ...(cookie !== undefined && { cookies: cookie.split(/; */) }),
+    headers: {
+      ...otherHeaders,
+      'x-forwarded-for': sourceIp,
+      'x-forwarded-proto': 'http',
+    },
+    ...(Object.keys(query).length > 0 && { queryStringParameters: query }),
+    requestContext: {
+      accountId: '000000000000',
+      apiId: 'local',
+      domainName: headers['host'] ?? '',
+      domainPrefix: 'local',
+      http: {
+        method: route.method,
+        path: route.path,
+        protocol: `HTTP/${request.httpVersion}`,
+        sourceIp,
+        userAgent: headers['user-agent'] ?? '',
+      },
+      requestId: randomUUID(),
+      routeKey,
+      stage: '$default',
+      time: now.toUTCString(),
+      timeEpoch: now.getTime(),
+    },
+    ...(body.length > 0 && { body: body.toString(isText ? 'utf8' : 'base64') }),
+    isBase64Encoded: body.length > 0 && !isText,
+  };
+}
+
+/** Everything else, a missing content type included, arrives as base64. */
+function arrivesAsText(contentType = ''): boolean {
+  return /^(text\/[^;]+|application\/(json|xml|javascript))\s*(;|$)/i.test(contentType);
+}
+
+/** A name that comes twice keeps both values, joined by a comma. */
+function joinRepeats(pairs: readonly (readonly string[])[]): Record<string, string> {
+  const joined = new Map<string, string>();
+  for (const [name = '', value = ''] of pairs) {
+    const before = joined.get(name);
+    joined.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return Object.fromEntries(joined);
+}
+
+function splitOnce(text: string, separator: string): string[] {
+  const index = text.indexOf(separator);
+  return index === -1 ? [text] : [text.slice(0, index), text.slice(index + separator.length)];
+}

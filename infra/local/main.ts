@@ -1,0 +1,132 @@
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { SettingsError } from '../app.ts';
+import {
+  DOCUMENTED_SAMPLE,
+  EXAMPLE_CLIENT,
+  EXAMPLE_SDK_APP_ID,
+  EXAMPLE_TOKEN,
+  LOCAL_PORT,
+  LOCAL_URL,
+  TOKEN_VARIABLE,
+  deliveryUrl,
+  post,
+} from './chat.ts';
+import { run, UsageError, wholeNumber } from './command-line.ts';
+import { LOCAL_AWS, dynamoDbClient } from './dynamodb.ts';
+import { startReceiver, type Receiver } from './receiver.ts';
+
+const USAGE = `Runs the whole deployment on this machine, delivers Tencent's documented sample to it and goes on serving.
+
+Usage: npm start -- [options]
+
+  --port PORT              where to serve the webhook; 0 takes a free port (default: ${LOCAL_PORT})
+  --data-dir DIR           where to keep the table (default: in memory, gone at the end)
+  --token TOKEN            the webhook token (default: $${TOKEN_VARIABLE}, else ${EXAMPLE_TOKEN})
+  -c, --context NAME=VALUE an option of the stack, as for cdk deploy; may be repeated
+                           (default: sdkAppId=${EXAMPLE_SDK_APP_ID})
+  -h, --help               prints this
+
+Ctrl-C ends it.`;
+
+await run(
+  USAGE,
+  {
+    port: { type: 'string', default: String(LOCAL_PORT) },
+    'data-dir': { type: 'string' },
+    token: { type: 'string', default: process.env[TOKEN_VARIABLE] || EXAMPLE_TOKEN },
+    context: { type: 'string', short: 'c', multiple: true, default: [] },
+  },
+  async (options) => {
+    const context = { sdkAppId: EXAMPLE_SDK_APP_ID, ...contextOf(options.context) };
+    const port = wholeNumber('--port', options.port, 0, 65_535);
+    const receiver = await start({ context, token: options.token, port, dataDirectory: options['data-dir'] });
+    stopOnSignal(receiver);
+    await deliverSample(receiver, context.sdkAppId, options.token);
+    printNextSteps(receiver, context.sdkAppId, options.token);
+  },
+);
+
+function contextOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+      if (name === undefined || value === undefined)
+        throw new UsageError(`--context is '${pair}', but must be NAME=VALUE`);
+      return [name, value];
+    }),
+  );
+}
+
+async function start(options: Parameters<typeof startReceiver>[0]): Promise<Receiver> {
+  console.log(`Synthesizing the stack …`);
+  try {
+    return await startReceiver(options);
+  } catch (error) {
+    if (error instanceof SettingsError) throw new UsageError(error.message);
+    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
+    throw new UsageError(`port ${options.port} is taken: end what listens there, or choose another port with --port`);
+  }
+}
+
+function stopOnSignal(receiver: Receiver): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, async () => {
+      console.log('\nStopping.');
+      await receiver.stop();
+      process.exit(0);
+    });
+  }
+}
+
+async function deliverSample({ url, dynamoDb, deployment }: Receiver, sdkAppId: string, token: string): Promise<void> {
+  const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
+  console.log(`Listening on ${url}
+
+Delivering the documented sample, signed:
+POST ${withoutSign(deliveredTo)}
+${indent(DOCUMENTED_SAMPLE)}
+`);
+  const { status, body, milliseconds } = await post(deliveredTo, JSON.stringify(DOCUMENTED_SAMPLE));
+  console.log(`\nReply: HTTP ${status} after ${milliseconds} ms\n  ${body}\n`);
+
+  const client = dynamoDbClient(dynamoDb.url);
+  const { Item } = await client.send(
+    new GetItemCommand({
+      TableName: deployment.tableName,
+      Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: DOCUMENTED_SAMPLE.Official_Account } },
+    }),
+  );
+  client.destroy();
+  console.log(
+    `Stored in the DynamoDB table ${deployment.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing'}`,
+  );
+}
+
+/** Whoever has a whole delivery's URL can post for a minute: none is printed, here as in production. */
+function withoutSign(url: URL): string {
+  return url.href.replace(/(?<=[?&]Sign=)[^&]*/, '…');
+}
+
+function indent(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/^/gm, '  ');
+}
+
+function printNextSteps({ url, dynamoDb, deployment }: Receiver, sdkAppId: string, token: string): void {
+  const send = [
+    'npm run send --',
+    ...(url === LOCAL_URL ? [] : ['--url', url]),
+    ...(sdkAppId === EXAMPLE_SDK_APP_ID ? [] : ['--sdk-app-id', sdkAppId]),
+    ...(token === EXAMPLE_TOKEN ? [] : ['--token', '…']),
+  ].join(' ');
+  console.log(`
+Send more, as Chat does, from another terminal (all options: npm run send -- --help):
+  ${send} --official-account '@TOA#_news' --name 新公众号
+  ${send} --count 1000 --concurrency 20
+
+See the records (any region and credentials will do):
+  AWS_ACCESS_KEY_ID=${LOCAL_AWS.AWS_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY=${LOCAL_AWS.AWS_SECRET_ACCESS_KEY} aws dynamodb scan --region ${LOCAL_AWS.AWS_REGION} \\
+    --endpoint-url ${dynamoDb.url} --table-name ${deployment.tableName}
+
+Serving. Each line below is one delivery, as the function logs it. Ctrl-C ends it.`);
+}

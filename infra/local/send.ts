@@ -1,0 +1,185 @@
+import { readFile } from 'node:fs/promises';
+import {
+  CHAT_TIMEOUT_MS,
+  DOCUMENTED_SAMPLE,
+  EXAMPLE_CLIENT,
+  EXAMPLE_SDK_APP_ID,
+  EXAMPLE_TOKEN,
+  LOCAL_URL,
+  TOKEN_VARIABLE,
+  deliveryUrl,
+  isOk,
+  post,
+  unixSeconds,
+  type HttpReply,
+} from './chat.ts';
+import { run, UsageError, wholeNumber } from './command-line.ts';
+
+const USAGE = `Builds, signs and posts deliveries as Tencent Cloud Chat does.
+Without options it sends Tencent's documented sample to the receiver that 'npm start' runs.
+
+Usage: npm run send -- [options]
+
+  --url URL               the receiver's URL (default: ${LOCAL_URL})
+  --sdk-app-id ID         the app's SDKAppID (default, on this machine only: ${EXAMPLE_SDK_APP_ID})
+  --token TOKEN           the webhook token (default: $${TOKEN_VARIABLE}; else, on this machine only: ${EXAMPLE_TOKEN})
+  --unsigned              sends no Sign and no RequestTime, as Chat with its authentication off
+  --request-time SECONDS  RequestTime, Unix seconds (default: now)
+  --client-ip ADDRESS     ClientIP (default: ${EXAMPLE_CLIENT.clientIp})
+  --opt-platform PLATFORM OptPlatform (default: ${EXAMPLE_CLIENT.optPlatform})
+
+  --command COMMAND       CallbackCommand, in URL and body (default: ${DOCUMENTED_SAMPLE.CallbackCommand})
+  --official-account ID   Official_Account (default: ${DOCUMENTED_SAMPLE.Official_Account})
+  --operator-account ID   Operator_Account (default: ${DOCUMENTED_SAMPLE.Operator_Account})
+  --owner-account ID      Owner_Account (default: ${DOCUMENTED_SAMPLE.Owner_Account})
+  --name NAME             Name (default: ${DOCUMENTED_SAMPLE.Name})
+  --event-time MS         EventTime, Unix milliseconds (default: now; the sample's own, ${DOCUMENTED_SAMPLE.EventTime},
+                          where no other field of the body is given)
+  --file FILE             posts this file as the body, byte for byte
+
+  --count N               sends N deliveries (default: 1); {n} in a field becomes the delivery's number, from 1,
+                          and the default official account gets it at its end
+  --concurrency N         as many at a time (default: 1)
+  -h, --help              prints this
+
+Prints status, reply and milliseconds. Exit code 0 where every reply was OK, else 1; 2 where the options make no sense.`;
+
+const OPTIONS = {
+  url: { type: 'string', default: LOCAL_URL },
+  'sdk-app-id': { type: 'string' },
+  token: { type: 'string' },
+  unsigned: { type: 'boolean', default: false },
+  'request-time': { type: 'string' },
+  'client-ip': { type: 'string', default: EXAMPLE_CLIENT.clientIp },
+  'opt-platform': { type: 'string', default: EXAMPLE_CLIENT.optPlatform },
+  command: { type: 'string', default: DOCUMENTED_SAMPLE.CallbackCommand as string },
+  'official-account': { type: 'string' },
+  'operator-account': { type: 'string' },
+  'owner-account': { type: 'string' },
+  name: { type: 'string' },
+  'event-time': { type: 'string' },
+  file: { type: 'string' },
+  count: { type: 'string', default: '1' },
+  concurrency: { type: 'string', default: '1' },
+} as const;
+type Options = Parameters<Parameters<typeof run<typeof OPTIONS>>[2]>[0];
+
+await run(USAGE, OPTIONS, async (options) => {
+  const count = wholeNumber('--count', options.count, 1, 10_000_000);
+  const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 1_000);
+  const sender = senderOf(options);
+  const bodyOf = await bodies(options, count);
+  const send = async (n: number): Promise<HttpReply> =>
+    post(deliveryUrl(sender, options.command, options['request-time'] ?? unixSeconds()), bodyOf(n));
+  process.exitCode = (await (count === 1 ? sendOne(send) : sendMany(send, count, concurrency))) ? 0 : 1;
+});
+
+function senderOf(options: Options) {
+  if (!URL.canParse(options.url)) throw new UsageError(`--url is '${options.url}', which is no URL`);
+  const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(options.url).hostname);
+  const sdkAppId = options['sdk-app-id'] ?? (isLocal ? EXAMPLE_SDK_APP_ID : undefined);
+  const token = options.token ?? (process.env[TOKEN_VARIABLE] || (isLocal ? EXAMPLE_TOKEN : undefined));
+  if (sdkAppId === undefined) throw new UsageError(`--sdk-app-id is missing, and the receiver is not on this machine`);
+  if (token === undefined && !options.unsigned) {
+    throw new UsageError(`--token or $${TOKEN_VARIABLE} is missing, and the receiver is not on this machine`);
+  }
+  return {
+    url: options.url,
+    sdkAppId,
+    token: options.unsigned ? undefined : token,
+    clientIp: options['client-ip'],
+    optPlatform: options['opt-platform'],
+  };
+}
+
+/** @returns what gives the body of the delivery with that number. */
+async function bodies(options: Options, count: number): Promise<(n: number) => string | Uint8Array> {
+  const given = {
+    Official_Account: options['official-account'],
+    Operator_Account: options['operator-account'],
+    Owner_Account: options['owner-account'],
+    Name: options.name,
+  };
+  const givenNames = Object.keys(given).filter((name) => given[name as keyof typeof given] !== undefined);
+  if (options.file !== undefined) {
+    if (givenNames.length > 0)
+      throw new UsageError(`--file is the whole body: leave out the option for ${givenNames[0]}`);
+    const content = await readFile(options.file).catch((error: Error) => {
+      throw new UsageError(`--file can't be read: ${error.message}`);
+    });
+    return () => content;
+  }
+  const eventTime =
+    options['event-time'] === undefined
+      ? undefined
+      : wholeNumber('--event-time', options['event-time'], 0, Number.MAX_SAFE_INTEGER);
+  const isSample = givenNames.length === 0 && count === 1;
+  return (n) => {
+    const field = (name: keyof typeof given, sample: string) => (given[name] ?? sample).replaceAll('{n}', String(n));
+    return JSON.stringify({
+      CallbackCommand: options.command,
+      Official_Account: field('Official_Account', DOCUMENTED_SAMPLE.Official_Account + (count > 1 ? '_{n}' : '')),
+      Operator_Account: field('Operator_Account', DOCUMENTED_SAMPLE.Operator_Account),
+      Owner_Account: field('Owner_Account', DOCUMENTED_SAMPLE.Owner_Account),
+      Name: field('Name', DOCUMENTED_SAMPLE.Name),
+      EventTime: eventTime ?? (isSample ? DOCUMENTED_SAMPLE.EventTime : Date.now()),
+    });
+  };
+}
+
+/** @returns whether the reply was OK. */
+async function sendOne(send: (n: number) => Promise<HttpReply>): Promise<boolean> {
+  try {
+    const reply = await send(1);
+    console.log(`HTTP ${reply.status}  ${reply.body}  ${reply.milliseconds} ms`);
+    if (reply.milliseconds > CHAT_TIMEOUT_MS) console.log(`Chat would have given up after ${CHAT_TIMEOUT_MS} ms.`);
+    return isOk(reply);
+  } catch (error) {
+    console.log((error as Error).message);
+    return false;
+  }
+}
+
+/** @returns whether every reply was OK. */
+async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, concurrency: number): Promise<boolean> {
+  const milliseconds: number[] = [];
+  const failures = new Map<string, number>();
+  let started = 0;
+  let done = 0;
+  const failed = (what: string) => failures.set(what, (failures.get(what) ?? 0) + 1);
+  const start = performance.now();
+  const progress = () => {
+    const perSecond = Math.round(done / ((performance.now() - start) / 1000));
+    return `${done} of ${count} sent, ${perSecond}/s, ${[...failures.values()].reduce((sum, n) => sum + n, 0)} not OK`;
+  };
+  const timer = setInterval(
+    () => process.stderr.write(process.stderr.isTTY ? `\r${progress()}` : `${progress()}\n`),
+    1_000,
+  );
+
+  async function worker(): Promise<void> {
+    while (started < count) {
+      try {
+        const reply = await send((started += 1));
+        milliseconds.push(reply.milliseconds);
+        if (!isOk(reply)) failed(`HTTP ${reply.status}  ${reply.body}`);
+      } catch (error) {
+        failed((error as Error).message);
+      }
+      done += 1;
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
+  clearInterval(timer);
+
+  milliseconds.sort((a, b) => a - b);
+  const percentile = (p: number) =>
+    milliseconds[Math.min(milliseconds.length - 1, Math.floor(p * milliseconds.length))];
+  process.stderr.write(process.stderr.isTTY ? '\r' : '');
+  console.log(progress());
+  if (milliseconds.length > 0) {
+    console.log(`Milliseconds to the reply: p50 ${percentile(0.5)}, p99 ${percentile(0.99)}, slowest ${percentile(1)}`);
+  }
+  for (const [what, times] of failures) console.log(`${times} × ${what}`);
+  return failures.size === 0;
+}

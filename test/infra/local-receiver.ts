@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { dynamoDbClient } from '../../infra/local/dynamodb.ts';
+
+export const ROOT = join(import.meta.dirname, '../..');
+
+/** Runs one of the project's programs as a user does. */
+export function program(file: string, args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [join(ROOT, file), ...args], { cwd: ROOT, env: { ...process.env, ...env } });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => (output.stdout += chunk));
+  child.stderr.on('data', (chunk) => (output.stderr += chunk));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }));
+  return { child, output, ended };
+}
+
+/** Waits for what a condition gives. */
+export async function until<T>(
+  condition: () => T | undefined | Promise<T | undefined>,
+  milliseconds = 20_000,
+): Promise<T> {
+  const end = Date.now() + milliseconds;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined) return value;
+    if (Date.now() > end) throw new Error(`still not so after ${milliseconds} ms: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** The function's own lines in what was printed. */
+export function logLines(printed: string): Record<string, any>[] {
+  return printed
+    .split('\n')
+    .filter((line) => /^\{"level".*\}$/.test(line))
+    .map((line) => JSON.parse(line));
+}
+
+/** `npm start`, on a free port, once it serves. */
+export async function startLocalReceiver(...args: string[]) {
+  const { child, output, ended } = program('infra/local/main.ts', ['--port', '0', ...args]);
+  const printed = (pattern: RegExp) => pattern.exec(output.stdout)?.[1];
+  await Promise.race([
+    until(() => printed(/(Serving\.)/)),
+    ended.then((end) => Promise.reject(new Error(`npm start ended: ${JSON.stringify(end)}`))),
+  ]);
+  const dynamoDbUrl = printed(/--endpoint-url (\S+)/) ?? '';
+  const tableName = printed(/--table-name (\S+)/) ?? '';
+  const client = dynamoDbClient(dynamoDbUrl);
+
+  return {
+    url: printed(/Listening on (\S+)/) ?? '',
+    output,
+    async records(): Promise<Record<string, unknown>[]> {
+      const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName, ConsistentRead: true }));
+      return Items.map((item) => unmarshall(item));
+    },
+    /** The lines that the function logged, one a delivery. */
+    log: () => logLines(output.stdout),
+    async stop(signal: NodeJS.Signals = 'SIGINT') {
+      client.destroy();
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+export type LocalReceiver = Awaited<ReturnType<typeof startLocalReceiver>>;

@@ -1,0 +1,125 @@
+import { request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { startGateway } from '../../../infra/local/gateway.ts';
+import type { Loopback } from '../../../infra/local/loopback.ts';
+
+let gateway: Loopback;
+let events: APIGatewayProxyEventV2[];
+let answer: () => Promise<unknown>;
+beforeAll(async () => {
+  gateway = await startGateway(
+    { method: 'POST', path: '/webhook' },
+    async (event) => (events.push(event), answer()),
+    0,
+  );
+});
+afterAll(() => gateway.close());
+
+/** Sends a request as it stands, which fetch would tidy up. */
+async function send(
+  method: string,
+  target: string,
+  headers: Record<string, string | string[]> = {},
+  body: string | Buffer = '',
+) {
+  events = [];
+  answer = async () => ({ statusCode: 200, headers: { 'content-type': 'text/plain' }, body: '好' });
+  return new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
+    const sent = httpRequest(gateway.url, { method, path: target, headers }, async (response) =>
+      resolve({ status: response.statusCode, body: await text(response) }),
+    );
+    sent.on('error', reject).end(body);
+  });
+}
+
+describe('a request becomes the event that API Gateway makes of it:', () => {
+  test('query undecoded and decoded, repeats joined by a comma', async () => {
+    await send('POST', '/webhook?a=1&a=%40TOA%23_%E6%96%B0&B=&c&a=x+y');
+    expect(events[0]?.rawQueryString).toBe('a=1&a=%40TOA%23_%E6%96%B0&B=&c&a=x+y');
+    expect(events[0]?.queryStringParameters).toEqual({ a: '1,@TOA#_新,x y', B: '', c: '' });
+  });
+
+  test('no query, no parameters', async () => {
+    await send('POST', '/webhook');
+    expect(events[0]).toMatchObject({ rawQueryString: '', isBase64Encoded: false });
+    expect(events[0]).not.toHaveProperty('queryStringParameters');
+    expect(events[0]).not.toHaveProperty('body');
+  });
+
+  test('header names in lower case, repeats joined by a comma, cookies apart', async () => {
+    await send('POST', '/webhook', { 'X-Two': ['1', '2'], Cookie: 'a=1; b=2' });
+    expect(events[0]?.headers).toMatchObject({ 'x-two': '1,2' });
+    expect(events[0]?.headers).not.toHaveProperty('cookie');
+    expect(events[0]?.cookies).toEqual(['a=1', 'b=2']);
+  });
+
+  test.each([
+    ['application/json', false],
+    ['application/json; charset=utf-8', false],
+    ['Text/Plain', false],
+    ['application/xml', false],
+    ['application/octet-stream', true],
+    ['application/x-www-form-urlencoded', true],
+    ['application/vnd.api+json', true],
+    [undefined, true],
+  ])('a body with the content type %s is base64: %s', async (contentType, isBase64Encoded) => {
+    await send('POST', '/webhook', contentType === undefined ? {} : { 'content-type': contentType }, '{"a":"新"}');
+    expect(events[0]?.isBase64Encoded).toBe(isBase64Encoded);
+    expect(Buffer.from(events[0]?.body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString()).toBe('{"a":"新"}');
+  });
+
+  test('who called, when and what', async () => {
+    const before = Date.now();
+    await send('POST', '/webhook?a=1', { 'user-agent': 'me' });
+    expect(events[0]).toMatchObject({ version: '2.0', routeKey: 'POST /webhook', rawPath: '/webhook' });
+    const { http, timeEpoch, requestId, stage } = events[0]!.requestContext;
+    expect(http).toEqual({
+      method: 'POST',
+      path: '/webhook',
+      protocol: 'HTTP/1.1',
+      sourceIp: '127.0.0.1',
+      userAgent: 'me',
+    });
+    expect(timeEpoch).toBeGreaterThanOrEqual(before);
+    expect(timeEpoch).toBeLessThanOrEqual(Date.now());
+    expect(requestId).toMatch(/^[\da-f-]{36}$/);
+    expect(stage).toBe('$default');
+  });
+});
+
+describe('the answer is', () => {
+  test('the function’s', async () => {
+    expect(await send('POST', '/webhook')).toEqual({ status: 200, body: '好' });
+  });
+
+  test.each([
+    ['GET', '/webhook'],
+    ['PUT', '/webhook'],
+    ['POST', '/'],
+    ['POST', '/webhook/'],
+    ['POST', '/Webhook?x=/webhook'],
+  ])('404 where there is no route: %s %s', async (method, target) => {
+    expect(await send(method, target)).toEqual({ status: 404, body: '{"message":"Not Found"}' });
+    expect(events).toEqual([]);
+  });
+
+  test('413 for more than 10 MB, and for an event of more than the 6 MB that Lambda takes', async () => {
+    const tooLarge = { status: 413, body: '{"message":"Request Entity Too Large"}' };
+    const sizes: [number, object][] = [
+      [10_000_001, tooLarge],
+      [4_800_000, tooLarge], // as base64
+      [4_600_000, { status: 200, body: '好' }],
+    ];
+    for (const [bytes, expected] of sizes) {
+      expect(await send('POST', '/webhook', {}, Buffer.alloc(bytes, 'a'))).toEqual(expected);
+    }
+  });
+
+  test('500 where the function fails', async () => {
+    const replied = send('POST', '/webhook');
+    answer = () => Promise.reject(new Error('on purpose'));
+    expect(await replied).toEqual({ status: 500, body: '{"message":"Internal Server Error"}' });
+  });
+});

@@ -1,0 +1,196 @@
+import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { DOCUMENTED_SAMPLE } from '../../../infra/local/chat.ts';
+import { listen, type Loopback } from '../../../infra/local/loopback.ts';
+import { recorded, signed } from '../../delivery.ts';
+import { program, ROOT } from '../local-receiver.ts';
+
+interface Received {
+  query: URLSearchParams;
+  contentType: string | undefined;
+  body: string;
+}
+
+let server: Loopback;
+let received: Received[];
+let reply: { status: number; body: string };
+let directory: string;
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'send-test-'));
+  server = await listen(
+    createServer(async (request, response) => {
+      received.push({
+        query: new URL(request.url ?? '', server.url).searchParams,
+        contentType: request.headers['content-type'],
+        body: await text(request),
+      });
+      response.writeHead(reply.status).end(reply.body);
+    }),
+    0,
+  );
+});
+afterAll(async () => {
+  rmSync(directory, { recursive: true });
+  await server.close();
+});
+beforeEach(() => {
+  received = [];
+  reply = { status: 200, body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
+});
+
+const sendAnywhere = (args: string[], env?: Record<string, string>) => program('infra/local/send.ts', args, env).ended;
+const send = (args: string[], env?: Record<string, string>) => sendAnywhere(['--url', server.url, ...args], env);
+
+test('the sample is the documented one', () => {
+  expect(DOCUMENTED_SAMPLE).toEqual(recorded('created'));
+});
+
+test('without options the documented sample is posted, signed, without a content type', async () => {
+  const { code, stdout } = await send([]);
+  expect(stdout).toMatch(/^HTTP 200 {2}\{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0\} {2}\d+ ms\n$/);
+  expect(code).toBe(0);
+  const [{ query, contentType, body } = {} as Received] = received;
+  expect(JSON.parse(body)).toEqual(recorded('created'));
+  expect(contentType).toBeUndefined();
+  const time = query.get('RequestTime') ?? '';
+  expect(Math.abs(Date.now() / 1000 - Number(time))).toBeLessThan(30);
+  expect(Object.fromEntries(query)).toEqual({
+    SdkAppid: '1400000000',
+    CallbackCommand: 'OfficialAccount.CallbackAfterCreateOfficialAccount',
+    contenttype: 'json',
+    ClientIP: '203.0.113.7',
+    OptPlatform: 'RESTAPI',
+    ...signed(time),
+  });
+});
+
+test('every field has its option', async () => {
+  const fields = {
+    'sdk-app-id': '5',
+    token: '令牌',
+    'request-time': '1669872112',
+    'client-ip': '::1',
+    'opt-platform': 'Web',
+    command: 'C2C.X',
+    'official-account': '@TOA#_a b',
+    'operator-account': 'o',
+    'owner-account': 'w',
+    name: '新闻',
+    'event-time': '7',
+  };
+  await send(Object.entries(fields).flatMap(([option, value]) => [`--${option}`, value]));
+  const [{ query, body } = {} as Received] = received;
+  expect(Object.fromEntries(query)).toEqual({
+    SdkAppid: '5',
+    CallbackCommand: 'C2C.X',
+    contenttype: 'json',
+    ClientIP: '::1',
+    OptPlatform: 'Web',
+    ...signed('1669872112', '令牌'),
+  });
+  expect(JSON.parse(body)).toEqual({
+    CallbackCommand: 'C2C.X',
+    Official_Account: '@TOA#_a b',
+    Operator_Account: 'o',
+    Owner_Account: 'w',
+    Name: '新闻',
+    EventTime: 7,
+  });
+});
+
+test('the token may come from the environment, and the option wins', async () => {
+  const env = { CHAT_WEBHOOK_TOKEN: 'from-env' };
+  await send(['--request-time', '1'], env);
+  await send(['--request-time', '1', '--token', 'given'], env);
+  expect(received.map(({ query }) => query.get('Sign'))).toEqual([
+    signed('1', 'from-env').Sign,
+    signed('1', 'given').Sign,
+  ]);
+});
+
+test('--unsigned leaves Sign and RequestTime out', async () => {
+  await send(['--unsigned']);
+  expect([...received[0]!.query.keys()]).toEqual([
+    'SdkAppid',
+    'CallbackCommand',
+    'contenttype',
+    'ClientIP',
+    'OptPlatform',
+  ]);
+});
+
+test('an event of the user’s own happens now, so that it is newer than the last', async () => {
+  const before = Date.now();
+  await send(['--name', '新']);
+  expect(JSON.parse(received[0]!.body).EventTime).toBeGreaterThanOrEqual(before);
+});
+
+test('--file is posted byte for byte', async () => {
+  const file = join(directory, 'body');
+  writeFileSync(file, '{"cut": "sh');
+  await send(['--file', file]);
+  expect(received[0]?.body).toBe('{"cut": "sh');
+});
+
+test('--count sends as many accounts, and sums up', async () => {
+  const { code, stdout } = await send(['--count', '30', '--concurrency', '7', '--name', '第{n}号']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^30 of 30 sent, \d+\/s, 0 not OK\nMilliseconds to the reply: p50 \d+, p99 \d+, slowest \d+\n$/,
+  );
+  const bodies = received
+    .map(({ body }) => JSON.parse(body))
+    .toSorted((a, b) => a.Official_Account.localeCompare(b.Official_Account, 'en', { numeric: true }));
+  expect(bodies.map(({ Official_Account }) => Official_Account)).toEqual(
+    Array.from({ length: 30 }, (_, n) => `@TOA#_test_OA_for_penn_${n + 1}`),
+  );
+  expect(bodies[29].Name).toBe('第30号');
+});
+
+describe('the exit code is 1', () => {
+  test.each([
+    ['a FAIL', 200, '{"ActionStatus":"FAIL","ErrorInfo":"no","ErrorCode":120001}'],
+    ['another status', 503, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'],
+    ['no JSON', 200, 'OK'],
+  ])('for %s', async (_what, status, body) => {
+    reply = { status, body };
+    const one = await send([]);
+    expect(one.code).toBe(1);
+    expect(one.stdout).toContain(`HTTP ${status}  ${body}`);
+    const many = await send(['--count', '3']);
+    expect(many.code).toBe(1);
+    expect(many.stdout).toContain(`3 × HTTP ${status}  ${body}`);
+  });
+
+  test('where nobody answers, and the signed URL is not printed', async () => {
+    const gone = await listen(createServer(), 0);
+    await gone.close();
+    const { code, stdout, stderr } = await sendAnywhere(['--url', gone.url]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`no reply from ${gone.url}: `);
+    expect(stdout + stderr).not.toContain('Sign');
+  });
+});
+
+test.each([
+  [['--url', 'x'], "--url is 'x', which is no URL"],
+  [['--url', 'https://example.com/webhook'], '--sdk-app-id is missing, and the receiver is not on this machine'],
+  [
+    ['--url', 'https://example.com/webhook', '--sdk-app-id', '1'],
+    '--token or $CHAT_WEBHOOK_TOKEN is missing, and the receiver is not on this machine',
+  ],
+  [['--count', '0'], "--count is '0', but must be a whole number from 1 to 10000000"],
+  [['--event-time', '1.5'], "--event-time is '1.5', but must be a whole number from 0 to 9007199254740991"],
+  [['--file', '/nowhere'], "--file can't be read: ENOENT"],
+  [['--file', join(ROOT, 'package.json'), '--name', 'x'], '--file is the whole body: leave out the option for Name'],
+  [['--nonsense'], "Unknown option '--nonsense'"],
+])('options that make no sense end it with exit code 2: %j', async (args, message) => {
+  const { code, stderr } = await sendAnywhere(args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+  expect(stderr).not.toMatch(/^ +at /m);
+});

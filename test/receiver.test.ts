@@ -1,0 +1,385 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { CREATED, httpDelivery, post, recorded, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
+import { startLocalReceiver, until, type LocalReceiver } from './infra/local-receiver.ts';
+
+const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
+
+/** A FAIL reply in Tencent's shape, whole. */
+function fail(errorCode: number, errorInfo: string, status = 200) {
+  return {
+    status,
+    type: 'application/json',
+    body: JSON.stringify({ ActionStatus: 'FAIL', ErrorInfo: errorInfo, ErrorCode: errorCode }),
+  };
+}
+const WRONG_APP = fail(120001, 'SdkAppid is missing or is not this app');
+const WRONG_ADDRESS = fail(120002, 'the calling address is not allowed');
+const BAD_SIGNATURE = fail(120003, 'Sign or RequestTime is missing, or Sign is wrong');
+const EXPIRED = fail(120004, 'RequestTime is more than 60 seconds from now');
+const BAD_BODY = fail(120005, 'the body is not JSON in UTF-8 of at most 64 KiB');
+const COMMANDS_DISAGREE = fail(120006, 'CallbackCommand differs between URL and body');
+const badField = (field: string) =>
+  fail(120007, `a field of the body is missing, of the wrong type or out of range: ${field}`);
+
+let receiver: LocalReceiver;
+beforeAll(async () => {
+  receiver = await startLocalReceiver();
+});
+afterAll(() => receiver.stop());
+
+let accounts = 0;
+let id: string;
+beforeEach(() => {
+  id = `@TOA#_test_${(accounts += 1)}`;
+});
+
+const delivered: HttpDelivery[] = [];
+
+/** Delivers what is right in every way but for the change, for an official account of the test's own. */
+async function deliver(change: (delivery: HttpDelivery) => void = () => {}) {
+  const delivery = httpDelivery((right) => {
+    right.payload['Official_Account'] = id;
+    change(right);
+  });
+  delivered.push(delivery);
+  return post(receiver.url, delivery);
+}
+
+async function recordOf(officialAccountId = id) {
+  return (await receiver.records()).find((record) => record['officialAccountId'] === officialAccountId);
+}
+
+describe('a right delivery', () => {
+  test('is stored whole, and answered OK', async () => {
+    const before = Date.now();
+    expect(await deliver()).toEqual(OK);
+    const { receivedTime, ...record } = (await recordOf()) ?? {};
+    expect(record).toEqual({
+      sdkAppId: '1400000000',
+      officialAccountId: id,
+      name: 'TestOfficialAccount',
+      ownerAccount: '107867',
+      operatorAccount: '107867',
+      createdTime: 1670574414123,
+      eventTime: 1670574414123,
+      clientIp: '203.0.113.7',
+      optPlatform: 'RESTAPI',
+    });
+    expect(receivedTime).toBeGreaterThanOrEqual(before);
+    expect(receivedTime).toBeLessThanOrEqual(Date.now());
+  });
+
+  test.each<[string, (delivery: HttpDelivery) => void]>([
+    ['with a JSON content type', ({ headers }) => (headers['content-type'] = 'application/json; charset=utf-8')],
+    ['with a content type of another kind', ({ headers }) => (headers['content-type'] = 'application/octet-stream')],
+    ['with a byte order mark', (d) => (d.body = `\uFEFF${JSON.stringify(d.payload)}`)],
+    [
+      'with parameters in another case',
+      (d) => (d.query = new URLSearchParams(d.query.toString().toLowerCase().replace(CREATED.toLowerCase(), CREATED))),
+    ],
+    ['with unknown parameters and fields', (d) => (d.query.set('x', '1'), (d.payload['X'] = { y: [] }))],
+    ['with an upper-case Sign', ({ query }) => query.set('Sign', query.get('Sign')!.toUpperCase())],
+    ['with the command in the URL alone', (d) => delete d.payload['CallbackCommand']],
+    ['with the command in the body alone', ({ query }) => query.delete('CallbackCommand')],
+    ['signed 55 s ago', ({ query }) => sign(query, -55)],
+    ['without ClientIP and OptPlatform', ({ query }) => (query.delete('ClientIP'), query.delete('OptPlatform'))],
+    ['with ClientIP twice', ({ query }) => query.append('ClientIP', '203.0.113.8')],
+    ['with an empty ClientIP', ({ query }) => query.set('ClientIP', '')],
+    ['with padding up to 64 KiB', (d) => (d.body = padded(d.payload, 65_536))],
+  ])('is stored %s', async (_how, change) => {
+    expect(await deliver(change)).toEqual(OK);
+    expect(await recordOf()).toMatchObject({ name: 'TestOfficialAccount', eventTime: 1670574414123 });
+  });
+
+  test.each(['@TOA#_two  spaces ', '#TOA#_@#', '@TOA#_😀', '@TOA#_新闻', 'a'.repeat(1024), '"\\\n\u2028'])(
+    'is stored under its ID byte for byte, with a Chinese name: %j',
+    async (officialAccountId) => {
+      const payload = { ...recorded('created-chinese'), Official_Account: officialAccountId };
+      expect(await deliver((d) => (d.payload = payload))).toEqual(OK);
+      expect(await recordOf(officialAccountId)).toMatchObject({ name: '新闻公众号 🗞️', ownerAccount: '李雷' });
+    },
+  );
+});
+
+function sign(query: URLSearchParams, seconds: number, token = TOKEN): void {
+  for (const [name, value] of Object.entries(signed(unixSeconds() + seconds, token))) query.set(name, value);
+}
+
+function nested(depth: number): string {
+  return '['.repeat(depth) + ']'.repeat(depth);
+}
+
+function padded(payload: object, bytes: number): string {
+  const text = JSON.stringify({ ...payload, Padding: '' });
+  return text.replace('"Padding":""', `"Padding":"${'x'.repeat(bytes - text.length)}"`);
+}
+
+describe('a delivery is refused, and nothing stored:', () => {
+  test.each<[string, object, (delivery: HttpDelivery) => void]>([
+    // 1
+    ['SdkAppid of another app', WRONG_APP, ({ query }) => query.set('SdkAppid', '1400000001')],
+    ['SdkAppid missing', WRONG_APP, ({ query }) => query.delete('SdkAppid')],
+    ['SdkAppid empty', WRONG_APP, ({ query }) => query.set('SdkAppid', '')],
+    ['SdkAppid twice', WRONG_APP, ({ query }) => query.append('SdkAppid', '1400000000')],
+    ['SdkAppid in two cases', WRONG_APP, ({ query }) => query.append('sdkappid', '1400000000')],
+    [
+      'SdkAppid missing, the command in the body',
+      WRONG_APP,
+      ({ query }) => (query.delete('SdkAppid'), query.delete('CallbackCommand')),
+    ],
+    // 3
+    ['Sign missing', BAD_SIGNATURE, ({ query }) => query.delete('Sign')],
+    ['Sign empty', BAD_SIGNATURE, ({ query }) => query.set('Sign', '')],
+    ['Sign twice', BAD_SIGNATURE, ({ query }) => query.append('Sign', query.get('Sign')!)],
+    [
+      'one digit of Sign wrong',
+      BAD_SIGNATURE,
+      ({ query }) =>
+        query.set(
+          'Sign',
+          query.get('Sign')!.replace(/.$/, (digit) => (digit === '0' ? '1' : '0')),
+        ),
+    ],
+    ['Sign of another token', BAD_SIGNATURE, ({ query }) => sign(query, 0, 'another')],
+    ['Sign of an empty token', BAD_SIGNATURE, ({ query }) => sign(query, 0, '')],
+    ['RequestTime missing', BAD_SIGNATURE, ({ query }) => query.delete('RequestTime')],
+    [
+      'RequestTime shifted by a second',
+      BAD_SIGNATURE,
+      ({ query }) => query.set('RequestTime', String(unixSeconds() + 1)),
+    ],
+    ['RequestTime twice', BAD_SIGNATURE, ({ query }) => query.append('RequestTime', query.get('RequestTime')!)],
+    // 4
+    ['signed 61 s ago', EXPIRED, ({ query }) => sign(query, -61)],
+    ['signed more than 60 s ahead', EXPIRED, ({ query }) => sign(query, 65)],
+    ['RequestTime in milliseconds', EXPIRED, ({ query }) => sign(query, Date.now())],
+    // 5
+    ['body empty', BAD_BODY, (d) => (d.body = '')],
+    ['body cut short', BAD_BODY, (d) => (d.body = JSON.stringify(d.payload).slice(0, -1))],
+    ['body nested 10,000 deep, and cut short', BAD_BODY, (d) => (d.body = '['.repeat(10_000))],
+    ['body nested 10,000 deep', BAD_BODY, (d) => (d.body = nested(10_000))],
+    [
+      'Name nested 10,000 deep',
+      BAD_BODY,
+      (d) => (d.body = JSON.stringify(d.payload).replace('"TestOfficialAccount"', nested(10_000))),
+    ],
+    ['body of 64 KiB and a byte', BAD_BODY, (d) => (d.body = padded(d.payload, 65_537))],
+    [
+      'body in GBK',
+      BAD_BODY,
+      (d) => (d.body = Buffer.concat([Buffer.from('{"Name":"'), Buffer.from([0xd0, 0xc2]), Buffer.from('"}')])),
+    ],
+    ['body in UTF-16', BAD_BODY, (d) => (d.body = Buffer.from(`\uFEFF${JSON.stringify(d.payload)}`, 'utf16le'))],
+    [
+      'body with a __proto__ key',
+      BAD_BODY,
+      (d) => (d.body = JSON.stringify(d.payload).replace('{', '{"__proto__":{"Name":"x"},')),
+    ],
+    ['body with comments, as Tencent prints it', BAD_BODY, (d) => (d.body = `${JSON.stringify(d.payload)} // comment`)],
+    ['body of form fields', BAD_BODY, (d) => (d.body = 'Name=x')],
+    // 6
+    [
+      'commands that disagree',
+      COMMANDS_DISAGREE,
+      ({ query }) => query.set('CallbackCommand', 'OfficialAccount.CallbackAfterAddSubscriber'),
+    ],
+    ['CallbackCommand twice in the URL', COMMANDS_DISAGREE, ({ query }) => query.append('CallbackCommand', CREATED)],
+    ['a command that is a number', COMMANDS_DISAGREE, (d) => (d.payload['CallbackCommand'] = 5)],
+    // 8
+    ['body an array', badField('Official_Account'), (d) => (d.body = '[]')],
+    ['Official_Account missing', badField('Official_Account'), (d) => delete d.payload['Official_Account']],
+    ['Official_Account empty', badField('Official_Account'), (d) => (d.payload['Official_Account'] = '')],
+    [
+      'Official_Account of 1,025 bytes',
+      badField('Official_Account'),
+      (d) => (d.payload['Official_Account'] = '名'.repeat(341) + 'ab'),
+    ],
+    ['Owner_Account a number', badField('Owner_Account'), (d) => (d.payload['Owner_Account'] = 107867)],
+    ['Operator_Account null', badField('Operator_Account'), (d) => (d.payload['Operator_Account'] = null)],
+    ['Name missing', badField('Name'), (d) => delete d.payload['Name']],
+    ['EventTime negative', badField('EventTime'), (d) => (d.payload['EventTime'] = -1)],
+    ['EventTime a fraction', badField('EventTime'), (d) => (d.payload['EventTime'] = 0.5)],
+    ['EventTime a text', badField('EventTime'), (d) => (d.payload['EventTime'] = '1670574414123')],
+    ['EventTime beyond 2^53', badField('EventTime'), (d) => (d.payload['EventTime'] = 2 ** 53)],
+    ['EventTime 11 minutes ahead', badField('EventTime'), (d) => (d.payload['EventTime'] = Date.now() + 11 * 60_000)],
+  ])('%s', async (_what, reply, change) => {
+    const before = await receiver.records();
+    expect(await deliver(change)).toEqual(reply);
+    expect(await receiver.records()).toEqual(before);
+  });
+
+  test('the first check that fails decides', async () => {
+    const breaks: [object, (delivery: HttpDelivery) => void][] = [
+      [badField('Name'), (d) => delete d.payload['Name']],
+      [COMMANDS_DISAGREE, (d) => (d.payload['CallbackCommand'] = 'another')],
+      [BAD_BODY, (d) => (d.body = '{')],
+      [EXPIRED, ({ query }) => sign(query, -100)],
+      [BAD_SIGNATURE, ({ query }) => query.set('Sign', '0')],
+      [WRONG_APP, ({ query }) => query.set('SdkAppid', '1')],
+    ];
+    for (let last = 0; last < breaks.length; last += 1) {
+      const reply = await deliver((d) => breaks.slice(0, last + 1).forEach(([, change]) => change(d)));
+      expect(reply).toEqual(breaks[last]![0]);
+    }
+  });
+});
+
+describe('what is not for us is answered OK, and nothing stored:', () => {
+  test.each<[string, (delivery: HttpDelivery) => void]>([
+    [
+      'a "before" command, which a FAIL would block',
+      (d) => (
+        d.query.set('CallbackCommand', 'OfficialAccount.CallbackBeforeCreateOfficialAccount'),
+        (d.payload['CallbackCommand'] = 'OfficialAccount.CallbackBeforeCreateOfficialAccount')
+      ),
+    ],
+    [
+      'a command of another group',
+      (d) => (d.query.set('CallbackCommand', 'C2C.CallbackAfterSendMsg'), (d.body = '{}')),
+    ],
+    ['a command of another group with an array', (d) => (d.query.set('CallbackCommand', 'Group.X'), (d.body = '[]'))],
+    ['the Verify probe', (d) => (d.query.delete('CallbackCommand'), (d.body = '{}'))],
+    [
+      'the Verify probe without SdkAppid',
+      (d) => (d.query.delete('CallbackCommand'), d.query.delete('SdkAppid'), (d.body = '{}')),
+    ],
+    [
+      'the Verify probe without a body',
+      (d) => (d.query.delete('CallbackCommand'), d.query.delete('SdkAppid'), (d.body = '')),
+    ],
+  ])('%s', async (_what, change) => {
+    const before = await receiver.records();
+    expect(await deliver(change)).toEqual(OK);
+    expect(await receiver.records()).toEqual(before);
+  });
+});
+
+describe('repeats and order', () => {
+  test('a repeat is answered OK and changes nothing', async () => {
+    await deliver();
+    const record = await recordOf();
+    expect(await deliver()).toEqual(OK);
+    expect(await recordOf()).toEqual(record);
+  });
+
+  test('200 deliveries for one account, in random order and at once, end as the newest', async () => {
+    const eventTimes = Array.from({ length: 200 }, (_, n) => 1670574414123 + Math.floor(n / 2)); // each twice
+    const shuffled = eventTimes.map((time) => [Math.random(), time] as const).toSorted(([a], [b]) => a - b);
+    const waiting = shuffled.map(([, time]) => time);
+    const replies: unknown[] = [];
+    const worker = async () => {
+      for (let time = waiting.pop(); time !== undefined; time = waiting.pop()) {
+        const payload = { ...recorded('created'), Official_Account: id, EventTime: time, Name: `第${time}号` };
+        replies.push(await deliver((d) => (d.payload = payload)));
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, worker));
+    expect(replies).toEqual(eventTimes.map(() => OK));
+    expect(await recordOf()).toMatchObject({
+      name: '第1670574414222号',
+      eventTime: 1670574414222,
+      createdTime: 1670574414222,
+    });
+  });
+});
+
+describe('the log', () => {
+  /** The lines about a delivery, once the last of them is there. */
+  const linesAbout = async (officialAccountId: string, count: number) => {
+    const lines = () => receiver.log().filter((line) => line['officialAccountId'] === officialAccountId);
+    await until(() => lines()[count - 1]);
+    return lines();
+  };
+
+  test('has one line a delivery, with what became of it', async () => {
+    await deliver();
+    await deliver();
+    const line = {
+      level: 'INFO',
+      message: 'delivery',
+      timestamp: expect.any(String),
+      service: 'tencent-chat-webhook',
+      sampling_rate: 0,
+      requestId: expect.stringMatching(/^[\da-f-]{36}$/),
+      command: CREATED,
+      officialAccountId: id,
+      outcome: 'stored',
+      ms: expect.any(Number),
+    };
+    expect(await linesAbout(id, 2)).toEqual([line, { ...line, outcome: 'stale' }]);
+  });
+
+  test('says why a delivery was refused', async () => {
+    await deliver((d) => (d.payload['EventTime'] = 'soon'));
+    expect(await linesAbout(id, 1)).toMatchObject([
+      { level: 'WARN', outcome: 'refused', reason: 'badPayload', field: 'EventTime' },
+    ]);
+  });
+
+  test('takes no line breaks and no endless values from strangers', async () => {
+    const command = `a"\n{"level":"ERROR"}${'x'.repeat(5000)}`;
+    await deliver(({ query }) => (query.set('CallbackCommand', command), query.delete('Sign')));
+    const line = await until(() => receiver.log().find((entry) => entry['command']?.startsWith('a"')));
+    expect(line).toMatchObject({ level: 'WARN', reason: 'badSignature', command: command.slice(0, 128) });
+  });
+
+  test('never holds a Sign, the token or a body, whatever was delivered', async () => {
+    // After all the deliveries above, and one of each kind that ends in an error.
+    await deliver((d) => (d.body = '{"Secret":"body text"'));
+    await deliver((d) => (d.payload = { ...d.payload, Name: 'name in the body', EventTime: null }));
+    await linesAbout(id, 1);
+    const { stdout, stderr } = receiver.output;
+    const signs = new Set(delivered.flatMap(({ query }) => query.getAll('Sign')).filter((sign) => sign.length > 1));
+    expect(signs.size).toBeGreaterThan(5);
+    for (const secret of [...signs, TOKEN, 'body text', 'name in the body']) {
+      expect(stdout + stderr).not.toContain(secret);
+    }
+    expect(stdout + stderr).not.toMatch(/Sign=[\da-f]/i);
+    expect((stdout + stderr).match(/RequestTime=\d+/g)).toHaveLength(1); // of the demonstration, its Sign left out
+  });
+});
+
+describe('configured otherwise', () => {
+  test('callers outside the allow-list are refused before their signature is looked at', async () => {
+    const closed = await startLocalReceiver('-c', 'allowedCidrs=10.0.0.0/8,2001:db8::/32');
+    try {
+      expect(await post(closed.url, httpDelivery())).toEqual(WRONG_ADDRESS);
+      expect(
+        await post(
+          closed.url,
+          httpDelivery(({ query }) => query.delete('Sign')),
+        ),
+      ).toEqual(WRONG_ADDRESS);
+      expect(
+        await post(
+          closed.url,
+          httpDelivery(({ query }) => query.delete('SdkAppid')),
+        ),
+      ).toEqual(WRONG_APP);
+      expect(await closed.records()).toEqual([]);
+    } finally {
+      await closed.stop();
+    }
+  });
+
+  test('with authentication=off, and from an address in the allow-list, unsigned deliveries are stored', async () => {
+    const open = await startLocalReceiver(
+      '--context=authentication=off',
+      '--context=allowedCidrs=127.0.0.0/8',
+      '--context=sdkAppId=1400009999',
+    );
+    try {
+      const unsigned = httpDelivery(({ query, payload }) => {
+        query.set('SdkAppid', '1400009999');
+        query.delete('Sign');
+        query.delete('RequestTime');
+        payload['EventTime'] = 1670574414124;
+      });
+      expect(await post(open.url, unsigned)).toEqual(OK);
+      expect(await open.records()).toMatchObject([{ sdkAppId: '1400009999', eventTime: 1670574414124 }]);
+      expect(await post(open.url, httpDelivery())).toEqual(WRONG_APP);
+    } finally {
+      await open.stop();
+    }
+  });
+});
