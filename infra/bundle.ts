@@ -1,5 +1,5 @@
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 /**
@@ -27,15 +27,33 @@ const builtins: Plugin = {
   },
 };
 
-await build({
-  entryPoints: [entry],
-  outfile: join(outdir, 'index.mjs'),
-  bundle: true,
-  minify: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm', // for the awaits of init
-  mainFields: ['module', 'main'], // esbuild's default takes the SDK's CommonJS build, which can't be tree-shaken
-  plugins: [builtins],
-  logLevel: 'warning',
-});
+/** What our own code imports only when it is needed becomes a bundle of its own, beside the first. */
+const lazyEntries = new Set<string>();
+const lazyImports: Plugin = {
+  name: 'lazy imports',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\// }, ({ kind, path, resolveDir }) => {
+      if (kind !== 'dynamic-import' || resolveDir.includes('node_modules')) return undefined;
+      lazyEntries.add(join(resolveDir, path));
+      return { path: path.replace(/\.ts$/, '.mjs'), external: true };
+    });
+  },
+};
+
+async function bundle(file: string, name: string): Promise<void> {
+  await build({
+    entryPoints: [file],
+    outfile: join(outdir ?? '', `${name}.mjs`),
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm', // for the awaits of init
+    mainFields: ['module', 'main'], // esbuild's default takes the SDK's CommonJS build, which can't be tree-shaken
+    plugins: [builtins, lazyImports],
+    logLevel: 'warning',
+  });
+}
+
+await bundle(entry, 'index');
+for (const lazyEntry of lazyEntries) await bundle(lazyEntry, basename(lazyEntry, '.ts'));

@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { MiddlewareObj, Request } from '@middy/core';
 import { callbackCommand, field, type Delivery } from './delivery.ts';
+import type { Kept } from './keep.ts';
 import { Refusal } from './reply.ts';
 
 /** Strangers choose these values before a signature is checked: they shall not fill the log. */
@@ -23,13 +24,16 @@ export function deliveryLog(logger: Logger): MiddlewareObj<Delivery, unknown> {
       startTimes.set(event, performance.now());
     },
     after: (request) => {
-      logger.info('delivery', { ...describe(request), outcome: request.response });
+      const kept = request.response as Kept;
+      if (kept.outcome === 'parked') logger.warn('delivery', { ...describe(request), ...kept });
+      else logger.info('delivery', { ...describe(request), ...kept });
     },
     onError: (request) => {
       const { error } = request;
       if (error instanceof Refusal) {
-        const { reason, field: refusedField, detail } = error;
-        logger.warn('delivery', { ...describe(request), outcome: 'refused', reason, field: refusedField, detail });
+        const { reason, field: refusedField, detail, isQuarantined } = error;
+        const refused = { outcome: 'refused', reason, field: refusedField, detail, isQuarantined };
+        logger.warn('delivery', { ...describe(request), ...refused });
       } else {
         logger.error('delivery', { ...describe(request), outcome: 'failed', reason: 'notKept', error });
       }

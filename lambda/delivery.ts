@@ -1,11 +1,17 @@
 import type { Request } from '@middy/core';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 
-/** One HTTP POST from Chat on its way through the checks: API Gateway's event, with the query read. */
-export interface Delivery extends Omit<APIGatewayProxyEventV2, 'body'> {
+/** One HTTP POST from Chat on its way through the checks: what we use of API Gateway's event, with the query read. */
+export interface Delivery extends Pick<
+  APIGatewayProxyEventV2,
+  'headers' | 'queryStringParameters' | 'isBase64Encoded'
+> {
+  requestContext: { requestId: string; timeEpoch: number; http: { sourceIp: string } };
   query: Query;
   /** Text until the body parser has run, then the JSON value. */
   body?: unknown;
+  /** The body as it came, at most its first 64 KiB; once it is decoded. */
+  bytes?: Buffer;
 }
 
 /**

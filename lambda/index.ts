@@ -2,27 +2,25 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import middy from '@middy/core';
-import httpJsonBodyParser from '@middy/http-json-body-parser';
 import { checkAddress, checkApp } from './app.ts';
-import { decodeBody, refuseUnparsed } from './body.ts';
+import { jsonBody } from './body.ts';
 import { checkCommand, commandTable, receive } from './commands.ts';
 import { readConfig } from './config.ts';
 import { deliveryLog } from './delivery-log.ts';
 import { readQuery, type Delivery } from './delivery.ts';
+import { parkedOnFailure, quarantine } from './keep.ts';
+import { clientLimits, STORE_LIMITS, TOKEN_LIMITS } from './limits.ts';
 import { officialAccounts } from './official-accounts.ts';
 import { reply } from './reply.ts';
 import { checkSignature } from './signature.ts';
 import { secretVersions, webhookToken } from './token.ts';
 
-// So that two attempts of each end before the function's timeout, and an answer in Tencent's shape still goes out.
-const LIMITS = {
-  maxAttempts: 2,
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
-};
-
 const config = readConfig(process.env);
 const logger = new Logger({ serviceName: 'tencent-chat-webhook' });
-const commands = commandTable(officialAccounts(new DynamoDBClient(LIMITS), config.tableName));
+const dynamoDb = new DynamoDBClient(clientLimits(STORE_LIMITS));
+const commands = commandTable(officialAccounts(dynamoDb, config.tableName, STORE_LIMITS));
+// In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
+const parking = once(async () => (await import('./parking.ts')).openParking(config));
 const authentication = config.tokenSecretArn === undefined ? [] : [await tokenAuthentication(config.tokenSecretArn)];
 
 export const handler = middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every call out has its own limit
@@ -32,19 +30,23 @@ export const handler = middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every cal
   .before(checkApp(config.sdkAppId))
   .before(checkAddress(config.allowedCidrs))
   .use(authentication)
-  .before(decodeBody)
-  .use(httpJsonBodyParser({ disableContentTypeCheck: true }))
-  .onError(refuseUnparsed)
+  .use(config.tokenSecretArn === undefined ? [] : quarantine(parking))
+  .use(jsonBody())
   .before(checkCommand)
-  .handler(receive(commands));
+  .handler(parkedOnFailure(receive(commands), parking));
 
 /** Reads the token during init, where it costs Chat no waiting; where that fails, the first delivery tries again. */
 async function tokenAuthentication(secretArn: string) {
-  const token = webhookToken(secretVersions(new SecretsManagerClient(LIMITS), secretArn));
+  const token = webhookToken(secretVersions(new SecretsManagerClient(clientLimits(TOKEN_LIMITS)), secretArn));
   try {
     await token.load();
   } catch (error) {
     logger.warn('the webhook token could not be read during init', { error });
   }
   return { before: checkSignature(token) };
+}
+
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => (opened ??= open());
 }

@@ -4,6 +4,7 @@ import {
   type AttributeValue,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
+import { withinTotal, type Limits } from './limits.ts';
 
 /** An official account's record, one item of the table. All times are Unix milliseconds. */
 export interface OfficialAccount {
@@ -44,18 +45,17 @@ export interface OfficialAccounts {
  * One conditional write, no read before it: whatever order deliveries come in, and however often,
  * the record ends as the newest says, and a repeat changes nothing, so that the table's stream stays silent.
  */
-export function officialAccounts(client: DynamoDBClient, tableName: string): OfficialAccounts {
+export function officialAccounts(client: DynamoDBClient, tableName: string, limits: Limits): OfficialAccounts {
   return {
     async upsert({ sdkAppId, officialAccountId, ...attributes }) {
       try {
-        await client.send(
-          new UpdateItemCommand({
-            TableName: tableName,
-            Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
-            ConditionExpression: 'attribute_not_exists(#eventTime) OR #eventTime < :eventTime',
-            ...replaceAll(attributes),
-          }),
-        );
+        const update = new UpdateItemCommand({
+          TableName: tableName,
+          Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
+          ConditionExpression: 'attribute_not_exists(#eventTime) OR #eventTime < :eventTime',
+          ...replaceAll(attributes),
+        });
+        await withinTotal(limits, (abortSignal) => client.send(update, { abortSignal }));
         return 'stored';
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return 'stale';

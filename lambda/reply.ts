@@ -36,6 +36,8 @@ export class Refusal extends Error {
   readonly field: string | undefined;
   /** For the log only. */
   readonly detail: string | undefined;
+  /** Whether the delivery is kept for people to look at. */
+  isQuarantined = false;
 
   constructor(reason: Exclude<ReasonName, 'notKept'>, { field, detail }: { field?: string; detail?: string } = {}) {
     super(`refused: ${reason}`);

@@ -3,6 +3,7 @@ import {
   ResourceNotFoundException,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import { TOKEN_LIMITS, withinTotal } from './limits.ts';
 import { isSignedBy } from './signature.ts';
 
 /** A wrong Sign costs nothing to send: strangers must not be able to make us call Secrets Manager at will. */
@@ -67,23 +68,25 @@ export function webhookToken(
  * with which Chat goes on signing until the new one is in the console.
  */
 export function secretVersions(client: SecretsManagerClient, secretArn: string): () => Promise<string[]> {
-  const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS') => {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn, VersionStage: stage }));
+  const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS', abortSignal: AbortSignal) => {
+    const command = new GetSecretValueCommand({ SecretId: secretArn, VersionStage: stage });
+    const { SecretString } = await client.send(command, { abortSignal });
     // An empty token would make every stranger's signature right.
     if (!SecretString)
       throw new Error(`the ${stage} version of ${secretArn} holds no text: put the webhook token there`);
     return SecretString;
   };
-  const readPrevious = async () => {
+  const readPrevious = async (abortSignal: AbortSignal) => {
     try {
-      return [await read('AWSPREVIOUS')];
+      return [await read('AWSPREVIOUS', abortSignal)];
     } catch (error) {
       if (error instanceof ResourceNotFoundException) return [];
       throw error;
     }
   };
-  return async () => {
-    const [current, previous] = await Promise.all([read('AWSCURRENT'), readPrevious()]);
-    return [current, ...previous];
-  };
+  return () =>
+    withinTotal(TOKEN_LIMITS, async (abortSignal) => {
+      const [current, previous] = await Promise.all([read('AWSCURRENT', abortSignal), readPrevious(abortSignal)]);
+      return [current, ...previous];
+    });
 }

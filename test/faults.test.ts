@@ -1,11 +1,12 @@
 import { Writable } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../infra/local/dynamodb.ts';
+import { faultyDynamoDb, faultySqs, type Fault } from '../infra/local/faulty.ts';
 import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
-import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds } from './delivery.ts';
-import { faultyStore, type Fault } from './infra/faulty-store.ts';
-import { logLines, until } from './infra/local-receiver.ts';
+import { httpDelivery, post, recorded, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
+import { logLines, program, until } from './infra/local-receiver.ts';
 
 const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 const NOT_KEPT = {
@@ -13,73 +14,126 @@ const NOT_KEPT = {
   type: 'application/json',
   body: '{"ActionStatus":"FAIL","ErrorInfo":"the delivery could not be kept","ErrorCode":120500}',
 };
+/** Chat's own limit, and no more than the constants in lambda/limits.ts add up to. */
+const CHAT_TIMEOUT_MS = 2_000;
 
-/** What the function logs, kept from the test's own output. */
-const log = {
-  text: '',
-  stream: new Writable({
-    write(chunk, _encoding, done) {
-      log.text += chunk;
-      done();
-    },
-  }),
-  lineOf: (id: string) => until(() => logLines(log.text).find((line) => line['officialAccountId'] === id)),
-};
+/** What the functions log, kept from the test's own output. */
+function logKeeper() {
+  const keeper = {
+    text: '',
+    stream: new Writable({
+      write(chunk, _encoding, done) {
+        keeper.text += chunk;
+        done();
+      },
+    }),
+    linesOf: (message: 'delivery' | 'redrive') => logLines(keeper.text).filter((line) => line['message'] === message),
+    deliveryOf: (id: string) =>
+      until(() => keeper.linesOf('delivery').find((line) => line['officialAccountId'] === id)),
+  };
+  return keeper;
+}
+
+const store = faultyDynamoDb();
+const queue = faultySqs();
+const log = logKeeper();
+let receiver: Receiver;
+let [parkingQueue, deadLetterQueue] = ['', ''];
+
+beforeAll(async () => {
+  receiver = await startReceiver({
+    context: { sdkAppId: SDK_APP_ID },
+    token: TOKEN,
+    port: 0,
+    startStore: store.start,
+    startQueues: queue.start,
+    queueSecondMs: 2,
+    log: log.stream,
+  });
+  parkingQueue = receiver.deployment.consumers[0]!.queueName;
+  deadLetterQueue = receiver.deployment.queues.find(({ name }) => name !== parkingQueue)!.name;
+});
+afterAll(() => receiver.stop());
+beforeEach(() => {
+  log.text = '';
+});
+afterEach(() => {
+  [store.fault, queue.fault] = [undefined, undefined];
+  for (const name of [parkingQueue, deadLetterQueue]) receiver.sqs.purge(name);
+});
+
+const parked = () => receiver.sqs.messages(parkingQueue);
+const deadLetters = () => receiver.sqs.messages(deadLetterQueue).map((text) => JSON.parse(text));
+
+const deliver = (id: string, change: (delivery: HttpDelivery) => void = () => {}) =>
+  post(
+    receiver.url,
+    httpDelivery((delivery) => {
+      delivery.payload = { ...recorded('created-chinese'), Official_Account: id };
+      change(delivery);
+    }),
+  );
+
+async function recordOf(id: string): Promise<Record<string, unknown> | undefined> {
+  const client = dynamoDbClient(store.serviceUrl);
+  const { Items = [] } = await client.send(new ScanCommand({ TableName: receiver.deployment.tableName }));
+  client.destroy();
+  return Items.map((item) => unmarshall(item)).find(({ officialAccountId }) => officialAccountId === id);
+}
 
 describe('when the store', () => {
-  const store = faultyStore();
-  let receiver: Receiver;
-  beforeAll(async () => {
-    receiver = await startReceiver({
-      context: { sdkAppId: SDK_APP_ID },
-      token: TOKEN,
-      port: 0,
-      startStore: store.start,
-      log: log.stream,
-    });
-  });
-  afterAll(() => receiver.stop());
-  beforeEach(() => {
-    store.fault = 'none';
-  });
-
-  const deliver = (id: string) =>
-    post(
-      receiver.url,
-      httpDelivery(({ payload }) => (payload['Official_Account'] = id)),
-    );
-
-  async function isStored(id: string): Promise<boolean> {
-    store.fault = 'none';
-    const client = dynamoDbClient(receiver.dynamoDb.url);
-    const { Items = [] } = await client.send(new ScanCommand({ TableName: receiver.deployment.tableName }));
-    client.destroy();
-    return Items.some(({ officialAccountId }) => officialAccountId?.S === id);
-  }
-
-  test.each<Fault>(['refuses', 'throttles', 'breaks', 'hangs', 'cuts the connection'])(
-    '%s, the delivery is answered 503 in Tencent’s shape, and is stored once the store is back',
+  test.each<Fault>(['denies', 'throttles', 'breaks', 'hangs', 'cuts the connection', 'answers nonsense'])(
+    '%s, the delivery is parked, answered OK before Chat hangs up, and stored by itself once the store is back',
     async (fault) => {
       store.fault = fault;
-      const start = performance.now();
-      expect(await deliver(fault)).toEqual(NOT_KEPT);
-      expect(performance.now() - start).toBeLessThan(8_000); // well before the function's own timeout
-      expect(await isStored(fault)).toBe(false);
-      expect(await log.lineOf(fault)).toMatchObject({
-        level: 'ERROR',
-        outcome: 'failed',
-        reason: 'notKept',
+      const start = Date.now();
+      expect(await deliver(fault)).toEqual(OK);
+      expect(Date.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+      expect(parked()).toHaveLength(1);
+      expect(await log.deliveryOf(fault)).toMatchObject({
+        level: 'WARN',
+        outcome: 'parked',
         error: { name: expect.any(String), message: expect.any(String) },
       });
-      expect(await deliver(fault)).toEqual(OK);
-      expect(await isStored(fault)).toBe(true);
+
+      store.fault = undefined;
+      expect(await until(() => recordOf(fault))).toEqual({
+        sdkAppId: SDK_APP_ID,
+        officialAccountId: fault,
+        name: '新闻公众号 🗞️',
+        ownerAccount: '李雷',
+        operatorAccount: 'administrator',
+        createdTime: 1670574414123,
+        eventTime: 1670574414123,
+        receivedTime: expect.any(Number),
+        clientIp: '203.0.113.7',
+        optPlatform: 'RESTAPI',
+      });
+      // Not when it was stored in the end.
+      const { receivedTime } = (await recordOf(fault)) as { receivedTime: number };
+      expect(receivedTime - start).toBeLessThan(1_000);
+      await until(() => parked().length === 0 || undefined);
+      expect(deadLetters()).toEqual([]);
     },
   );
 
-  test('stores, then cuts the connection, the write is tried again and the delivery answered OK', async () => {
-    store.fault = 'stores, then cuts the connection';
-    expect(await deliver('cut')).toEqual(OK);
-    expect(await isStored('cut')).toBe(true);
+  test.each<Fault>(['does it, then cuts the connection', 'does it, then hangs'])(
+    '%s, the record is there, and what is parked nevertheless does no harm',
+    async (fault) => {
+      store.fault = fault;
+      expect(await deliver(fault)).toEqual(OK);
+      store.fault = undefined;
+      const record = await recordOf(fault);
+      expect(record).toMatchObject({ eventTime: 1670574414123 });
+      await until(() => parked().length === 0 || undefined);
+      expect(await recordOf(fault)).toEqual(record);
+    },
+  );
+
+  test('is slow but in time, the delivery is not parked', async () => {
+    const before = queue.requests;
+    expect(await deliver('well')).toEqual(OK);
+    expect(queue.requests).toBe(before);
   });
 
   test('is asked, it is by one request a delivery, and by none for a delivery that is refused or ignored', async () => {
@@ -87,47 +141,262 @@ describe('when the store', () => {
     await deliver('one');
     await deliver('one');
     expect(store.requests - before).toBe(2);
-    await post(
-      receiver.url,
-      httpDelivery(({ query }) => query.set('Sign', '0')),
-    );
-    await post(
-      receiver.url,
-      httpDelivery(({ payload }) => delete payload['Name']),
-    );
-    await post(
-      receiver.url,
-      httpDelivery((d) => (d.query.set('CallbackCommand', 'x'), (d.payload = {}))),
-    );
+    await deliver('one', ({ query }) => query.set('Sign', '0'));
+    await deliver('one', (d) => (d.query.set('CallbackCommand', 'x'), (d.payload = {})));
     expect(store.requests - before).toBe(2);
+  });
+
+  test('is down for an old delivery, and takes a newer one meanwhile, the redrive changes nothing', async () => {
+    store.fault = 'breaks';
+    await deliver('overtaken', ({ payload }) => (payload['EventTime'] = 1670574414000));
+    store.fault = undefined;
+    await deliver('overtaken');
+    await until(() => parked().length === 0 || undefined);
+    expect(await recordOf('overtaken')).toMatchObject({ eventTime: 1670574414123 });
   });
 });
 
-describe('when the token', () => {
-  test('can’t be read, deliveries are answered 503 and not called forged; once it can, they are stored', async () => {
-    const receiver = await startReceiver({ context: { sdkAppId: SDK_APP_ID }, token: '', port: 0, log: log.stream });
+describe('when neither store nor queue', () => {
+  test.each<Fault>(['denies', 'breaks', 'hangs', 'cuts the connection'])(
+    'takes the delivery since each %s, it is answered 503 before Chat hangs up, and both errors are logged',
+    async (fault) => {
+      [store.fault, queue.fault] = [fault, fault];
+      const start = Date.now();
+      expect(await deliver(`both ${fault}`)).toEqual(NOT_KEPT);
+      expect(Date.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+      expect(await recordOf(`both ${fault}`)).toBeUndefined();
+      expect(parked()).toEqual([]);
+      expect(await log.deliveryOf(`both ${fault}`)).toMatchObject({
+        level: 'ERROR',
+        outcome: 'failed',
+        reason: 'notKept',
+        error: {
+          message: 'the delivery could neither be stored nor parked',
+          failures: [{ message: expect.any(String) }, { message: expect.any(String) }],
+        },
+      });
+    },
+  );
+});
+
+describe('a genuine delivery that is refused', () => {
+  test.each<[string, string, (delivery: HttpDelivery) => void]>([
+    ['is not JSON', 'badBody', (d) => (d.body = '{"Name":"新')],
+    ['is not UTF-8', 'badBody', (d) => (d.body = new Uint8Array([0xff, 0x00, 0xfe]))],
+    ['has commands that disagree', 'commandsDisagree', ({ payload }) => (payload['CallbackCommand'] = 'x')],
+    ['lacks a field', 'badPayload', ({ payload }) => delete payload['Name']],
+    ['is empty', 'badBody', (d) => (d.body = '')],
+  ])('since it %s gets its FAIL and is kept whole', async (_why, reason, change) => {
+    const sent = httpDelivery((d) => ((d.payload['Official_Account'] = 'kept'), change(d)));
+    expect(JSON.parse((await post(receiver.url, sent)).body).ActionStatus).toBe('FAIL');
+    const [letter, ...others] = deadLetters();
+    expect(others).toEqual([]);
+    expect(letter).toEqual({
+      version: 1,
+      reason,
+      ...(reason === 'badPayload' && { field: 'Name' }),
+      requestId: expect.any(String),
+      receivedTime: expect.any(Number),
+      query: {
+        sdkAppId: SDK_APP_ID,
+        callbackCommand: 'OfficialAccount.CallbackAfterCreateOfficialAccount',
+        clientIp: '203.0.113.7',
+        optPlatform: 'RESTAPI',
+      },
+      body: Buffer.from(sent.body ?? JSON.stringify(sent.payload)).toString('base64'),
+    });
+    expect(await until(() => log.linesOf('delivery')[0])).toMatchObject({
+      outcome: 'refused',
+      reason,
+      isQuarantined: true,
+    });
+  });
+
+  test('with characters that SQS refuses is kept as well', async () => {
+    const unusual = '\u0001\ufffe\uffff 平台';
+    await deliver('kept', ({ query, payload }) => {
+      query.set('OptPlatform', unusual);
+      payload['Name'] = [unusual];
+    });
+    const [{ query, body }] = deadLetters();
+    expect(query.optPlatform).toBe(unusual);
+    expect(JSON.parse(Buffer.from(body, 'base64').toString()).Name).toEqual([unusual]);
+  });
+
+  test('for a body that is too large is kept with its first 64 KiB', async () => {
+    await deliver('large', (d) => (d.body = 'x'.repeat(70_000)));
+    expect(deadLetters().map(({ body }) => Buffer.from(body, 'base64').length)).toEqual([65_536]);
+  });
+
+  test('and can’t be kept is not refused, but answered 503', async () => {
+    queue.fault = 'breaks';
+    expect(await deliver('lost', ({ payload }) => delete payload['Name'])).toEqual(NOT_KEPT);
+    expect(await log.deliveryOf('lost')).toMatchObject({
+      error: { message: 'the delivery was refused and could not be kept' },
+    });
+  });
+
+  test('is stored, sent back once this software understands it', async () => {
+    // The same message, as if the refusal had been this software's mistake.
+    await deliver('understood', ({ payload }) => (payload['CallbackCommand'] = 'x'));
+    const [letter] = deadLetters();
+    const body = JSON.stringify({ ...recorded('created'), Official_Account: 'understood' });
+    receiver.sqs.send(parkingQueue, JSON.stringify({ ...letter, body: Buffer.from(body).toString('base64') }));
+    expect(await until(() => recordOf('understood'))).toMatchObject({ clientIp: '203.0.113.7' });
+  });
+
+  test.each<[string, (delivery: HttpDelivery) => void]>([
+    ['of another app', ({ query }) => query.set('SdkAppid', '1')],
+    ['with a wrong Sign', ({ query }) => query.set('Sign', '0')],
+    ['signed too long ago', ({ query }) => resign(query, TOKEN, -100)],
+  ])('%s is a stranger’s, and is not kept', async (_whose, change) => {
+    const before = queue.requests;
+    await deliver('stranger', (d) => ((d.body = 'not JSON'), change(d)));
+    expect(queue.requests).toBe(before);
+    expect(deadLetters()).toEqual([]);
+  });
+});
+
+describe('a parked message', () => {
+  test.each<[string, (message: Record<string, any>) => string]>([
+    ['is cut short', (message) => JSON.stringify(message).slice(0, 50)],
+    ['is none of ours', () => '{"hello":"world"}'],
+    ['is no JSON', () => 'hello'],
+    ['is of another version', (message) => JSON.stringify({ ...message, version: 0 })],
+    ['is of another app', (message) => JSON.stringify({ ...message, query: { ...message['query'], sdkAppId: '1' } })],
+    ['has no SDKAppID', (message) => JSON.stringify({ ...message, query: {} })],
+    ['holds a body that is refused', (message) => JSON.stringify({ ...message, body: 'e30=' })],
+  ])('that %s goes to the dead-letter queue, and the rest of its batch is stored', async (what, change) => {
+    store.fault = 'denies';
+    await deliver(`before ${what}`);
+    await deliver(`after ${what}`);
+    const [good] = parked();
+    const bad = change(JSON.parse(good ?? ''));
+    receiver.sqs.send(parkingQueue, bad);
+    store.fault = undefined;
+    await until(() => (parked().length === 0 ? true : undefined));
+    expect(receiver.sqs.messages(deadLetterQueue)).toEqual([bad]);
+    expect(await recordOf(`before ${what}`)).toBeDefined();
+    expect(await recordOf(`after ${what}`)).toBeDefined();
+    expect(log.linesOf('redrive').filter(({ outcome }) => outcome === 'notUnderstood')).toHaveLength(10);
+    expect(log.text).not.toContain('world');
+  });
+});
+
+describe('when the receiver dies', () => {
+  test('between write and reply, the record is there, and Chat sees a 500', async () => {
+    store.fault = 'does it, then hangs';
+    const reply = deliver('died after');
+    expect(await until(() => recordOf('died after'))).toMatchObject({ eventTime: 1670574414123 });
+    receiver.receiver.kill();
+    expect(await reply).toMatchObject({ status: 500, body: '{"message":"Internal Server Error"}' });
+    expect(parked()).toEqual([]);
+    store.fault = undefined;
+    expect(await deliver('died after')).toEqual(OK);
+  });
+
+  test('between the failure to store and parking, the delivery is nowhere, and Chat sees a 500', async () => {
+    [store.fault, queue.fault] = ['breaks', 'hangs'];
+    const before = queue.requests;
+    const reply = deliver('died between');
+    await until(() => (queue.requests > before ? true : undefined)); // the store has failed, the queue not answered
+    receiver.receiver.kill();
+    expect(await reply).toMatchObject({ status: 500, body: '{"message":"Internal Server Error"}' });
+    [store.fault, queue.fault] = [undefined, undefined];
+    expect(parked()).toEqual([]);
+    expect(await recordOf('died between')).toBeUndefined();
+    expect(await deliver('died between')).toEqual(OK);
+    expect(await recordOf('died between')).toBeDefined();
+  });
+});
+
+describe('configured otherwise', () => {
+  test('when the store stays down, the delivery ends in the dead-letter queue, from which it can be sent back', async () => {
+    const [downStore, downLog] = [faultyDynamoDb(), logKeeper()];
+    const down = await startReceiver({
+      context: { sdkAppId: SDK_APP_ID },
+      token: TOKEN,
+      port: 0,
+      startStore: downStore.start,
+      queueSecondMs: 0.1,
+      log: downLog.stream,
+    });
     try {
-      expect(await post(receiver.url, httpDelivery())).toEqual(NOT_KEPT);
+      downStore.fault = 'denies';
+      expect(await post(down.url, httpDelivery())).toEqual(OK);
+      const letter = await until(() => down.sqs.messages(deadLetterQueue)[0]);
+      expect(JSON.parse(letter)).toMatchObject({ reason: 'notStored' });
+      const pauses = downLog.linesOf('redrive').map(({ retrySeconds }) => retrySeconds);
+      expect(pauses).toEqual([60, 120, 240, 480, 960, 1920, 3840, 7680, 15_360, 0]);
+
+      downStore.fault = undefined;
+      down.sqs.send(parkingQueue, letter);
+      expect(await until(() => downLog.linesOf('redrive')[10])).toMatchObject({ outcome: 'stored', receipt: 1 });
+    } finally {
+      await down.stop();
+    }
+  });
+
+  test('with authentication=off a refused delivery is only logged: strangers must not fill the queue', async () => {
+    const openLog = logKeeper();
+    const open = await startReceiver({
+      context: { sdkAppId: SDK_APP_ID, authentication: 'off' },
+      token: TOKEN,
+      port: 0,
+      log: openLog.stream,
+    });
+    try {
+      await post(
+        open.url,
+        httpDelivery(({ payload }) => delete payload['Name']),
+      );
+      expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
+        outcome: 'refused',
+        reason: 'badPayload',
+        isQuarantined: false,
+      });
+      for (const { name } of open.deployment.queues) expect(open.sqs.messages(name)).toEqual([]);
+    } finally {
+      await open.stop();
+    }
+  });
+
+  test('without a token that can be read, deliveries are answered 503; once it can be read, they are stored', async () => {
+    const tokenless = await startReceiver({
+      context: { sdkAppId: SDK_APP_ID },
+      token: '',
+      port: 0,
+      log: logKeeper().stream,
+    });
+    try {
+      expect(await post(tokenless.url, httpDelivery())).toEqual(NOT_KEPT);
       expect(
         await post(
-          receiver.url,
+          tokenless.url,
           httpDelivery(({ query }) => resign(query, '')),
         ),
       ).toEqual(NOT_KEPT);
-      for (const token of ['old', TOKEN]) receiver.secretsManager.put(receiver.deployment.secretIds[0]!, token);
-      expect(await post(receiver.url, httpDelivery())).toEqual(OK);
+      for (const token of ['old', TOKEN]) tokenless.secretsManager.put(tokenless.deployment.secretIds[0]!, token);
+      expect(await post(tokenless.url, httpDelivery())).toEqual(OK);
       expect(
         await post(
-          receiver.url,
+          tokenless.url,
           httpDelivery(({ query }) => resign(query, 'old')),
         ),
       ).toEqual(OK);
     } finally {
-      await receiver.stop();
+      await tokenless.stop();
     }
   });
 });
 
-function resign(query: URLSearchParams, token: string): void {
-  for (const [name, value] of Object.entries(signed(unixSeconds(), token))) query.set(name, value);
+function resign(query: URLSearchParams, token: string, seconds = 0): void {
+  for (const [name, value] of Object.entries(signed(unixSeconds() + seconds, token))) query.set(name, value);
 }
+
+test('npm run faults loses nothing, whatever is wrong', async () => {
+  const { code, stdout, stderr } = await program('infra/local/faults.ts', ['--count', '40']).ended;
+  expect(stderr).toBe('');
+  expect(stdout).toContain('Nothing lost, nothing wrong, every reply in time.');
+  expect(code).toBe(0);
+}, 180_000);

@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
 import { OPTIONS } from '../infra/app.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
+import { STORE_LIMITS } from '../lambda/limits.ts';
 import { officialAccounts } from '../lambda/official-accounts.ts';
 import { REASONS } from '../lambda/reply.ts';
 import { ROOT } from './infra/local-receiver.ts';
@@ -41,7 +42,7 @@ test('the record table holds every attribute that is written', async () => {
       names = [...Object.keys(input.Key), ...Object.values(input.ExpressionAttributeNames)];
     },
   };
-  await officialAccounts(client as never, 'accounts').upsert({
+  await officialAccounts(client as never, 'accounts', STORE_LIMITS).upsert({
     sdkAppId: '1',
     officialAccountId: 'a',
     name: '名',

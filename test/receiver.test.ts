@@ -213,6 +213,7 @@ describe('a delivery is refused, and nothing stored:', () => {
       [badField('Name'), (d) => delete d.payload['Name']],
       [COMMANDS_DISAGREE, (d) => (d.payload['CallbackCommand'] = 'another')],
       [BAD_BODY, (d) => (d.body = '{')],
+      [BAD_BODY, (d) => (d.body = new Uint8Array([0xff]))],
       [EXPIRED, ({ query }) => sign(query, -100)],
       [BAD_SIGNATURE, ({ query }) => query.set('Sign', '0')],
       [WRONG_APP, ({ query }) => query.set('SdkAppid', '1')],

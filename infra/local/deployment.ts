@@ -6,6 +6,7 @@ import type { Environment } from '../../lambda/config.ts';
 import { webhookApp } from '../app.ts';
 import type { Route } from './gateway.ts';
 import type { FunctionSpec } from './function.ts';
+import type { QueueSpec } from './sqs.ts';
 
 /** What the synthesized template says about the deployment: the only description of it. */
 export interface Deployment {
@@ -15,6 +16,9 @@ export interface Deployment {
   tables: CreateTableInput[];
   /** The table that the receiver writes to. */
   tableName: string;
+  queues: QueueSpec[];
+  /** The functions that are invoked with the messages of a queue. */
+  consumers: { queueName: string; batchSize: number; consumer: FunctionSpec }[];
   /** The IDs of the secrets. */
   secretIds: string[];
   /** Removes the bundle from the disk. */
@@ -67,26 +71,44 @@ function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {
   const integration = resource(resolve(route.Properties['Target']).replace('integrations/', ''));
   const receiver = resource(resolve(integration.Properties['IntegrationUri']));
 
-  const environment = Object.fromEntries(
-    Object.entries(receiver.Properties['Environment'].Variables).map(([name, value]) => [name, resolve(value)]),
-  ) as Environment;
+  const functionSpec = ({ Properties, Metadata }: Resource): FunctionSpec => {
+    const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
+    return {
+      file: join(outdir, Metadata?.['aws:asset:path'] ?? '', `${fileStem}.mjs`),
+      handlerName,
+      timeoutMs: Properties['Timeout'] * 1000,
+      environment: Object.fromEntries(
+        Object.entries(Properties['Environment'].Variables).map(([name, value]) => [name, resolve(value)]),
+      ),
+    };
+  };
+  const receiverSpec = functionSpec(receiver);
 
-  const [fileStem, handlerName = ''] = String(receiver.Properties['Handler']).split('.');
   return {
     route: { method, path },
-    receiver: {
-      file: join(outdir, receiver.Metadata?.['aws:asset:path'] ?? '', `${fileStem}.mjs`),
-      handlerName,
-      timeoutMs: receiver.Properties['Timeout'] * 1000,
-      environment,
-    },
+    receiver: receiverSpec,
     tables: ofType('AWS::DynamoDB::GlobalTable').map(([logicalId, { Properties }]) => ({
       TableName: logicalId,
       AttributeDefinitions: Properties['AttributeDefinitions'],
       KeySchema: Properties['KeySchema'],
       BillingMode: Properties['BillingMode'],
     })),
-    tableName: environment.TABLE_NAME,
+    tableName: receiverSpec.environment['TABLE_NAME' satisfies keyof Environment] ?? '',
+    queues: ofType('AWS::SQS::Queue').map(([logicalId, { Properties }]) => ({
+      name: logicalId,
+      visibilitySeconds: Properties['VisibilityTimeout'] ?? 30,
+      ...(Properties['RedrivePolicy'] !== undefined && {
+        deadLetters: {
+          queueName: resolve(Properties['RedrivePolicy'].deadLetterTargetArn),
+          maxReceiveCount: Properties['RedrivePolicy'].maxReceiveCount,
+        },
+      }),
+    })),
+    consumers: ofType('AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => ({
+      queueName: resolve(Properties['EventSourceArn']),
+      batchSize: Properties['BatchSize'],
+      consumer: functionSpec(resource(resolve(Properties['FunctionName']))),
+    })),
     secretIds: ofType('AWS::SecretsManager::Secret').map(([logicalId]) => logicalId),
   };
 }

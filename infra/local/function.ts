@@ -16,6 +16,8 @@ export interface LocalFunction {
   /** @throws where the function throws, dies or takes longer than its timeout. */
   invoke(event: unknown): Promise<unknown>;
   stop(): void;
+  /** Ends the instance in the middle of what it does, as a machine that fails. */
+  kill(): void;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function startFunction(spec: FunctionSpec, log: Writable = process.
       return instance.invoke(event);
     },
     stop: () => instance.kill(),
+    kill: () => instance.kill(),
   };
 }
 

@@ -1,9 +1,13 @@
 import type { Writable } from 'node:stream';
 import { synthesize } from './deployment.ts';
 import { LOCAL_AWS, startDynamoDb } from './dynamodb.ts';
-import { startFunction } from './function.ts';
+import { startFunction, type FunctionSpec } from './function.ts';
 import { startGateway } from './gateway.ts';
 import { startSecretsManager } from './secrets-manager.ts';
+import { startSqs } from './sqs.ts';
+
+/** By default the queues run sixty times faster than SQS: a delivery is tried again after a second, not a minute. */
+const QUEUE_SECOND_MS = 1_000 / 60;
 
 export interface ReceiverOptions {
   /** CDK context, as `cdk deploy -c` takes it. */
@@ -15,6 +19,9 @@ export interface ReceiverOptions {
   dataDirectory?: string | undefined;
   /** What starts the store: one that misbehaves, for instance. */
   startStore?: typeof startDynamoDb;
+  startQueues?: typeof startSqs;
+  /** How long a second of the queues' clock takes. */
+  queueSecondMs?: number;
   /** Takes what the function logs (default: standard output). */
   log?: Writable;
 }
@@ -28,6 +35,8 @@ export async function startReceiver({
   port,
   dataDirectory,
   startStore = startDynamoDb,
+  startQueues = startSqs,
+  queueSecondMs = QUEUE_SECOND_MS,
   log = process.stdout,
 }: ReceiverOptions) {
   await using started = new AsyncDisposableStack();
@@ -42,14 +51,31 @@ export async function startReceiver({
   started.defer(secretsManager.close);
   for (const secretId of deployment.secretIds) secretsManager.put(secretId, token);
 
-  const environment = {
-    ...LOCAL_AWS,
-    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
-    ...deployment.receiver.environment,
+  const sqs = await startQueues(deployment.queues, queueSecondMs);
+  started.defer(sqs.close);
+
+  const start = async ({ environment, ...spec }: FunctionSpec) => {
+    const queueNames = deployment.queues.map(({ name }) => name);
+    const resolved = Object.entries(environment).map(([name, value]) => [
+      name,
+      queueNames.includes(value) ? sqs.queueUrl(value) : value,
+    ]);
+    const endpoints = {
+      AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
+      AWS_ENDPOINT_URL_SQS: sqs.url,
+    };
+    const local = await startFunction(
+      { ...spec, environment: { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) } },
+      log,
+    );
+    started.defer(local.stop);
+    return local;
   };
-  const receiver = await startFunction({ ...deployment.receiver, environment }, log);
-  started.defer(receiver.stop);
+  const receiver = await start(deployment.receiver);
+  for (const { queueName, batchSize, consumer } of deployment.consumers) {
+    sqs.poll(queueName, batchSize, (await start(consumer)).invoke);
+  }
 
   const gateway = await startGateway(deployment.route, receiver.invoke, port);
   started.defer(gateway.close);
@@ -60,6 +86,8 @@ export async function startReceiver({
     deployment,
     dynamoDb,
     secretsManager,
+    sqs,
+    receiver,
     stop: () => running.disposeAsync(),
   };
 }

@@ -13,11 +13,15 @@ function synthesized(context: Record<string, string> = {}): Template {
 
 type Statement = { Action: string | string[]; Resource: unknown; Effect: string };
 
-/** Every action that a role of the stack has, with the resource that it is for. */
-function permissions(template: Template): [string, unknown][] {
-  return Object.values(template.findResources('AWS::IAM::Policy'))
-    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[])
-    .flatMap(({ Action, Resource }) => [Action].flat().map((action): [string, unknown] => [action, Resource]))
+/** Every action that the role of a function has, each with what it may be done to. */
+function permissions(template: Template, functionId: 'Receiver' | 'Redrive'): [string, string][] {
+  const logicalId = (value: unknown) => /"([A-Z]\w+?)[\dA-F]{8}"/.exec(JSON.stringify(value))?.[1] ?? String(value);
+  return Object.entries(template.findResources('AWS::IAM::Policy'))
+    .filter(([id]) => id.startsWith(functionId))
+    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[])
+    .flatMap(({ Action, Resource }) =>
+      [Action].flat().flatMap((action) => [Resource].flat().map((to): [string, string] => [action, logicalId(to)])),
+    )
     .toSorted(([a], [b]) => a.localeCompare(b));
 }
 
@@ -27,20 +31,81 @@ describe('the stack', () => {
     template = synthesized();
   });
 
-  test('lets the function do what it calls, on the very resources, and nothing else', () => {
-    const [[logGroup] = []] = Object.entries(template.findResources('AWS::Logs::LogGroup'));
-    const [[table] = []] = Object.entries(template.findResources('AWS::DynamoDB::GlobalTable'));
-    const [[secret] = []] = Object.entries(template.findResources('AWS::SecretsManager::Secret'));
-    expect(permissions(template)).toEqual([
-      ['dynamodb:UpdateItem', { 'Fn::GetAtt': [table, 'Arn'] }],
-      ['logs:CreateLogStream', { 'Fn::GetAtt': [logGroup, 'Arn'] }],
-      ['logs:PutLogEvents', { 'Fn::GetAtt': [logGroup, 'Arn'] }],
-      ['secretsmanager:GetSecretValue', { Ref: secret }],
+  test('lets the receiver write, send and read its token, on the very resources, and nothing else', () => {
+    expect(permissions(template, 'Receiver')).toEqual([
+      ['dynamodb:UpdateItem', 'OfficialAccounts'],
+      ['logs:CreateLogStream', 'ReceiverLog'],
+      ['logs:PutLogEvents', 'ReceiverLog'],
+      ['secretsmanager:GetSecretValue', 'WebhookToken'],
+      ['sqs:SendMessage', 'Parked'],
+      ['sqs:SendMessage', 'DeadLetters'],
       ['xray:PutTelemetryRecords', '*'],
       ['xray:PutTraceSegments', '*'],
     ]);
-    template.resourceCountIs('AWS::IAM::Role', 1);
-    template.hasResourceProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent(), Policies: Match.absent() });
+  });
+
+  test('lets the redrive receive, delete and write, on the very resources, and nothing else', () => {
+    expect(permissions(template, 'Redrive')).toEqual([
+      ['dynamodb:UpdateItem', 'OfficialAccounts'],
+      ['logs:CreateLogStream', 'RedriveLog'],
+      ['logs:PutLogEvents', 'RedriveLog'],
+      ['sqs:ChangeMessageVisibility', 'Parked'],
+      ['sqs:DeleteMessage', 'Parked'],
+      ['sqs:GetQueueAttributes', 'Parked'],
+      ['sqs:ReceiveMessage', 'Parked'],
+      ['xray:PutTelemetryRecords', '*'],
+      ['xray:PutTraceSegments', '*'],
+    ]);
+  });
+
+  test('has no other roles, and none with more than its policy', () => {
+    template.resourceCountIs('AWS::IAM::Role', 2);
+    template.resourceCountIs('AWS::IAM::Policy', 2);
+    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent(), Policies: Match.absent() });
+  });
+
+  test('keeps what is parked for 14 days, encrypted and over TLS only', () => {
+    template.resourceCountIs('AWS::SQS::Queue', 2);
+    template.allResourcesProperties('AWS::SQS::Queue', {
+      QueueName: Match.absent(),
+      MessageRetentionPeriod: 14 * 86_400,
+      SqsManagedSseEnabled: true,
+    });
+    template.resourceCountIs('AWS::SQS::QueuePolicy', 2);
+    template.allResourcesProperties('AWS::SQS::QueuePolicy', {
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({
+            Effect: 'Deny',
+            Action: 'sqs:*',
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          }),
+        ],
+      },
+    });
+  });
+
+  test('tries what is parked ten times, each message for itself, and never two at a time', () => {
+    template.hasResourceProperties('AWS::SQS::Queue', {
+      VisibilityTimeout: 6 * 30,
+      RedrivePolicy: { maxReceiveCount: 10 },
+    });
+    template.hasResourceProperties('AWS::Lambda::Function', { Timeout: 30 });
+    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+    });
+  });
+
+  test('wakes people where deliveries stay unstored', () => {
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ApproximateAgeOfOldestMessage',
+      Threshold: 900,
+    });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      ComparisonOperator: 'GreaterThanThreshold',
+      Threshold: 0,
+    });
   });
 
   test('keeps the table whatever happens to the stack', () => {
@@ -84,6 +149,7 @@ describe('the stack', () => {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       Timeout: 10,
+      Handler: 'index.handler',
       TracingConfig: { Mode: 'Active' },
       LoggingConfig: { LogGroup: Match.anyValue() },
     });
@@ -100,8 +166,20 @@ describe('configured otherwise', () => {
   test('authentication=off has no secret, no right to read one and no command to show it', () => {
     const template = synthesized({ authentication: 'off' });
     template.resourceCountIs('AWS::SecretsManager::Secret', 0);
-    expect(permissions(template).map(([action]) => action)).not.toContain('secretsmanager:GetSecretValue');
-    expect(Object.keys(template.findOutputs('*'))).toEqual(['WebhookUrl', 'TableName']);
+    expect(permissions(template, 'Receiver')).toEqual([
+      ['dynamodb:UpdateItem', 'OfficialAccounts'],
+      ['logs:CreateLogStream', 'ReceiverLog'],
+      ['logs:PutLogEvents', 'ReceiverLog'],
+      ['sqs:SendMessage', 'Parked'],
+      ['xray:PutTelemetryRecords', '*'],
+      ['xray:PutTraceSegments', '*'],
+    ]);
+    expect(Object.keys(template.findOutputs('*'))).toEqual([
+      'WebhookUrl',
+      'TableName',
+      'ParkingQueueUrl',
+      'DeadLetterQueueUrl',
+    ]);
     template.hasResourceProperties('AWS::Lambda::Function', {
       Environment: { Variables: { AUTHENTICATION: 'off', TOKEN_SECRET_ARN: Match.absent() } },
     });

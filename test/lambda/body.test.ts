@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { decodeBody } from '../../lambda/body.ts';
+import { jsonBody } from '../../lambda/body.ts';
 import { request } from '../delivery.ts';
 
 function decoded(body: string | Buffer | undefined, callbackCommand?: string): unknown {
@@ -10,7 +10,8 @@ function decoded(body: string | Buffer | undefined, callbackCommand?: string): u
       query: { callbackCommand },
     }),
   );
-  decodeBody({ event } as never);
+  const [decode] = jsonBody();
+  void decode?.before?.({ event } as never);
   expect(event.isBase64Encoded).toBe(false);
   return event.body;
 }
@@ -46,4 +47,17 @@ test('an empty body is a Verify probe where there is no command, and stays empty
   expect(decoded(undefined)).toBe('{}');
   expect(decoded('')).toBe('{}');
   expect(decoded(undefined, 'c')).toBe('');
+});
+
+test('the bytes of a body are kept as they came, its first 64 KiB, even where it is refused', () => {
+  const bytesOf = (body: Buffer) => {
+    const { event } = request((delivery) =>
+      Object.assign(delivery, { body: body.toString('base64'), isBase64Encoded: true }),
+    );
+    const [decode] = jsonBody();
+    expect(() => decode?.before?.({ event } as never)).toThrow(expect.objectContaining({ reason: 'badBody' }));
+    return event.bytes;
+  };
+  expect(bytesOf(Buffer.from([0xff, 0x00]))).toEqual(Buffer.from([0xff, 0x00]));
+  expect(bytesOf(Buffer.alloc(65_537, 'a'))).toEqual(Buffer.alloc(65_536, 'a'));
 });

@@ -1,9 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { readConfig, type Environment } from '../../lambda/config.ts';
+import { readConfig, readRedriveConfig, type Environment } from '../../lambda/config.ts';
 
 const ENVIRONMENT = {
   SDK_APP_ID: '1400000000',
   TABLE_NAME: 'accounts',
+  PARKING_QUEUE_URL: 'https://sqs/parked',
+  DEAD_LETTER_QUEUE_URL: 'https://sqs/dead',
   AUTHENTICATION: 'token',
   TOKEN_SECRET_ARN: 'arn:token',
 } satisfies Environment;
@@ -12,6 +14,8 @@ test('a full environment is read', () => {
   expect(readConfig({ ...ENVIRONMENT, ALLOWED_CIDRS: '198.51.100.0/24,2001:db8::/32' })).toEqual({
     sdkAppId: '1400000000',
     tableName: 'accounts',
+    parkingQueueUrl: 'https://sqs/parked',
+    deadLetterQueueUrl: 'https://sqs/dead',
     allowedCidrs: ['198.51.100.0/24', '2001:db8::/32'],
     tokenSecretArn: 'arn:token',
   });
@@ -30,8 +34,19 @@ test('all problems are named at once', () => {
       "the function's environment is wrong; deploy the stack again:",
       '- SDK_APP_ID is missing',
       '- TABLE_NAME is missing',
+      '- PARKING_QUEUE_URL is missing',
+      '- DEAD_LETTER_QUEUE_URL is missing',
       "- ALLOWED_CIDRS: '1.2.3' is neither an address nor a CIDR range",
       '- TOKEN_SECRET_ARN is missing',
     ].join('\n'),
   );
+});
+
+test('the redrive needs no more than it uses', () => {
+  expect(readRedriveConfig(ENVIRONMENT)).toEqual({
+    sdkAppId: '1400000000',
+    tableName: 'accounts',
+    parkingQueueUrl: 'https://sqs/parked',
+  });
+  expect(() => readRedriveConfig({})).toThrow(/- SDK_APP_ID is missing\n- TABLE_NAME .*\n- PARKING_QUEUE_URL .*$/);
 });

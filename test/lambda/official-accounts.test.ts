@@ -3,6 +3,7 @@ import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient, startDynamoDb } from '../../infra/local/dynamodb.ts';
 import type { Loopback } from '../../infra/local/loopback.ts';
+import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import { officialAccounts, type OfficialAccount, type OfficialAccounts } from '../../lambda/official-accounts.ts';
 
 const TABLE = 'accounts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
     },
   ]);
   client = dynamoDbClient(dynamoDb.url);
-  table = officialAccounts(client, TABLE);
+  table = officialAccounts(client, TABLE, REDRIVE_LIMITS);
 });
 afterAll(async () => {
   client.destroy();
@@ -94,7 +95,7 @@ test('the same ID in two apps is two official accounts', async () => {
 });
 
 test('what DynamoDB refuses for another reason than the condition is thrown', async () => {
-  await expect(officialAccounts(client, 'nowhere').upsert(account('a', 1))).rejects.toMatchObject({
+  await expect(officialAccounts(client, 'nowhere', REDRIVE_LIMITS).upsert(account('a', 1))).rejects.toMatchObject({
     name: 'ResourceNotFoundException',
   });
 });

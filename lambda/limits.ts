@@ -1,0 +1,45 @@
+/**
+ * How long a delivery may wait for the services behind it. Chat hangs up after 2,000 ms: what comes one after
+ * another (store, then park) ends well before that, with a rest for the ways to and from us. Each service answers
+ * within a few tens of milliseconds in the normal case, and the second attempt is for a connection that died
+ * while the instance was frozen.
+ */
+export interface Limits {
+  attempts: number;
+  /** For each attempt, its connection included. */
+  attemptMs: number;
+  /** For all attempts with the pauses between them: then the answer is no. */
+  totalMs: number;
+}
+
+export const STORE_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
+/** Longer than for the store: the SQS client is loaded, and its connection opened, only when it is needed. */
+export const PARK_LIMITS: Limits = { attempts: 2, attemptMs: 380, totalMs: 800 };
+/** At init, and when a signature doesn't match. */
+export const TOKEN_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
+/** Nobody waits for what is redriven. */
+export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
+
+/** How often a parked delivery is tried again before it is left to people: pauses of eight and a half hours in all. */
+export const MAX_RECEIPTS = 10;
+
+/** The limits as an SDK client takes them. */
+export function clientLimits({ attempts, attemptMs }: Limits) {
+  return {
+    maxAttempts: attempts,
+    requestHandler: { connectionTimeout: attemptMs, requestTimeout: attemptMs, throwOnRequestTimeout: true },
+  };
+}
+
+/**
+ * Gives up on a call when its time is over. The SDK alone would first sit out its pause between two attempts.
+ * What it may still do behind our back does no harm: every write here may come twice or late.
+ *
+ * @throws what the call throws, or a TimeoutError.
+ */
+export async function withinTotal<T>({ totalMs }: Limits, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(totalMs);
+  const over = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => over.reject(signal.reason), { once: true });
+  return Promise.race([call(signal), over.promise]);
+}

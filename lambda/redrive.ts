@@ -1,0 +1,92 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
+import middy from '@middy/core';
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { checkApp } from './app.ts';
+import { jsonBody } from './body.ts';
+import { checkCommand, commandTable, receive } from './commands.ts';
+import { readRedriveConfig } from './config.ts';
+import type { Delivery } from './delivery.ts';
+import { clientLimits, MAX_RECEIPTS, REDRIVE_LIMITS, withinTotal } from './limits.ts';
+import { officialAccounts } from './official-accounts.ts';
+import { unparked } from './parking.ts';
+import { Refusal } from './reply.ts';
+
+const config = readRedriveConfig(process.env);
+const logger = new Logger({ serviceName: 'tencent-chat-redrive' });
+const dynamoDb = new DynamoDBClient(clientLimits(REDRIVE_LIMITS));
+const queue = new SQSClient(clientLimits(REDRIVE_LIMITS));
+
+/** The receiver's own steps after its sender is proven. The upsert is conditional: twice or late does no harm. */
+const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })
+  .before(checkApp(config.sdkAppId))
+  .use(jsonBody())
+  .before(checkCommand)
+  .handler(receive(commandTable(officialAccounts(dynamoDb, config.tableName, REDRIVE_LIMITS))));
+
+/**
+ * Stores what was parked. Each message stands for itself: those that fail go back to the queue,
+ * and after its last receipt into the dead-letter queue.
+ */
+export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> {
+  const failures = await Promise.all(
+    Records.map(async (record) => ((await redrive(record)) ? [] : [record.messageId])),
+  );
+  return { batchItemFailures: failures.flat().map((itemIdentifier) => ({ itemIdentifier })) };
+}
+
+/** @returns whether the message has served its purpose. */
+async function redrive(record: SQSRecord): Promise<boolean> {
+  const receipt = Number(record.attributes.ApproximateReceiveCount);
+  const line: Record<string, unknown> = { messageId: record.messageId, receipt };
+  try {
+    const delivery = understood(record);
+    line['requestId'] = delivery.requestContext.requestId;
+    const outcome = await receiveAgain(delivery, undefined as never);
+    logger.info('redrive', { ...line, outcome });
+    return true;
+  } catch (error) {
+    // What can't be understood now won't be in an hour: its receipts may as well pass at once.
+    const isHopeless = error instanceof Refusal || error instanceof NotUnderstood;
+    const seconds = isHopeless ? 0 : backOffSeconds(receipt);
+    logger.warn('redrive', {
+      ...line,
+      outcome: isHopeless ? 'notUnderstood' : 'notStored',
+      retrySeconds: seconds,
+      error,
+    });
+    await hideFor(seconds, record);
+    return false;
+  }
+}
+
+class NotUnderstood extends Error {}
+
+function understood({ body }: SQSRecord): Delivery {
+  try {
+    return unparked(body);
+  } catch {
+    // Not the cause: its text repeats what stands in the message.
+    throw new NotUnderstood('the message is none of ours, cut short, or of another version of this software');
+  }
+}
+
+/** A minute, and each time twice as long; none after the last receipt. */
+function backOffSeconds(receipt: number): number {
+  return receipt < MAX_RECEIPTS ? 60 * 2 ** (receipt - 1) : 0;
+}
+
+/** Where this fails, the queue's own visibility timeout takes its place. */
+async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord): Promise<void> {
+  const change = new ChangeMessageVisibilityCommand({
+    QueueUrl: config.parkingQueueUrl,
+    ReceiptHandle: receiptHandle,
+    VisibilityTimeout: seconds,
+  });
+  try {
+    await withinTotal(REDRIVE_LIMITS, (abortSignal) => queue.send(change, { abortSignal }));
+  } catch (error) {
+    logger.warn('the visibility timeout could not be set', { messageId, error });
+  }
+}
