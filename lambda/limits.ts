@@ -33,13 +33,21 @@ export function clientLimits({ attempts, attemptMs }: Limits) {
 
 /**
  * Gives up on a call when its time is over. The SDK alone would first sit out its pause between two attempts.
- * What it may still do behind our back does no harm: every write here may come twice or late.
+ * What it may still do behind our back does no harm, since every write here may come twice or late: it is not aborted,
+ * because the signal for that would cost every delivery more than the rest of our own code.
  *
  * @throws what the call throws, or a TimeoutError.
  */
-export async function withinTotal<T>({ totalMs }: Limits, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const signal = AbortSignal.timeout(totalMs);
+export async function withinTotal<T>({ totalMs }: Limits, call: Promise<T>): Promise<T> {
   const over = Promise.withResolvers<never>();
-  signal.addEventListener('abort', () => over.reject(signal.reason), { once: true });
-  return Promise.race([call(signal), over.promise]);
+  const timer = setTimeout(() => over.reject(new TimeoutError(`no answer within ${totalMs} ms`)), totalMs);
+  try {
+    return await Promise.race([call, over.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+class TimeoutError extends Error {
+  override name = 'TimeoutError';
 }

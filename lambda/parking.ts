@@ -51,12 +51,10 @@ export interface ParkingQueues {
 /** Opens the queues. This module, and the SQS client with it, is loaded only when something has gone wrong. */
 export function openParking({ parkingQueueUrl, deadLetterQueueUrl }: ParkingQueues): Parking {
   const client = new SQSClient(clientLimits(PARK_LIMITS));
-  const send = (queueUrl: string, delivery: ParkedDelivery) =>
-    withinTotal(PARK_LIMITS, async (abortSignal) => {
-      await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) }), {
-        abortSignal,
-      });
-    });
+  const send = async (queueUrl: string, delivery: ParkedDelivery) => {
+    const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) });
+    await withinTotal(PARK_LIMITS, client.send(message));
+  };
   return {
     park: (delivery) => send(parkingQueueUrl, parked(delivery, 'notStored')),
     quarantine: (delivery, reason, field) => send(deadLetterQueueUrl, parked(delivery, reason, field)),

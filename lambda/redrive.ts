@@ -85,7 +85,7 @@ async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord)
     VisibilityTimeout: seconds,
   });
   try {
-    await withinTotal(REDRIVE_LIMITS, (abortSignal) => queue.send(change, { abortSignal }));
+    await withinTotal(REDRIVE_LIMITS, queue.send(change));
   } catch (error) {
     logger.warn('the visibility timeout could not be set', { messageId, error });
   }

@@ -68,25 +68,23 @@ export function webhookToken(
  * with which Chat goes on signing until the new one is in the console.
  */
 export function secretVersions(client: SecretsManagerClient, secretArn: string): () => Promise<string[]> {
-  const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS', abortSignal: AbortSignal) => {
-    const command = new GetSecretValueCommand({ SecretId: secretArn, VersionStage: stage });
-    const { SecretString } = await client.send(command, { abortSignal });
+  const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS') => {
+    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn, VersionStage: stage }));
     // An empty token would make every stranger's signature right.
     if (!SecretString)
       throw new Error(`the ${stage} version of ${secretArn} holds no text: put the webhook token there`);
     return SecretString;
   };
-  const readPrevious = async (abortSignal: AbortSignal) => {
+  const readPrevious = async () => {
     try {
-      return [await read('AWSPREVIOUS', abortSignal)];
+      return [await read('AWSPREVIOUS')];
     } catch (error) {
       if (error instanceof ResourceNotFoundException) return [];
       throw error;
     }
   };
-  return () =>
-    withinTotal(TOKEN_LIMITS, async (abortSignal) => {
-      const [current, previous] = await Promise.all([read('AWSCURRENT', abortSignal), readPrevious(abortSignal)]);
-      return [current, ...previous];
-    });
+  return async () => {
+    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all([read('AWSCURRENT'), readPrevious()]));
+    return [current, ...previous];
+  };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { dynamoDbClient, startDynamoDb } from '../infra/local/dynamodb.ts';
 import type { Loopback } from '../infra/local/loopback.ts';
 import { commandTable, receive } from '../lambda/commands.ts';

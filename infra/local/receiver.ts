@@ -54,11 +54,11 @@ export async function startReceiver({
   const sqs = await startQueues(deployment.queues, queueSecondMs);
   started.defer(sqs.close);
 
+  const queueNames = new Set(deployment.queues.map(({ name }) => name));
   const start = async ({ environment, ...spec }: FunctionSpec) => {
-    const queueNames = deployment.queues.map(({ name }) => name);
     const resolved = Object.entries(environment).map(([name, value]) => [
       name,
-      queueNames.includes(value) ? sqs.queueUrl(value) : value,
+      queueNames.has(value) ? sqs.queueUrl(value) : value,
     ]);
     const endpoints = {
       AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,

@@ -22,7 +22,7 @@ function permissions(template: Template, functionId: 'Receiver' | 'Redrive'): [s
     .flatMap(({ Action, Resource }) =>
       [Action].flat().flatMap((action) => [Resource].flat().map((to): [string, string] => [action, logicalId(to)])),
     )
-    .toSorted(([a], [b]) => a.localeCompare(b));
+    .toSorted((a, b) => a.join().localeCompare(b.join()));
 }
 
 describe('the stack', () => {
@@ -37,8 +37,8 @@ describe('the stack', () => {
       ['logs:CreateLogStream', 'ReceiverLog'],
       ['logs:PutLogEvents', 'ReceiverLog'],
       ['secretsmanager:GetSecretValue', 'WebhookToken'],
-      ['sqs:SendMessage', 'Parked'],
       ['sqs:SendMessage', 'DeadLetters'],
+      ['sqs:SendMessage', 'Parked'],
       ['xray:PutTelemetryRecords', '*'],
       ['xray:PutTraceSegments', '*'],
     ]);
