@@ -1,37 +1,17 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import * as fc from 'fast-check';
-import { dynamoDbClient, startDynamoDb } from '../infra/local/dynamodb.ts';
-import type { Loopback } from '../infra/local/loopback.ts';
 import { commandTable, receive } from '../lambda/commands.ts';
 import type { Delivery } from '../lambda/delivery.ts';
 import { parkedOnFailure } from '../lambda/keep.ts';
-import { REDRIVE_LIMITS } from '../lambda/limits.ts';
-import { officialAccounts, type OfficialAccounts } from '../lambda/official-accounts.ts';
+import type { OfficialAccounts } from '../lambda/official-accounts.ts';
+import { startAccountsTable, type AccountsTable } from './accounts-table.ts';
 import { delivery, RECEIVED, recorded } from './delivery.ts';
 
-const TABLE = 'accounts';
-const KEYS = ['sdkAppId', 'officialAccountId'] as const;
-let dynamoDb: Loopback;
-let client: DynamoDBClient;
-let table: OfficialAccounts;
+let table: AccountsTable;
 beforeAll(async () => {
-  dynamoDb = await startDynamoDb([
-    {
-      TableName: TABLE,
-      AttributeDefinitions: KEYS.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-      KeySchema: KEYS.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
-      BillingMode: 'PAY_PER_REQUEST',
-    },
-  ]);
-  client = dynamoDbClient(dynamoDb.url);
-  table = officialAccounts(client, TABLE, REDRIVE_LIMITS);
+  table = await startAccountsTable();
 });
-afterAll(async () => {
-  client.destroy();
-  await dynamoDb.close();
-});
+afterAll(() => table.close());
 
 /** One step of a history. `event` says which of the account's events it is about, `pick` which parked delivery. */
 type Step =
@@ -55,7 +35,7 @@ test('whatever order deliveries, repeats, failures, parkings and redrives take, 
       const faulty: OfficialAccounts = {
         async upsert(account) {
           if (storeNow === 'fails') throw new Error('the store failed');
-          const result = await table.upsert(account);
+          const result = await table.accounts.upsert(account);
           if (storeNow === 'works, but says it failed') throw new Error('the connection was cut');
           return result;
         },
@@ -90,11 +70,8 @@ test('whatever order deliveries, repeats, failures, parkings and redrives take, 
       storeNow = 'works';
       while (parked.length > 0) await redrive(parked.length - 1, false);
 
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: TABLE, Key: { sdkAppId: { S: '1400000000' }, officialAccountId: { S: id } } }),
-      );
-      if (delivered.length === 0) expect(Item).toBeUndefined();
-      else expect(unmarshall(Item ?? {})).toEqual(recordOf(id, Math.max(...delivered)));
+      const newest = delivered.length === 0 ? undefined : recordOf(id, Math.max(...delivered));
+      expect(await table.record(id)).toEqual(newest);
     }),
     { numRuns: 200 },
   );

@@ -85,7 +85,7 @@ describe('the stack', () => {
     });
   });
 
-  test('tries what is parked ten times, each message for itself, and never two at a time', () => {
+  test('tries what is parked ten times, each message for itself, hidden for as long as a try may take', () => {
     template.hasResourceProperties('AWS::SQS::Queue', {
       VisibilityTimeout: 6 * 30,
       RedrivePolicy: { maxReceiveCount: 10 },
