@@ -24,9 +24,11 @@ const MAX_CIDRS_BYTES = 3_500;
  */
 export function readSettings(context: Readonly<Record<string, unknown>>): Settings {
   const problems: string[] = [];
-  // A misspelt option would be ignored, and with it, perhaps, an allow-list. CDK's own names all hold a sign.
+  // A misspelt option would be ignored, and with it, perhaps, an allow-list. CDK's own names hold a sign.
+  const letters = (name: string) => name.toLowerCase().replaceAll(/[^a-z]/g, '');
   for (const name of Object.keys(context)) {
-    if (/^\w+$/.test(name) && !OPTIONS.includes(name)) {
+    const isLikeOurs = OPTIONS.some((option) => letters(option) === letters(name)) || /^\w+$/.test(name);
+    if (isLikeOurs && !OPTIONS.includes(name)) {
       problems.push(`'${name}' is not an option of this stack; its options are ${OPTIONS.join(', ')}`);
     }
   }
@@ -46,6 +48,9 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
   const allowedCidrs = textList(context['allowedCidrs']);
   for (const cidr of addressList(allowedCidrs).malformed) {
     problems.push(`allowedCidrs: '${cidr}' is neither an address nor a CIDR range`);
+  }
+  if (allowedCidrs.length === 0 && ![undefined, ''].includes(context['allowedCidrs'] as string)) {
+    problems.push('allowedCidrs holds no address: leave it out to let every address call');
   }
   const cidrsBytes = allowedCidrs.join().length;
   if (cidrsBytes > MAX_CIDRS_BYTES) {

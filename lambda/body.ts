@@ -1,5 +1,6 @@
-import type { MiddlewareObj, Request } from '@middy/core';
+import type { MiddlewareObj } from '@middy/core';
 import httpJsonBodyParser from '@middy/http-json-body-parser';
+import type { Commands } from './commands.ts';
 import type { Delivery } from './delivery.ts';
 import { Refusal } from './reply.ts';
 
@@ -9,34 +10,56 @@ const MAX_BODY_BYTES = 64 * 1024;
 // Drops a byte order mark, refuses what is not UTF-8: replacement characters in a name would be stored for good.
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Turns the body into the JSON value that it holds, or refuses it. Chat's documented request has no content type. */
-export function jsonBody(): MiddlewareObj<Delivery, unknown>[] {
-  const parser = httpJsonBodyParser({ disableContentTypeCheck: true }) as MiddlewareObj<unknown>;
-  return [{ before: decodeBody }, parser as MiddlewareObj<Delivery, unknown>, { onError: refuseUnparsed }];
+/**
+ * Turns the body into the JSON value that it holds, or refuses it. Chat's documented request has no content type.
+ *
+ * A body that can't be read is no ground to refuse a command that isn't ours: a FAIL to a "before" command
+ * blocks the user's action.
+ */
+export function jsonBody(commands: Commands): MiddlewareObj<Delivery, unknown> {
+  const parser = httpJsonBodyParser({ disableContentTypeCheck: true }) as MiddlewareObj<any, unknown>;
+  return {
+    before: (request) => {
+      const { event } = request;
+      const command = event.query.callbackCommand;
+      try {
+        decode(event);
+        parser.before?.(request);
+      } catch (error) {
+        if (!(error instanceof Refusal) && !isParserError(error)) throw error;
+        if (command === undefined || commands.has(command)) throw asRefusal(error);
+        event.body = undefined;
+      }
+    },
+  };
 }
 
 /**
  * Makes the body text. API Gateway hands over anything without a JSON or text content type as base64.
+ * Of text it has decoded what it got, whatever that was.
  */
-export function decodeBody({ event }: Request<Delivery>): void {
+function decode(event: Delivery): void {
   const body = typeof event.body === 'string' ? event.body : '';
   const bytes = Buffer.from(body, event.isBase64Encoded ? 'base64' : 'utf8');
   event.bytes = bytes.subarray(0, MAX_BODY_BYTES);
   if (bytes.length > MAX_BODY_BYTES) throw new Refusal('badBody', { detail: `${bytes.length} bytes` });
-  // A body that is empty, in a delivery without a command, is the console's Verify probe.
-  const isProbe = bytes.length === 0 && event.query.callbackCommand === undefined;
+  let text: string;
   try {
-    event.body = isProbe ? '{}' : utf8.decode(bytes);
+    text = utf8.decode(bytes);
   } catch {
     throw new Refusal('badBody', { detail: 'not UTF-8' });
   }
+  // A delivery without a command in its URL and without a body is the console's Verify probe.
+  event.body = text.trim() === '' && event.query.callbackCommand === undefined ? '{}' : text;
   event.isBase64Encoded = false;
 }
 
-/** Turns the body parser's error into a refusal. It carries the whole body, which must not reach the log. */
-function refuseUnparsed(request: Request<Delivery, unknown>): void {
-  const cause = request.error?.cause as { package?: string } | undefined;
-  if (cause?.package === '@middy/http-json-body-parser') {
-    request.error = new Refusal('badBody', { detail: 'not JSON, nested too deep, or with a __proto__ key' });
-  }
+function isParserError(error: unknown): boolean {
+  return ((error as Error).cause as { package?: string } | undefined)?.package === '@middy/http-json-body-parser';
+}
+
+/** The parser's own error carries the whole body, which must not reach the log. */
+function asRefusal(error: unknown): Refusal {
+  const detail = 'not JSON, nested too deep, or with a __proto__ or constructor.prototype key';
+  return error instanceof Refusal ? error : new Refusal('badBody', { detail });
 }

@@ -1,6 +1,6 @@
 import type { Request } from '@middy/core';
 import * as v from 'valibot';
-import { callbackCommand, field, receivedTime, type Delivery } from './delivery.ts';
+import { callbackCommand, commandInBody, receivedTime, type Delivery } from './delivery.ts';
 import type { OfficialAccounts, UpsertResult } from './official-accounts.ts';
 import { Refusal } from './reply.ts';
 
@@ -21,7 +21,7 @@ export function commandTable(officialAccounts: OfficialAccounts): Commands {
 /** The command in the URL and the one in the body are the same, where both are there. */
 export function checkCommand({ event }: Request<Delivery>): void {
   const { query, body } = event;
-  const inBody = field(body, 'CallbackCommand');
+  const inBody = commandInBody(body);
   if (query.callbackCommand !== undefined && inBody !== undefined && query.callbackCommand !== inBody) {
     throw new Refusal('commandsDisagree');
   }

@@ -65,7 +65,13 @@ export function receivedTime(delivery: Delivery): number {
 
 /** The callback command that a delivery carries in its URL or its body; absent in the console's Verify probe. */
 export function callbackCommand({ query, body }: Pick<Delivery, 'query' | 'body'>): unknown {
-  return query.callbackCommand ?? field(body, 'CallbackCommand');
+  return query.callbackCommand ?? commandInBody(body);
+}
+
+/** The callback command in the body. An empty one counts as absent, as in the URL. */
+export function commandInBody(body: unknown): unknown {
+  const command = field(body, 'CallbackCommand');
+  return command === '' || command === null ? undefined : command;
 }
 
 /** A field of the parsed body; undefined where the body is no object or not parsed yet. */

@@ -31,7 +31,7 @@ export const handler = middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every cal
   .before(checkAddress(config.allowedCidrs))
   .use(authentication)
   .use(config.tokenSecretArn === undefined ? [] : quarantine(parking))
-  .use(jsonBody())
+  .use(jsonBody(commands))
   .before(checkCommand)
   .handler(parkedOnFailure(receive(commands), parking));
 

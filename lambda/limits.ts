@@ -27,7 +27,12 @@ export const MAX_RECEIPTS = 10;
 export function clientLimits({ attempts, attemptMs }: Limits) {
   return {
     maxAttempts: attempts,
-    requestHandler: { connectionTimeout: attemptMs, requestTimeout: attemptMs, throwOnRequestTimeout: true },
+    requestHandler: {
+      connectionTimeout: attemptMs,
+      requestTimeout: attemptMs,
+      throwOnRequestTimeout: true,
+      socketTimeout: attemptMs, // the request's timeout ends with the head of the answer, its body may stall
+    },
   };
 }
 

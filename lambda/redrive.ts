@@ -16,14 +16,15 @@ import { Refusal } from './reply.ts';
 const config = readRedriveConfig(process.env);
 const logger = new Logger({ serviceName: 'tencent-chat-redrive' });
 const dynamoDb = new DynamoDBClient(clientLimits(REDRIVE_LIMITS));
+const commands = commandTable(officialAccounts(dynamoDb, config.tableName, REDRIVE_LIMITS));
 const queue = new SQSClient(clientLimits(REDRIVE_LIMITS));
 
 /** The receiver's own steps after its sender is proven. The upsert is conditional: twice or late does no harm. */
 const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })
   .before(checkApp(config.sdkAppId))
-  .use(jsonBody())
+  .use(jsonBody(commands))
   .before(checkCommand)
-  .handler(receive(commandTable(officialAccounts(dynamoDb, config.tableName, REDRIVE_LIMITS))));
+  .handler(receive(commands));
 
 /**
  * Stores what was parked. Each message stands for itself: those that fail go back to the queue,

@@ -9,13 +9,17 @@ import { isSignedBy } from './signature.ts';
 /** A wrong Sign costs nothing to send: strangers must not be able to make us call Secrets Manager at will. */
 const REREAD_MS = 60_000;
 
+/** A token that has leaked is replaced: an instance that sees it used all the time must hear of that as well. */
+const MAX_AGE_MS = 5 * 60_000;
+
 /** The token that the Chat console signs with, as this instance knows it. */
 export interface WebhookToken {
   /** Reads the token. @throws when it can't be read. */
   load(): Promise<void>;
   /**
    * Whether one of the token's accepted versions gives this Sign. On a mismatch the token is read again,
-   * at most once a minute, so that a new token works without a deploy.
+   * at most once a minute, so that a new token works without a deploy. On a match it is read again every
+   * five minutes, for the deliveries that come next, so that an old one stops working.
    *
    * @throws when the token can't be read, since a mismatch then says nothing.
    */
@@ -53,7 +57,11 @@ export function webhookToken(
     load,
     async hasSigned(signature, requestTime) {
       const matches = () => versions.some((token) => isSignedBy(token, signature, requestTime));
-      if (matches()) return true;
+      if (matches()) {
+        // Nobody waits for it, and what is known stays good where it fails.
+        if (now() - readTime >= MAX_AGE_MS) load().catch(() => {});
+        return true;
+      }
       // Without any version no delivery can get through, so every one of them may try.
       const isFresh = versions.length > 0 && now() - readTime < REREAD_MS;
       // The last read is awaited even where it is over: if it failed, a mismatch proves nothing, and that is thrown.
@@ -70,21 +78,25 @@ export function webhookToken(
 export function secretVersions(client: SecretsManagerClient, secretArn: string): () => Promise<string[]> {
   const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS') => {
     const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn, VersionStage: stage }));
-    // An empty token would make every stranger's signature right.
-    if (!SecretString)
-      throw new Error(`the ${stage} version of ${secretArn} holds no text: put the webhook token there`);
     return SecretString;
+  };
+  const readCurrent = async () => {
+    const current = await read('AWSCURRENT');
+    // An empty token would make every stranger's signature right.
+    if (!current) throw new Error(`the secret ${secretArn} holds no text: put the webhook token there`);
+    return current;
   };
   const readPrevious = async () => {
     try {
-      return [await read('AWSPREVIOUS')];
+      const previous = await read('AWSPREVIOUS');
+      return previous ? [previous] : [];
     } catch (error) {
       if (error instanceof ResourceNotFoundException) return [];
       throw error;
     }
   };
   return async () => {
-    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all([read('AWSCURRENT'), readPrevious()]));
+    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all([readCurrent(), readPrevious()]));
     return [current, ...previous];
   };
 }

@@ -82,7 +82,15 @@ async function recordOf(id: string): Promise<Record<string, unknown> | undefined
 }
 
 describe('when the store', () => {
-  test.each<Fault>(['denies', 'throttles', 'breaks', 'hangs', 'cuts the connection', 'answers nonsense'])(
+  test.each<Fault>([
+    'denies',
+    'throttles',
+    'breaks',
+    'hangs',
+    'sends half its answer',
+    'cuts the connection',
+    'answers nonsense',
+  ])(
     '%s, the delivery is parked, answered OK before Chat hangs up, and stored by itself once the store is back',
     async (fault) => {
       store.fault = fault;
@@ -159,7 +167,7 @@ describe('when the store', () => {
 });
 
 describe('when neither store nor queue', () => {
-  test.each<Fault>(['denies', 'breaks', 'hangs', 'cuts the connection'])(
+  test.each<Fault>(['denies', 'breaks', 'hangs', 'sends half its answer', 'cuts the connection'])(
     'takes the delivery since each %s, it is answered 503 before Chat hangs up, and both errors are logged',
     async (fault) => {
       [store.fault, queue.fault] = [fault, fault];

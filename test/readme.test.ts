@@ -67,6 +67,12 @@ test('every npm script that it names is there', () => {
   for (const name of named) expect(Object.keys(packageJson.scripts)).toContain(name);
 });
 
+test('every cdk command that it shows has the option without which there is no stack', () => {
+  const commands = readme.match(/npx cdk [^`\n]*/g) ?? [];
+  expect(commands.length).toBeGreaterThanOrEqual(3);
+  for (const command of commands) expect(command).toContain('-c sdkAppId=1400000000');
+});
+
 test('its curl command sends the documented sample to the local receiver', () => {
   expect(readme).toContain(`--data '${JSON.stringify(DOCUMENTED_SAMPLE)}'`);
   expect(readme).toContain(`curl "${LOCAL_URL}?SdkAppid=1400000000`);

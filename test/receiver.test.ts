@@ -239,6 +239,15 @@ describe('what is not for us is answered OK, and nothing stored:', () => {
       (d) => (d.query.set('CallbackCommand', 'C2C.CallbackAfterSendMsg'), (d.body = '{}')),
     ],
     ['a command of another group with an array', (d) => (d.query.set('CallbackCommand', 'Group.X'), (d.body = '[]'))],
+    [
+      'a "before" command whose body is too large for us',
+      (d) => (d.query.set('CallbackCommand', 'Group.CallbackBeforeInviteJoinGroup'), (d.body = padded({}, 70_000))),
+    ],
+    [
+      'a "before" command whose body is no JSON',
+      (d) => (d.query.set('CallbackCommand', 'C2C.CallbackBeforeSendMsg'), (d.body = '{')),
+    ],
+    ['the Verify probe with a blank body', (d) => (d.query.delete('CallbackCommand'), (d.body = ' \n'))],
     ['the Verify probe', (d) => (d.query.delete('CallbackCommand'), (d.body = '{}'))],
     [
       'the Verify probe without SdkAppid',

@@ -53,6 +53,9 @@ export function unixSeconds(): string {
   return String(Math.floor(Date.now() / 1000));
 }
 
+/** Longer than Chat's: one wants to see how late a reply is. */
+const PATIENCE_MS = 30_000;
+
 export interface HttpReply {
   status: number;
   body: string;
@@ -64,7 +67,11 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
   const start = performance.now();
   try {
     // Text would make fetch add a content type.
-    const response = await fetch(url, { method: 'POST', body: Buffer.from(body) });
+    const response = await fetch(url, {
+      method: 'POST',
+      body: Buffer.from(body),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
     return {
       status: response.status,
       body: await response.text(),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
 import type { Environment } from '../../lambda/config.ts';
-import { webhookApp } from '../app.ts';
+import { OPTIONS, webhookApp } from '../app.ts';
 import type { Route } from './gateway.ts';
 import type { FunctionSpec } from './function.ts';
 import type { QueueSpec } from './sqs.ts';
@@ -46,15 +46,20 @@ export function synthesize(context: Readonly<Record<string, string>>): Deploymen
   const outdir = mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
   const dispose = () => rmSync(outdir, { recursive: true, force: true });
   try {
-    const { context: flags } = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'));
     const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
-    const { app, stack } = webhookApp({ outdir, context: { ...flags, ...assetMetadata, ...context } });
+    const { app, stack } = webhookApp({ outdir, context: { ...featureFlags(), ...assetMetadata, ...context } });
     const template: Template = app.synth().getStackByName(stack.stackName).template;
     return { ...read(template, outdir), dispose };
   } catch (error) {
     dispose();
     throw error;
   }
+}
+
+/** CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment. */
+export function featureFlags(): Record<string, unknown> {
+  const { context } = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'));
+  return Object.fromEntries(Object.entries(context).filter(([name]) => !OPTIONS.includes(name)));
 }
 
 function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {

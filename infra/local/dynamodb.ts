@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync } from 'node:fs';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -5,6 +6,7 @@ import {
   type CreateTableInput,
 } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
+import { Level } from 'level';
 import { listen, type Loopback } from './loopback.ts';
 
 /** Any region and credentials will do: nothing here leaves the machine. */
@@ -17,9 +19,11 @@ export const LOCAL_AWS = {
 /**
  * Starts an embedded DynamoDB with these tables. Tables that it already has are kept as they are.
  *
- * @param directory where to keep the tables; in memory where there is none.
+ * @param directory where to keep the tables, made where it is missing; in memory where there is none.
+ * @throws an error of the directory's before anything is started.
  */
 export async function startDynamoDb(tables: readonly CreateTableInput[], directory?: string): Promise<Loopback> {
+  if (directory !== undefined) await checkUsable(directory);
   const server = await listen(dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) }), 0);
   const client = dynamoDbClient(server.url);
   for (const table of tables) {
@@ -31,6 +35,14 @@ export async function startDynamoDb(tables: readonly CreateTableInput[], directo
   }
   client.destroy();
   return server;
+}
+
+/** dynalite opens its files behind everybody's back: an error there would end the process without a word of why. */
+async function checkUsable(directory: string): Promise<void> {
+  if (!existsSync(directory)) mkdirSync(directory);
+  const files = new Level(directory);
+  await files.open();
+  await files.close();
 }
 
 export function dynamoDbClient(endpoint: string): DynamoDBClient {

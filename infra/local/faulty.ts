@@ -21,6 +21,7 @@ const FAULTS = {
     response.destroy();
   },
   'does it, then hangs': (_response, forward) => forward(),
+  'sends half its answer': (response) => response.writeHead(200, { 'content-length': 100 }).write('{'),
   'answers nonsense': (response) => response.writeHead(200).end('<html>'),
 } satisfies Record<string, Behaviour>;
 

@@ -62,6 +62,7 @@ function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSp
     if ('error' in answer) invocation?.reject(new Error(answer.error));
     else invocation?.resolve(answer.result);
   });
+  child.on('error', () => {}); // 'exit' comes with it, and says the same to those who wait
   child.on('exit', (code, signal) => {
     over = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);
     ready.reject(over);
@@ -71,7 +72,7 @@ function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSp
 
   return {
     ready: ready.promise,
-    isOver: () => over !== undefined,
+    isOver: () => over !== undefined || !child.connected,
     kill: () => child.kill('SIGKILL'),
     async invoke(event: unknown): Promise<unknown> {
       const id = (invocations += 1);
@@ -80,7 +81,9 @@ function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSp
       const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
       try {
         if (over !== undefined) throw over;
-        child.send({ id, event, context: { awsRequestId: randomUUID() } } satisfies Invocation);
+        child.send({ id, event, context: { awsRequestId: randomUUID() } } satisfies Invocation, (error) => {
+          if (error !== null) invocation.reject(error);
+        });
         return await invocation.promise;
       } finally {
         clearTimeout(timer);

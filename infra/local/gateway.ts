@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
@@ -84,8 +84,10 @@ export function toEvent(
     ...(cookie !== undefined && { cookies: cookie.split(/; */) }),
     headers: {
       ...otherHeaders,
+      'x-amzn-trace-id': `Root=1-${Math.floor(now.getTime() / 1000).toString(16)}-${randomBytes(12).toString('hex')}`,
       'x-forwarded-for': sourceIp,
-      'x-forwarded-proto': 'http',
+      'x-forwarded-port': '443',
+      'x-forwarded-proto': 'https',
     },
     ...(Object.keys(query).length > 0 && { queryStringParameters: query }),
     requestContext: {
@@ -103,12 +105,18 @@ export function toEvent(
       requestId: randomUUID(),
       routeKey,
       stage: '$default',
-      time: now.toUTCString(),
+      time: requestTime(now),
       timeEpoch: now.getTime(),
     },
     ...(body.length > 0 && { body: body.toString(isText ? 'utf8' : 'base64') }),
     isBase64Encoded: body.length > 0 && !isText,
   };
+}
+
+/** As in `12/Mar/2020:19:03:58 +0000`. */
+function requestTime(date: Date): string {
+  const [, day, month, year, time] = date.toUTCString().split(' ');
+  return `${day}/${month}/${year}:${time} +0000`;
 }
 
 /** Everything else, a missing content type included, arrives as base64. */

@@ -40,8 +40,10 @@ await run(
   async (options) => {
     const context = { sdkAppId: EXAMPLE_SDK_APP_ID, ...contextOf(options.context) };
     const port = wholeNumber('--port', options.port, 0, 65_535);
-    const receiver = await start({ context, token: options.token, port, dataDirectory: options['data-dir'] });
-    stopOnSignal(receiver);
+    if (options.token === '') throw new UsageError('--token is empty');
+    const starting = start({ context, token: options.token, port, dataDirectory: options['data-dir'] });
+    stopOnSignal(starting);
+    const receiver = await starting;
     await deliverSample(receiver, context.sdkAppId, options.token);
     printNextSteps(receiver, context.sdkAppId, options.token);
   },
@@ -64,16 +66,33 @@ async function start(options: Parameters<typeof startReceiver>[0]): Promise<Rece
     return await startReceiver(options);
   } catch (error) {
     if (error instanceof SettingsError) throw new UsageError(error.message);
-    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
-    throw new UsageError(`port ${options.port} is taken: end what listens there, or choose another port with --port`);
+    const { code, message, cause } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new UsageError(`port ${options.port} is taken: end what listens there, or choose another port with --port`);
+    }
+    if (code === 'EACCES' && options.port > 0 && options.dataDirectory === undefined) {
+      throw new UsageError(`port ${options.port} is not for you: choose another with --port`);
+    }
+    if (options.dataDirectory !== undefined && (code?.startsWith('LEVEL_') || code?.startsWith('E'))) {
+      const why = (cause as Error | undefined)?.message ?? message;
+      throw new UsageError(`--data-dir '${options.dataDirectory}' can't be used: ${why}`);
+    }
+    throw error;
   }
 }
 
-function stopOnSignal(receiver: Receiver): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, async () => {
+function stopOnSignal(starting: Promise<Receiver>): void {
+  let isStopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // Ctrl-C comes twice: from the terminal and from npm.
+    process.on(signal, async () => {
+      if (isStopping) return;
+      isStopping = true;
       console.log('\nStopping.');
-      await receiver.stop();
+      await starting.then(
+        (receiver) => receiver.stop(),
+        () => {}, // said already
+      );
       process.exit(0);
     });
   }
@@ -83,7 +102,7 @@ async function deliverSample({ url, dynamoDb, deployment }: Receiver, sdkAppId: 
   const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
   console.log(`Listening on ${url}
 
-Delivering the documented sample, signed:
+Delivering the documented sample, signed. The line in braces below it is the function's own log.
 POST ${withoutSign(deliveredTo)}
 ${indent(DOCUMENTED_SAMPLE)}
 `);
@@ -99,7 +118,7 @@ ${indent(DOCUMENTED_SAMPLE)}
   );
   client.destroy();
   console.log(
-    `Stored in the DynamoDB table ${deployment.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing'}`,
+    `Stored in the DynamoDB table ${deployment.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing: see the reply'}`,
   );
 }
 

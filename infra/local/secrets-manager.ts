@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { awsJsonServer, ServiceError } from './aws-json.ts';
 import { listen, type Loopback } from './loopback.ts';
 
 export interface SecretsManager extends Loopback {
@@ -14,19 +13,13 @@ export interface SecretsManager extends Loopback {
  */
 export async function startSecretsManager(): Promise<SecretsManager> {
   const secrets = new Map<string, { AWSCURRENT: string; AWSPREVIOUS?: string }>();
-  const server = createServer(async (request, response) => {
-    const { SecretId, VersionStage = 'AWSCURRENT' } = (await json(request)) as {
-      SecretId: string;
-      VersionStage?: 'AWSCURRENT' | 'AWSPREVIOUS';
-    };
-    const value = secrets.get(SecretId)?.[VersionStage];
-    const isRightCall = request.headers['x-amz-target'] === 'secretsmanager.GetSecretValue';
-    const [status, body] = !isRightCall
-      ? [400, { __type: 'InvalidRequestException', message: 'only GetSecretValue is answered here' }]
-      : value === undefined
-        ? [400, { __type: 'ResourceNotFoundException', message: `no ${VersionStage} version of ${SecretId}` }]
-        : [200, { ARN: SecretId, Name: SecretId, SecretString: value, VersionStages: [VersionStage] }];
-    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+  const server = awsJsonServer({
+    'secretsmanager.GetSecretValue': ({ SecretId = '', VersionStage = 'AWSCURRENT' }) => {
+      const value = secrets.get(SecretId)?.[VersionStage as 'AWSCURRENT' | 'AWSPREVIOUS'];
+      if (value !== undefined)
+        return { ARN: SecretId, Name: SecretId, SecretString: value, VersionStages: [VersionStage] };
+      throw new ServiceError('ResourceNotFoundException', `no ${VersionStage} version of ${SecretId}`);
+    },
   });
   return {
     ...(await listen(server, 0)),

@@ -35,7 +35,7 @@ Usage: npm run send -- [options]
   --name NAME             Name (default: ${DOCUMENTED_SAMPLE.Name})
   --event-time MS         EventTime, Unix milliseconds (default: now; the sample's own, ${DOCUMENTED_SAMPLE.EventTime},
                           where no other field of the body is given)
-  --file FILE             posts this file as the body, byte for byte
+  --file FILE             posts this file as the body, byte for byte; its CallbackCommand goes into the URL
 
   --count N               sends N deliveries (default: 1); {n} in a field becomes the delivery's number, from 1,
                           and the default official account gets it at its end
@@ -52,7 +52,7 @@ const OPTIONS = {
   'request-time': { type: 'string' },
   'client-ip': { type: 'string', default: EXAMPLE_CLIENT.clientIp },
   'opt-platform': { type: 'string', default: EXAMPLE_CLIENT.optPlatform },
-  command: { type: 'string', default: DOCUMENTED_SAMPLE.CallbackCommand as string },
+  command: { type: 'string' },
   'official-account': { type: 'string' },
   'operator-account': { type: 'string' },
   'owner-account': { type: 'string' },
@@ -68,14 +68,16 @@ await run(USAGE, OPTIONS, async (options) => {
   const count = wholeNumber('--count', options.count, 1, 10_000_000);
   const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 1_000);
   const sender = senderOf(options);
-  const bodyOf = await bodies(options, count);
+  const { command, bodyOf } = await bodies(options, count);
   const send = async (n: number): Promise<HttpReply> =>
-    post(deliveryUrl(sender, options.command, options['request-time'] ?? unixSeconds()), bodyOf(n));
+    post(deliveryUrl(sender, command, options['request-time'] ?? unixSeconds()), bodyOf(n));
   process.exitCode = (await (count === 1 ? sendOne(send) : sendMany(send, count, concurrency))) ? 0 : 1;
 });
 
 function senderOf(options: Options) {
-  if (!URL.canParse(options.url)) throw new UsageError(`--url is '${options.url}', which is no URL`);
+  if (!/^https?:$/.test(URL.parse(options.url)?.protocol ?? '')) {
+    throw new UsageError(`--url is '${options.url}', but must begin with http:// or https://`);
+  }
   const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(options.url).hostname);
   const sdkAppId = options['sdk-app-id'] ?? (isLocal ? EXAMPLE_SDK_APP_ID : undefined);
   const token = options.token ?? (process.env[TOKEN_VARIABLE] || (isLocal ? EXAMPLE_TOKEN : undefined));
@@ -83,6 +85,7 @@ function senderOf(options: Options) {
   if (token === undefined && !options.unsigned) {
     throw new UsageError(`--token or $${TOKEN_VARIABLE} is missing, and the receiver is not on this machine`);
   }
+  if (token === '') throw new UsageError('--token is empty');
   return {
     url: options.url,
     sdkAppId,
@@ -92,8 +95,11 @@ function senderOf(options: Options) {
   };
 }
 
-/** @returns what gives the body of the delivery with that number. */
-async function bodies(options: Options, count: number): Promise<(n: number) => string | Uint8Array> {
+/** @returns the command, and what gives the body of the delivery with that number. */
+async function bodies(
+  options: Options,
+  count: number,
+): Promise<{ command: string; bodyOf: (n: number) => string | Uint8Array }> {
   const given = {
     Official_Account: options['official-account'],
     Operator_Account: options['operator-account'],
@@ -102,22 +108,23 @@ async function bodies(options: Options, count: number): Promise<(n: number) => s
   };
   const givenNames = Object.keys(given).filter((name) => given[name as keyof typeof given] !== undefined);
   if (options.file !== undefined) {
-    if (givenNames.length > 0)
-      throw new UsageError(`--file is the whole body: leave out the option for ${givenNames[0]}`);
+    const [needless] = [...givenNames, ...(options['event-time'] === undefined ? [] : ['EventTime'])];
+    if (needless !== undefined) throw new UsageError(`--file is the whole body: leave out the option for ${needless}`);
     const content = await readFile(options.file).catch((error: Error) => {
       throw new UsageError(`--file can't be read: ${error.message}`);
     });
-    return () => content;
+    return { command: options.command ?? commandOf(content), bodyOf: () => content };
   }
   const eventTime =
     options['event-time'] === undefined
       ? undefined
       : wholeNumber('--event-time', options['event-time'], 0, Number.MAX_SAFE_INTEGER);
-  const isSample = givenNames.length === 0 && count === 1;
-  return (n) => {
+  const command = options.command ?? DOCUMENTED_SAMPLE.CallbackCommand;
+  const isSample = givenNames.length === 0 && options.command === undefined && count === 1;
+  const bodyOf = (n: number) => {
     const field = (name: keyof typeof given, sample: string) => (given[name] ?? sample).replaceAll('{n}', String(n));
     return JSON.stringify({
-      CallbackCommand: options.command,
+      CallbackCommand: command,
       Official_Account: field('Official_Account', DOCUMENTED_SAMPLE.Official_Account + (count > 1 ? '_{n}' : '')),
       Operator_Account: field('Operator_Account', DOCUMENTED_SAMPLE.Operator_Account),
       Owner_Account: field('Owner_Account', DOCUMENTED_SAMPLE.Owner_Account),
@@ -125,6 +132,18 @@ async function bodies(options: Options, count: number): Promise<(n: number) => s
       EventTime: eventTime ?? (isSample ? DOCUMENTED_SAMPLE.EventTime : Date.now()),
     });
   };
+  return { command, bodyOf };
+}
+
+/** The command of a whole body: in Chat's URL stands the same. */
+function commandOf(body: Uint8Array): string {
+  try {
+    const { CallbackCommand } = JSON.parse(Buffer.from(body).toString());
+    if (typeof CallbackCommand === 'string') return CallbackCommand;
+  } catch {
+    // A body that is cut short, for instance, is posted all the same.
+  }
+  return DOCUMENTED_SAMPLE.CallbackCommand;
 }
 
 /** @returns whether the reply was OK. */

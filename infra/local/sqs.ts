@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
-import { json } from 'node:stream/consumers';
 import type { SQSEvent, SQSRecord } from 'aws-lambda';
+import { awsJsonServer, ServiceError } from './aws-json.ts';
 import { listen, type Loopback } from './loopback.ts';
 
 export interface QueueSpec {
@@ -83,31 +82,20 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number): P
     if (index !== -1) messages.splice(index, 1);
   }
 
-  const server = createServer(async (request, response) => {
-    const input = (await json(request)) as Record<string, string>;
-    const name = input['QueueUrl']?.split('/').at(-1) ?? '';
-    let output: object = {};
-    switch (request.headers['x-amz-target']) {
-      case 'AmazonSQS.SendMessage': {
-        const body = input['MessageBody'] ?? '';
-        if (!MESSAGE_CHARACTERS.test(body) || Buffer.byteLength(body) > MAX_MESSAGE_BYTES) {
-          response.writeHead(400).end(JSON.stringify({ __type: 'com.amazonaws.sqs#InvalidMessageContents' }));
-          return;
-        }
-        const { id } = send(name, body);
-        output = { MessageId: id, MD5OfMessageBody: md5(body) };
-        break;
+  const nameIn = (queueUrl = '') => queueUrl.split('/').at(-1) ?? '';
+  const server = awsJsonServer({
+    'AmazonSQS.SendMessage': ({ QueueUrl, MessageBody = '' }) => {
+      if (!MESSAGE_CHARACTERS.test(MessageBody) || Buffer.byteLength(MessageBody) > MAX_MESSAGE_BYTES) {
+        throw new ServiceError('com.amazonaws.sqs#InvalidMessageContents', 'a character or the size is not allowed');
       }
-      case 'AmazonSQS.ChangeMessageVisibility': {
-        const message = queue(name).messages.find(({ id }) => id === input['ReceiptHandle']);
-        if (message !== undefined) message.visibleTime = Date.now() + Number(input['VisibilityTimeout']) * secondMs;
-        break;
-      }
-      default:
-        response.writeHead(400).end(JSON.stringify({ __type: 'com.amazonaws.sqs#UnsupportedOperation' }));
-        return;
-    }
-    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(output));
+      const { id } = send(nameIn(QueueUrl), MessageBody);
+      return { MessageId: id, MD5OfMessageBody: md5(MessageBody) };
+    },
+    'AmazonSQS.ChangeMessageVisibility': ({ QueueUrl, ReceiptHandle, VisibilityTimeout }) => {
+      const message = queue(nameIn(QueueUrl)).messages.find(({ id }) => id === ReceiptHandle);
+      if (message !== undefined) message.visibleTime = Date.now() + Number(VisibilityTimeout) * secondMs;
+      return {};
+    },
   });
 
   const loopback = await listen(server, 0);

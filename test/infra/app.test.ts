@@ -35,6 +35,17 @@ describe('context', () => {
       "- allowedCidrs is 4799 characters long, but a function's environment has room for 3500: merge ranges\n",
     ],
     [
+      'a list of nothing',
+      { sdkAppId: '1', allowedCidrs: ' , ' },
+      '- allowedCidrs holds no address: leave it out to let every address call\n',
+    ],
+    ['an empty list', { sdkAppId: '1', allowedCidrs: [] }, '- allowedCidrs holds no address'],
+    [
+      'an option in another spelling',
+      { sdkAppId: '1', 'allowed-cidrs': '10.0.0.0/8' },
+      "- 'allowed-cidrs' is not an option",
+    ],
+    [
       'a misspelt option',
       { sdkAppId: '1', allowedCIDRs: '1.2.3.4' },
       "- 'allowedCIDRs' is not an option of this stack; its options are sdkAppId, authentication, allowedCidrs\n",

@@ -1,14 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { webhookApp } from '../../infra/app.ts';
-import { ROOT } from './local-receiver.ts';
-
-const { context: flags } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8'));
+import { featureFlags } from '../../infra/local/deployment.ts';
 
 function synthesized(context: Record<string, string> = {}): Template {
-  return Template.fromStack(webhookApp({ context: { ...flags, sdkAppId: '1400000000', ...context } }).stack);
+  return Template.fromStack(webhookApp({ context: { ...featureFlags(), sdkAppId: '1400000000', ...context } }).stack);
 }
 
 type Statement = { Action: string | string[]; Resource: unknown; Effect: string };

@@ -155,6 +155,8 @@ describe('the commands of URL and body', () => {
     ['stand in the URL alone', { sdkAppId, callbackCommand: CREATED }, {}],
     ['stand in the body alone', { sdkAppId }, { CallbackCommand: CREATED }],
     ['are missing, as in the Verify probe', {}, {}],
+    ['are empty, as in the Verify probe', {}, { CallbackCommand: '' }],
+    ['are null, as in the Verify probe', {}, { CallbackCommand: null }],
   ])('pass where they %s', (_what, query, body) => {
     expect(check(query, body)).not.toThrow();
   });
@@ -163,8 +165,7 @@ describe('the commands of URL and body', () => {
     ['another', 'OfficialAccount.CallbackBeforeCreateOfficialAccount'],
     ['in another case', CREATED.toLowerCase()],
     ['no text', 5],
-    ['null', null],
-    ['empty', ''],
+    ['an object', {}],
   ])('disagree where that of the body is %s', (_what, CallbackCommand) => {
     expect(check({ sdkAppId, callbackCommand: CREATED }, { CallbackCommand })).toThrow(
       expect.objectContaining({ reason: 'commandsDisagree' }),

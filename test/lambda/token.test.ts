@@ -76,6 +76,38 @@ test('where the token could not be read again, a mismatch is not called forged, 
   expect(store.reads).toBe(2);
 });
 
+test('a token that was replaced stops working in five minutes, though nothing else is ever used', async () => {
+  const store = tokenStore('leaked');
+  await store.token.load();
+  store.versions = ['new', 'newer'];
+  for (store.now = 0; store.now < 300_000; store.now += 10_000) expect(await store.hasSigned('leaked')).toBe(true);
+  expect(store.reads).toBe(1);
+  store.now = 300_000;
+  await store.hasSigned('leaked'); // the last, while the token is being read
+  await new Promise(setImmediate);
+  expect(await store.hasSigned('leaked')).toBe(false);
+  expect(store.reads).toBe(2);
+});
+
+test('where the token can’t be read again after five minutes, the known one stays good', async () => {
+  const store = tokenStore('right');
+  await store.token.load();
+  store.isDown = true;
+  for (store.now = 0; store.now <= 600_000; store.now += 10_000) {
+    expect(await store.hasSigned('right')).toBe(true);
+    await new Promise(setImmediate);
+  }
+  expect(store.reads).toBe(3);
+});
+
+/** Secrets Manager that answers for all stages but one. */
+function answerFor(failingStage: string, error: Error) {
+  return async ({ input }: { input: { VersionStage: string } }) => {
+    if (input.VersionStage === failingStage) throw error;
+    return { SecretString: input.VersionStage };
+  };
+}
+
 describe('the secret', () => {
   let secretsManager: SecretsManager;
   let client: SecretsManagerClient;
@@ -103,8 +135,18 @@ describe('the secret', () => {
   test('that is empty is no token: with it every stranger could sign', async () => {
     secretsManager.put('empty', '');
     await expect(secretVersions(client, 'empty')()).rejects.toThrow(
-      'the AWSCURRENT version of empty holds no text: put the webhook token there',
+      'the secret empty holds no text: put the webhook token there',
     );
+  });
+
+  test('that was empty before it was put right is good again', async () => {
+    for (const value of ['', 'mended']) secretsManager.put('mended', value);
+    expect(await secretVersions(client, 'mended')()).toEqual(['mended']);
+  });
+
+  test('whose previous version can’t be read is an error: deliveries signed with it must not be called forged', async () => {
+    const versions = secretVersions({ send: answerFor('AWSPREVIOUS', new Error('throttled')) } as never, 'any');
+    await expect(versions()).rejects.toThrow('throttled');
   });
 
   test('that is not there is an error', async () => {

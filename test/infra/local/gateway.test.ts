@@ -74,7 +74,8 @@ describe('a request becomes the event that API Gateway makes of it:', () => {
     const before = Date.now();
     await send('POST', '/webhook?a=1', { 'user-agent': 'me' });
     expect(events[0]).toMatchObject({ version: '2.0', routeKey: 'POST /webhook', rawPath: '/webhook' });
-    const { http, timeEpoch, requestId, stage } = events[0]!.requestContext;
+    const { http, time, timeEpoch, requestId, stage } = events[0]!.requestContext;
+    expect(time).toMatch(/^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000$/);
     expect(http).toEqual({
       method: 'POST',
       path: '/webhook',

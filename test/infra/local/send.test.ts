@@ -136,6 +136,13 @@ test('--file is posted byte for byte', async () => {
   expect(received[0]?.body).toBe('{"cut": "sh');
 });
 
+test('the command of a file stands in the URL as well', async () => {
+  const file = join(directory, 'destroyed.json');
+  writeFileSync(file, '{"CallbackCommand":"OfficialAccount.CallbackAfterOfficialAccountDestroyed"}');
+  await send(['--file', file]);
+  expect(received[0]?.query.get('CallbackCommand')).toBe('OfficialAccount.CallbackAfterOfficialAccountDestroyed');
+});
+
 test('--count sends as many accounts, and sums up', async () => {
   const { code, stdout } = await send(['--count', '30', '--concurrency', '7', '--name', '第{n}号']);
   expect(code).toBe(0);
@@ -177,11 +184,17 @@ describe('the exit code is 1', () => {
 });
 
 test.each([
-  [['--url', 'x'], "--url is 'x', which is no URL"],
+  [['--url', 'x'], "--url is 'x', but must begin with http:// or https://"],
   [['--url', 'https://example.com/webhook'], '--sdk-app-id is missing, and the receiver is not on this machine'],
   [
     ['--url', 'https://example.com/webhook', '--sdk-app-id', '1'],
     '--token or $CHAT_WEBHOOK_TOKEN is missing, and the receiver is not on this machine',
+  ],
+  [['--url', 'localhost:3000/webhook'], "--url is 'localhost:3000/webhook', but must begin with http:// or https://"],
+  [['--token', ''], '--token is empty'],
+  [
+    ['--file', join(ROOT, 'package.json'), '--event-time', '1'],
+    '--file is the whole body: leave out the option for EventTime',
   ],
   [['--count', '0'], "--count is '0', but must be a whole number from 1 to 10000000"],
   [['--event-time', '1.5'], "--event-time is '1.5', but must be a whole number from 0 to 9007199254740991"],

@@ -1,0 +1,33 @@
+import { createServer, type Server } from 'node:http';
+import { json } from 'node:stream/consumers';
+
+/** An error of the service, in its own words. */
+export class ServiceError extends Error {
+  readonly type: string;
+
+  constructor(type: string, message: string) {
+    super(message);
+    this.type = type;
+  }
+}
+
+/**
+ * A service that speaks AWS's JSON protocol.
+ *
+ * @param operations by their name in the header X-Amz-Target, as `AmazonSQS.SendMessage`.
+ * @see https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
+ */
+export function awsJsonServer(operations: Record<string, (input: Record<string, string>) => object>): Server {
+  return createServer(async (request, response) => {
+    const answer = (status: number, body: object) =>
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+    try {
+      const operation = operations[String(request.headers['x-amz-target'])];
+      if (operation === undefined) throw new ServiceError('UnknownOperationException', 'not answered on this machine');
+      answer(200, operation((await json(request)) as Record<string, string>));
+    } catch (error) {
+      const type = error instanceof ServiceError ? error.type : 'SerializationException';
+      answer(400, { __type: type, message: (error as Error).message });
+    }
+  });
+}
