@@ -1,5 +1,5 @@
 import { Duration, type Stack } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, TreatMissingData, type Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { Alarm, ComparisonOperator, MathExpression, TreatMissingData, type IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 
 export interface Queues {
@@ -9,35 +9,46 @@ export interface Queues {
   deadLetters: Queue;
 }
 
-/** Wakes people where deliveries stay unstored. */
+/** Goes off where deliveries stay unstored. */
 export function alarms(stack: Stack, { parked, deadLetters }: Queues): void {
+  const now = { period: Duration.minutes(1), statistic: 'Maximum' };
   alarm(stack, 'ParkedTooLong', {
-    metric: parked.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: 'Maximum' }),
-    threshold: 15 * 60, // four attempts to store it have failed
+    // Not the age of the oldest message: SQS leaves those out of it that were received three times.
+    metric: new MathExpression({
+      expression: 'visible + hidden',
+      label: 'Deliveries parked',
+      period: now.period,
+      usingMetrics: {
+        visible: parked.metricApproximateNumberOfMessagesVisible(now),
+        hidden: parked.metricApproximateNumberOfMessagesNotVisible(now),
+      },
+    }),
+    minutes: 15, // four attempts to store a delivery have failed
     description:
-      'A delivery has waited for more than 15 minutes to be stored. See in the log of the redrive function why, and ' +
-      'whether DynamoDB throttles or is down. It is tried again for eight hours, then goes to the dead-letter queue.',
+      'For 15 minutes there were deliveries that wait to be stored. See in the log of the redrive function why, and ' +
+      'whether DynamoDB throttles or is down. Each is tried for up to eight hours, then goes to the dead-letter queue.',
   });
   alarm(stack, 'DeadLettered', {
-    metric: deadLetters.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: 'Maximum' }),
-    threshold: 0,
+    metric: deadLetters.metricApproximateNumberOfMessagesVisible(now),
+    minutes: 1,
     description:
-      'A genuine delivery was not understood, or could not be stored in eight hours. It is kept for 14 days. Look at ' +
-      'it, mend the cause, and send it back to the parking queue: the README says how.',
+      'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
+      'Look at it, mend the cause, and send it back to the parking queue: the README says how.',
   });
 }
 
+/** Goes off where there was something in every one of so many minutes. */
 function alarm(
   stack: Stack,
   id: string,
-  { metric, threshold, description }: { metric: Metric; threshold: number; description: string },
+  { metric, minutes, description }: { metric: IMetric; minutes: number; description: string },
 ): void {
   new Alarm(stack, id, {
     metric,
-    threshold,
+    threshold: 0,
     alarmDescription: description,
     comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-    evaluationPeriods: 1,
+    evaluationPeriods: minutes,
     treatMissingData: TreatMissingData.NOT_BREACHING, // an idle queue reports nothing
   });
 }

@@ -48,5 +48,9 @@ async function tokenAuthentication(secretArn: string) {
 
 function once<T>(open: () => Promise<T>): () => Promise<T> {
   let opened: Promise<T> | undefined;
-  return () => (opened ??= open());
+  return () =>
+    (opened ??= open().catch((error) => {
+      opened = undefined;
+      throw error;
+    }));
 }

@@ -1,6 +1,7 @@
 import type { MiddlewareObj } from '@middy/core';
 import type { Outcome } from './commands.ts';
 import type { Delivery } from './delivery.ts';
+import { PARK_LIMITS, withinTotal } from './limits.ts';
 import type { Parking, QuarantineReason } from './parking.ts';
 import { Refusal } from './reply.ts';
 
@@ -30,7 +31,10 @@ export function parkedOnFailure(receive: (delivery: Delivery) => Promise<Outcome
     } catch (error) {
       if (error instanceof Refusal) throw error;
       try {
-        await (await parking()).park(delivery);
+        await withinTotal(
+          PARK_LIMITS,
+          parking().then(({ park }) => park(delivery)),
+        );
       } catch (parkingError) {
         throw new NotKept('the delivery could neither be stored nor parked', [error, parkingError]);
       }
@@ -54,7 +58,8 @@ export function quarantine(parking: () => Promise<Parking>): MiddlewareObj<Deliv
       const reason = WORTH_KEEPING.find((name) => name === refusal.reason);
       if (reason === undefined) return;
       try {
-        await (await parking()).quarantine(request.event, reason, refusal.field);
+        const keep = parking().then((opened) => opened.quarantine(request.event, reason, refusal.field));
+        await withinTotal(PARK_LIMITS, keep);
         refusal.isQuarantined = true;
       } catch (error) {
         request.error = new NotKept('the delivery was refused and could not be kept', [refusal, error]);

@@ -45,6 +45,8 @@ async function redrive(record: SQSRecord): Promise<boolean> {
     const delivery = understood(record);
     line['requestId'] = delivery.requestContext.requestId;
     const outcome = await receiveAgain(delivery, undefined as never);
+    // Only what we handle is parked: a version of this software that doesn't must not throw it away.
+    if (outcome === 'ignored') throw new NotUnderstood('the message holds a command that this version does not handle');
     logger.info('redrive', { ...line, outcome });
     return true;
   } catch (error) {

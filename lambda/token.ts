@@ -12,14 +12,17 @@ const REREAD_MS = 60_000;
 /** A token that has leaked is replaced: an instance that sees it used all the time must hear of that as well. */
 const MAX_AGE_MS = 5 * 60_000;
 
+/** What a delivery whose signature is right may wait for that. */
+const FRESHENING_LIMITS = { totalMs: 250 };
+
 /** The token that the Chat console signs with, as this instance knows it. */
 export interface WebhookToken {
   /** Reads the token. @throws when it can't be read. */
   load(): Promise<void>;
   /**
    * Whether one of the token's accepted versions gives this Sign. On a mismatch the token is read again,
-   * at most once a minute, so that a new token works without a deploy. On a match it is read again every
-   * five minutes, for the deliveries that come next, so that an old one stops working.
+   * at most once a minute, so that a new token works without a deploy. On a match it is read again where
+   * that was five minutes ago, so that an old one stops working; where it can't be read, what is known stays good.
    *
    * @throws when the token can't be read, since a mismatch then says nothing.
    */
@@ -36,6 +39,7 @@ export function webhookToken(
 ): WebhookToken {
   let versions: readonly string[] = [];
   let readTime = -Infinity;
+  let successTime = -Infinity;
   let lastRead: Promise<void> | undefined;
   let reading = false;
 
@@ -45,6 +49,7 @@ export function webhookToken(
     lastRead = (async () => {
       try {
         versions = await readVersions();
+        successTime = now();
       } finally {
         reading = false;
         readTime = now();
@@ -57,13 +62,18 @@ export function webhookToken(
     load,
     async hasSigned(signature, requestTime) {
       const matches = () => versions.some((token) => isSignedBy(token, signature, requestTime));
+      const mayReread = now() - readTime >= REREAD_MS;
       if (matches()) {
-        // Nobody waits for it, and what is known stays good where it fails.
-        if (now() - readTime >= MAX_AGE_MS) load().catch(() => {});
-        return true;
+        if (now() - successTime < MAX_AGE_MS || !mayReread) return true;
+        try {
+          await withinTotal(FRESHENING_LIMITS, load());
+        } catch {
+          return true;
+        }
+        return matches();
       }
       // Without any version no delivery can get through, so every one of them may try.
-      const isFresh = versions.length > 0 && now() - readTime < REREAD_MS;
+      const isFresh = versions.length > 0 && !mayReread;
       // The last read is awaited even where it is over: if it failed, a mismatch proves nothing, and that is thrown.
       await (isFresh ? lastRead : load());
       return matches();

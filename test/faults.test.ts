@@ -87,6 +87,7 @@ describe('when the store', () => {
     'throttles',
     'breaks',
     'hangs',
+    'is too slow',
     'sends half its answer',
     'cuts the connection',
     'answers nonsense',
@@ -142,8 +143,12 @@ describe('when the store', () => {
 
   test('is slow but in time, the delivery is not parked', async () => {
     const before = queue.requests;
-    expect(await deliver('well')).toEqual(OK);
+    store.fault = 'is slow';
+    const start = performance.now();
+    expect(await deliver('slow')).toEqual(OK);
+    expect(performance.now() - start).toBeGreaterThan(99);
     expect(queue.requests).toBe(before);
+    expect(await recordOf('slow')).toBeDefined();
   });
 
   test('is asked, it is by one request a delivery, and by none for a delivery that is refused or ignored', async () => {
@@ -246,8 +251,7 @@ describe('a genuine delivery that is refused', () => {
     });
   });
 
-  test('is stored, sent back once this software understands it', async () => {
-    // The same message, as if the refusal had been this software's mistake.
+  test('is received once more when it is sent back: what is right by then is stored', async () => {
     await deliver('understood', ({ payload }) => (payload['CallbackCommand'] = 'x'));
     const [letter] = deadLetters();
     const body = JSON.stringify({ ...recorded('created'), Official_Account: 'understood' });
@@ -275,6 +279,8 @@ describe('a parked message', () => {
     ['is of another version', (message) => JSON.stringify({ ...message, version: 0 })],
     ['is of another app', (message) => JSON.stringify({ ...message, query: { ...message['query'], sdkAppId: '1' } })],
     ['has no SDKAppID', (message) => JSON.stringify({ ...message, query: {} })],
+    ['holds a command that is not handled', (message) => JSON.stringify(withCommand(message, 'C2C.X', '{}'))],
+    ['holds such a command and no JSON', (message) => JSON.stringify(withCommand(message, 'C2C.X', '{'))],
     ['holds a body that is refused', (message) => JSON.stringify({ ...message, body: 'e30=' })],
   ])('that %s goes to the dead-letter queue, and the rest of its batch is stored', async (what, change) => {
     store.fault = 'denies';
@@ -292,6 +298,11 @@ describe('a parked message', () => {
     expect(log.text).not.toContain('world');
   });
 });
+
+function withCommand(message: Record<string, any>, callbackCommand: string, body: string): Record<string, unknown> {
+  const query = { ...message['query'], callbackCommand };
+  return { ...message, query, body: Buffer.from(body).toString('base64') };
+}
 
 describe('when the receiver dies', () => {
   test('between write and reply, the record is there, and Chat sees a 500', async () => {

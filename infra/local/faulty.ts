@@ -14,7 +14,8 @@ const FAULTS = {
   throttles: (response) => answerError(response, 400, 'ThrottlingException'),
   breaks: (response) => answerError(response, 500, 'InternalServerError'),
   hangs: () => {},
-  'is slow': (response, forward) => setTimeout(() => forward(response), 500),
+  'is slow': (response, forward) => setTimeout(() => forward(response), 100),
+  'is too slow': (response, forward) => setTimeout(() => forward(response), 500),
   'cuts the connection': (response) => response.destroy(),
   'does it, then cuts the connection': async (response, forward) => {
     await forward();

@@ -92,15 +92,27 @@ describe('the stack', () => {
     });
   });
 
-  test('wakes people where deliveries stay unstored', () => {
+  test('has an alarm for deliveries that stay unstored, hidden ones included, and one for dead letters', () => {
+    template.resourceCountIs('AWS::CloudWatch::Alarm', 2);
+    const above = { ComparisonOperator: 'GreaterThanThreshold', Threshold: 0, TreatMissingData: 'notBreaching' };
+    const metric = (name: string) =>
+      Match.objectLike({ MetricStat: Match.objectLike({ Metric: Match.objectLike({ MetricName: name }) }) });
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
-      MetricName: 'ApproximateAgeOfOldestMessage',
-      Threshold: 900,
+      ...above,
+      EvaluationPeriods: 15,
+      Metrics: Match.arrayWith([
+        Match.objectLike({ Expression: 'visible + hidden' }),
+        metric('ApproximateNumberOfMessagesVisible'),
+        metric('ApproximateNumberOfMessagesNotVisible'),
+      ]),
     });
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      ...above,
+      EvaluationPeriods: 1,
       MetricName: 'ApproximateNumberOfMessagesVisible',
-      ComparisonOperator: 'GreaterThanThreshold',
-      Threshold: 0,
+      Dimensions: [
+        { Name: 'QueueName', Value: { 'Fn::GetAtt': [Match.stringLikeRegexp('^DeadLetters'), 'QueueName'] } },
+      ],
     });
   });
 
