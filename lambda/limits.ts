@@ -1,8 +1,8 @@
 /**
  * How long a delivery may wait for the services behind it. Chat hangs up after 2,000 ms: what comes one after
- * another (token, store, park: 1,900 ms at the very most, 1,300 without a new token) ends well before that, with a rest for the ways to and from us. Each service answers
- * within a few tens of milliseconds in the normal case, and the second attempt is for a connection that died
- * while the instance was frozen.
+ * another (token, store, park: 1,900 ms at the very most, 1,300 without a new token) ends well before that, with a
+ * rest for the ways to and from us. Each service answers within a few tens of milliseconds in the normal case, and the
+ * second attempt is for a connection that died while the instance was frozen.
  */
 export interface Limits {
   attempts: number;
@@ -39,11 +39,19 @@ export function clientLimits({ attempts, attemptMs }: Limits) {
  * What it may still do behind our back does no harm, since every write here may come twice or late: it is not aborted,
  * because the signal for that would cost every delivery more than the rest of our own code.
  *
+ * @param client whose connections are then cut: those that stall would never be free again, and there are 50 at most.
  * @throws what the call throws, or a TimeoutError.
  */
-export async function withinTotal<T>({ totalMs }: Pick<Limits, 'totalMs'>, call: Promise<T>): Promise<T> {
+export async function withinTotal<T>(
+  { totalMs }: Pick<Limits, 'totalMs'>,
+  call: Promise<T>,
+  client?: { destroy(): void },
+): Promise<T> {
   const over = Promise.withResolvers<never>();
-  const timer = setTimeout(() => over.reject(new TimeoutError(`no answer within ${totalMs} ms`)), totalMs);
+  const timer = setTimeout(() => {
+    client?.destroy();
+    over.reject(new TimeoutError(`no answer within ${totalMs} ms`));
+  }, totalMs);
   try {
     return await Promise.race([call, over.promise]);
   } finally {

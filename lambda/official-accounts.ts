@@ -55,7 +55,7 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, limi
           ConditionExpression: 'attribute_not_exists(#eventTime) OR #eventTime < :eventTime',
           ...replaceAll(attributes),
         });
-        await withinTotal(limits, client.send(update));
+        await withinTotal(limits, client.send(update), client);
         return 'stored';
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return 'stale';

@@ -1,7 +1,7 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
 import { receivedTime, type Delivery, type Query } from './delivery.ts';
-import { clientLimits, PARK_LIMITS } from './limits.ts';
+import { clientLimits, PARK_LIMITS, withinTotal } from './limits.ts';
 
 /** Of the messages' shape. A message of another version is left to people by whoever reads it. */
 const VERSION = 1;
@@ -53,7 +53,7 @@ export function openParking({ parkingQueueUrl, deadLetterQueueUrl }: ParkingQueu
   const client = new SQSClient(clientLimits(PARK_LIMITS));
   const send = async (queueUrl: string, delivery: ParkedDelivery) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) });
-    await client.send(message);
+    await withinTotal(PARK_LIMITS, client.send(message), client);
   };
   return {
     park: (delivery) => send(parkingQueueUrl, parked(delivery, 'notStored')),

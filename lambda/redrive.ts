@@ -88,7 +88,7 @@ async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord)
     VisibilityTimeout: seconds,
   });
   try {
-    await withinTotal(REDRIVE_LIMITS, queue.send(change));
+    await withinTotal(REDRIVE_LIMITS, queue.send(change), queue);
   } catch (error) {
     logger.warn('the visibility timeout could not be set', { messageId, error });
   }

@@ -106,7 +106,7 @@ export function secretVersions(client: SecretsManagerClient, secretArn: string):
     }
   };
   return async () => {
-    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all([readCurrent(), readPrevious()]));
+    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all([readCurrent(), readPrevious()]), client);
     return [current, ...previous];
   };
 }
