@@ -1,54 +1,57 @@
-import { Duration, type Stack } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, MathExpression, TreatMissingData, type IMetric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { CfnPipe } from 'aws-cdk-lib/aws-pipes';
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import { Metric, Stats, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { Function } from 'aws-cdk-lib/aws-lambda';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Stack } from 'aws-cdk-lib';
+import { DELIVERIES, NAMESPACE } from '../lambda/metrics.ts';
+
+/** Chat's limit for a reply, milliseconds, and where we want to hear of it. */
+export const CHAT_TIMEOUT_MS = 2_000;
+export const SLOW_REPLY_MS = 1_500;
+
+/** What the dashboard shows and the alarms watch. */
+export interface Watched {
+  api: HttpApi;
+  functions: { Receiver: Function; Redrive: Function; Announce: Function };
+  receiverLog: LogGroup;
+  table: TableV2;
+  queues: Queues;
+  pipe: CfnPipe;
+}
 
 export interface Queues {
   /** Deliveries that wait to be stored. */
   parked: Queue;
   /** Deliveries for people to look at. */
   deadLetters: Queue;
+  /** Changes of the table that could not be announced. */
+  unannounced: Queue;
 }
 
-/** Goes off where deliveries stay unstored. */
-export function alarms(stack: Stack, { parked, deadLetters }: Queues): void {
-  const now = { period: Duration.minutes(1), statistic: 'Maximum' };
-  alarm(stack, 'ParkedTooLong', {
-    // Not the age of the oldest message: SQS leaves those out of it that were received three times.
-    metric: new MathExpression({
-      expression: 'visible + hidden',
-      label: 'Deliveries parked',
-      period: now.period,
-      usingMetrics: {
-        visible: parked.metricApproximateNumberOfMessagesVisible(now),
-        hidden: parked.metricApproximateNumberOfMessagesNotVisible(now),
-      },
-    }),
-    minutes: 15, // four attempts to store a delivery have failed
-    description:
-      'For 15 minutes there were deliveries that wait to be stored. See in the log of the redrive function why, and ' +
-      'whether DynamoDB throttles or is down. Each is tried for up to eight hours, then goes to the dead-letter queue.',
-  });
-  alarm(stack, 'DeadLettered', {
-    metric: deadLetters.metricApproximateNumberOfMessagesVisible(now),
-    minutes: 1,
-    description:
-      'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
-      'Look at it, mend the cause, and send it back to the parking queue: the README says how.',
+/**
+ * A metric that the receiver logs, of this stack alone.
+ *
+ * @param dimensions as `countDelivery` sets them: an outcome, or the reason of a refusal.
+ */
+export function deliveryMetric(
+  { stackName }: Stack,
+  dimensions: { outcome: string } | { reason: string },
+  options: MetricOptions & { metricName?: string } = {},
+): Metric {
+  return new Metric({
+    namespace: NAMESPACE,
+    metricName: DELIVERIES,
+    dimensionsMap: { service: stackName, ...dimensions },
+    statistic: Stats.SUM,
+    ...options,
   });
 }
 
-/** Goes off where there was something in every one of so many minutes. */
-function alarm(
-  stack: Stack,
-  id: string,
-  { metric, minutes, description }: { metric: IMetric; minutes: number; description: string },
-): void {
-  new Alarm(stack, id, {
-    metric,
-    threshold: 0,
-    alarmDescription: description,
-    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-    evaluationPeriods: minutes,
-    treatMissingData: TreatMissingData.NOT_BREACHING, // an idle queue reports nothing
-  });
+/** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-monitoring.html */
+export function pipeMetric(pipe: CfnPipe, metricName: string): Metric {
+  const dimensionsMap = { PipeName: pipe.ref };
+  return new Metric({ namespace: 'AWS/EventBridge/Pipes', metricName, dimensionsMap, statistic: Stats.SUM });
 }

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
-import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, Stage, Validations } from 'aws-cdk-lib';
+import { Aws, CfnOutput, CfnResource, Duration, RemovalPolicy, Stack, Stage, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
-import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
+import { DomainName, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
-import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, Billing, StreamViewType, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import type { Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
@@ -12,17 +14,22 @@ import {
   Function,
   Runtime,
   Tracing,
-  type CfnFunction,
   type FunctionProps,
+  type IFunction,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { Environment, RedriveEnvironment } from '../lambda/config.ts';
 import { MAX_RECEIPTS } from '../lambda/limits.ts';
-import type { Settings } from './app.ts';
-import { alarms, type Queues } from './monitoring.ts';
+import { alarms } from './alarms.ts';
+import { dashboard } from './dashboard.ts';
+import { fanOut } from './fan-out.ts';
+import type { Queues } from './monitoring.ts';
+import type { Settings } from './settings.ts';
 
 const ROUTE = '/webhook';
 
@@ -30,13 +37,9 @@ const ROUTE = '/webhook';
 const REDRIVE_TIMEOUT = Duration.seconds(30);
 
 interface FunctionSettings extends Pick<FunctionProps, 'description' | 'code' | 'timeout'> {
-  environment: Environment | RedriveEnvironment;
+  environment: Environment | RedriveEnvironment | Record<never, string>;
   /** IAM actions, and the ARNs of what they may be done to. */
   permissions: Record<string, string[]>;
-}
-
-function commonEnvironment(settings: Settings, table: TableV2, parked: Queue): RedriveEnvironment {
-  return { SDK_APP_ID: settings.sdkAppId, TABLE_NAME: table.tableName, PARKING_QUEUE_URL: parked.queueUrl };
 }
 
 /**
@@ -51,16 +54,29 @@ export class WebhookStack extends Stack {
     const token = settings.authentication === 'token' ? this.webhookToken() : undefined;
     const queues = this.queues();
     const receiver = this.receiver(settings, table, queues, token);
-    this.redrive(settings, table, queues.parked);
-    const api = this.httpApi(receiver);
-    alarms(this, queues);
+    const redrive = this.redrive(settings, table, queues.parked);
+    const announce = this.announce();
+    const { bus, pipe } = fanOut(this, table, announce, queues.unannounced);
+    acceptDependencies(pipe);
+    const { api, url, domain } = this.httpApi(settings, this.kept(receiver.lambda, settings.provisionedConcurrency));
 
-    this.output('WebhookUrl', `${api.apiEndpoint}${ROUTE}`, "Paste it into the Chat console as the webhook's URL");
+    const functions = { Receiver: receiver.lambda, Redrive: redrive, Announce: announce };
+    const watched = { api, functions, receiverLog: receiver.logGroup, table, queues, pipe };
+    const topic = this.alarmTopic(settings.alarmEmail);
+    const board = dashboard(this, watched, alarms(this, topic, watched, settings.silenceHours));
+
+    this.output('WebhookUrl', `${url}${ROUTE}`, "Paste it into the Chat console as the webhook's URL");
+    if (domain !== undefined)
+      this.output('DomainTarget', domain.regionalDomainName, 'Point a CNAME or alias record of the domain to it');
     if (token !== undefined)
       this.output('ShowTokenCommand', showTokenCommand(token), 'Prints the token for the Chat console');
     this.output('TableName', table.tableName, "The DynamoDB table with the official accounts' records");
+    this.output('EventBusName', bus.eventBusName, 'Announces new official accounts: let your rules listen here');
+    this.output('DashboardUrl', dashboardUrl(board), 'Shows what comes in and what becomes of it');
+    this.output('AlarmTopicArn', topic.topicArn, 'Every alarm is told to it');
     this.output('ParkingQueueUrl', queues.parked.queueUrl, 'Deliveries that wait to be stored');
     this.output('DeadLetterQueueUrl', queues.deadLetters.queueUrl, 'Deliveries for people to look at: see the README');
+    this.output('UnannouncedQueueUrl', queues.unannounced.queueUrl, 'Changes that could not be announced');
   }
 
   private officialAccountsTable(): TableV2 {
@@ -69,6 +85,7 @@ export class WebhookStack extends Stack {
       sortKey: { name: 'officialAccountId', type: AttributeType.STRING },
       billing: Billing.onDemand(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES,
       // No REST call lists official accounts: a table lost is lost for good.
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
@@ -96,20 +113,23 @@ export class WebhookStack extends Stack {
       retentionPeriod: Duration.days(14), // the longest that there is: a delivery lost here is lost for good
     };
     const deadLetters = new Queue(this, 'DeadLetters', properties);
-    for (const rule of ['AwsSolutions::AwsSolutions-SQS3', 'Serverless::Serverless-SQSRedrivePolicy']) {
-      acknowledge(deadLetters, rule, 'it is the dead-letter queue');
+    const unannounced = new Queue(this, 'Unannounced', properties);
+    for (const queue of [deadLetters, unannounced]) {
+      for (const rule of ['AwsSolutions::AwsSolutions-SQS3', 'Serverless::Serverless-SQSRedrivePolicy']) {
+        acknowledge(queue, rule, 'it is a dead-letter queue');
+      }
     }
     const parked = new Queue(this, 'Parked', {
       ...properties,
       visibilityTimeout: Duration.seconds(6 * REDRIVE_TIMEOUT.toSeconds()), // what AWS advises, for batches that wait for a free instance
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIPTS },
     });
-    return { parked, deadLetters };
+    return { parked, deadLetters, unannounced };
   }
 
-  private receiver(settings: Settings, table: TableV2, queues: Queues, token: Secret | undefined): Function {
+  private receiver(settings: Settings, table: TableV2, queues: Queues, token: Secret | undefined) {
     const environment = {
-      ...commonEnvironment(settings, table, queues.parked),
+      ...this.commonEnvironment(settings, table, queues.parked),
       DEAD_LETTER_QUEUE_URL: queues.deadLetters.queueUrl,
       ...(settings.allowedCidrs.length > 0 && { ALLOWED_CIDRS: settings.allowedCidrs.join() }),
       ...(token === undefined
@@ -129,19 +149,19 @@ export class WebhookStack extends Stack {
       },
     });
     acknowledge(
-      receiver,
+      receiver.lambda,
       'Serverless::Serverless-LambdaDLQ',
       'API Gateway calls it synchronously: no event waits that a queue could take',
     );
     return receiver;
   }
 
-  private redrive(settings: Settings, table: TableV2, parked: Queue): void {
-    const redrive = this.function('Redrive', {
+  private redrive(settings: Settings, table: TableV2, parked: Queue): Function {
+    const { lambda: redrive } = this.function('Redrive', {
       description: 'Stores the deliveries that could not be stored at once',
       code: this.bundle('redrive'),
       timeout: REDRIVE_TIMEOUT,
-      environment: commonEnvironment(settings, table, parked),
+      environment: this.commonEnvironment(settings, table, parked) satisfies RedriveEnvironment,
       permissions: {
         'dynamodb:UpdateItem': [table.tableArn],
         'sqs:ReceiveMessage': [parked.queueArn],
@@ -164,10 +184,32 @@ export class WebhookStack extends Stack {
       'Serverless::Serverless-LambdaEventSourceMappingDestination',
       'that is for streams; what a queue can’t get rid of goes to its dead-letter queue',
     );
+    return redrive;
+  }
+
+  private announce(): Function {
+    const { lambda } = this.function('Announce', {
+      description: "Makes events of the changes in the table's stream",
+      code: this.bundle('announce'),
+      timeout: Duration.seconds(10),
+      environment: {},
+      permissions: {},
+    });
+    acknowledge(lambda, 'Serverless::Serverless-LambdaDLQ', 'the pipe, which waits for its answer, has a queue');
+    return lambda;
+  }
+
+  private commonEnvironment(settings: Settings, table: TableV2, parked: Queue): RedriveEnvironment {
+    return {
+      SERVICE_NAME: this.stackName,
+      SDK_APP_ID: settings.sdkAppId,
+      TABLE_NAME: table.tableName,
+      PARKING_QUEUE_URL: parked.queueUrl,
+    };
   }
 
   /** A function with a role that may do the given actions, write its log and its traces, and nothing else. */
-  private function(id: string, { permissions, ...properties }: FunctionSettings): Function {
+  private function(id: string, { permissions, ...properties }: FunctionSettings) {
     const logGroup = this.logGroup(`${id}Log`);
     const role = new Role(this, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     logGroup.grantWrite(role);
@@ -184,14 +226,31 @@ export class WebhookStack extends Stack {
       tracing: Tracing.ACTIVE,
       ...properties,
     });
-    // CDK makes every function depend on its role, which cfn-lint finds superfluous.
-    (lambda.node.defaultChild as CfnFunction).addMetadata('cfn-lint', { config: { ignore_checks: ['W3005'] } });
+    acceptDependencies(lambda);
     acknowledge(role, 'AwsSolutions::AwsSolutions-IAM5[Resource::*]', "X-Ray's actions know no resources");
-    return lambda;
+    return { lambda, logGroup };
   }
 
-  private httpApi(receiver: Function): HttpApi {
-    const api = new HttpApi(this, 'Api', { createDefaultStage: false, description: "Takes Chat's webhook deliveries" });
+  /** The function itself, or an alias with that many instances kept warm. */
+  private kept(lambda: Function, provisionedConcurrency: number): IFunction {
+    if (provisionedConcurrency === 0) return lambda;
+    const alias = lambda.addAlias('live', { provisionedConcurrentExecutions: provisionedConcurrency });
+    return alias as IFunction; // its types don't know exactOptionalPropertyTypes
+  }
+
+  private httpApi({ domainName, certificateArn }: Settings, receiver: IFunction) {
+    const domain =
+      domainName === undefined || certificateArn === undefined
+        ? undefined
+        : new DomainName(this, 'Domain', {
+            domainName,
+            certificate: Certificate.fromCertificateArn(this, 'Certificate', certificateArn),
+          });
+    const api = new HttpApi(this, 'Api', {
+      createDefaultStage: false,
+      disableExecuteApiEndpoint: domain !== undefined, // a second address would be one more to guard
+      description: "Takes Chat's webhook deliveries",
+    });
     const [route] = api.addRoutes({
       path: ROUTE,
       methods: [HttpMethod.POST],
@@ -204,17 +263,40 @@ export class WebhookStack extends Stack {
         'Chat signs its deliveries; the function checks the signature',
       );
     // The stage named $default adds nothing to the URL: Chat takes none with a $ in it.
-    new HttpStage(this, 'ApiStage', {
+    const stage = new HttpStage(this, 'ApiStage', {
       httpApi: api,
       stageName: '$default',
       autoDeploy: true,
+      ...(domain !== undefined && { domainMapping: { domainName: domain } }),
       throttle: { rateLimit: 1_000, burstLimit: 2_000 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(this.logGroup('ApiAccessLog')),
         format: ACCESS_LOG,
       },
     });
-    return api;
+    acceptDependencies(stage);
+    // Reading the API's own address throws where it is switched off.
+    return { api, domain, url: domainName === undefined ? api.apiEndpoint : `https://${domainName}` };
+  }
+
+  private alarmTopic(email: string | undefined): Topic {
+    const topic = new Topic(this, 'AlarmTopic', { displayName: `${this.stackName} alarms`, enforceSSL: true });
+    // With a policy of its own, as for TLS, a topic loses the one that lets the account's alarms publish.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    );
+    if (email !== undefined) topic.addSubscription(new EmailSubscription(email));
+    acknowledge(
+      topic,
+      'Serverless::Serverless-SNSRedrivePolicy',
+      'an alarm whose mail is lost still stands in CloudWatch',
+    );
+    return topic;
   }
 
   private logGroup(id: string): LogGroup {
@@ -262,6 +344,17 @@ const ACCESS_LOG = AccessLogFormat.custom(
 
 function showTokenCommand(token: Secret): string {
   return `aws secretsmanager get-secret-value --region ${Aws.REGION} --secret-id ${token.secretArn} --query SecretString --output text`;
+}
+
+function dashboardUrl({ dashboardName }: Dashboard): string {
+  return `https://${Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region=${Aws.REGION}#dashboards/dashboard/${dashboardName}`;
+}
+
+/** CDK lets resources depend on others twice, which cfn-lint finds superfluous. */
+function acceptDependencies(construct: Construct): void {
+  for (const resource of construct.node.findAll().filter((child) => CfnResource.isCfnResource(child))) {
+    resource.addMetadata('cfn-lint', { config: { ignore_checks: ['W3005'] } });
+  }
 }
 
 /** Accepts a cdk-nag rule's finding on a construct and what is below it, with the reason why it is right there. */

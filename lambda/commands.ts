@@ -70,12 +70,13 @@ async function created(officialAccounts: OfficialAccounts, delivery: Delivery): 
     throw new Refusal('badPayload', name === null ? { detail: 'not an object' } : { field: name });
   }
   const { Official_Account, Operator_Account, Owner_Account, Name, EventTime } = payload.output;
-  const aheadMs = EventTime - receivedTime(delivery);
-  if (aheadMs > MAX_AHEAD_MS) {
-    throw new Refusal('badPayload', { field: 'EventTime', detail: `${aheadMs} ms ahead of the receipt` });
+  delivery.eventAgeMs = receivedTime(delivery) - EventTime;
+  if (delivery.eventAgeMs < -MAX_AHEAD_MS) {
+    throw new Refusal('badPayload', { field: 'EventTime', detail: `${-delivery.eventAgeMs} ms ahead of the receipt` });
   }
   if (query.sdkAppId === undefined) throw new Refusal('wrongApp');
-  return officialAccounts.upsert({
+  const start = performance.now();
+  const result = await officialAccounts.upsert({
     sdkAppId: query.sdkAppId,
     officialAccountId: Official_Account,
     name: Name,
@@ -87,4 +88,6 @@ async function created(officialAccounts: OfficialAccounts, delivery: Delivery): 
     clientIp: query.clientIp,
     optPlatform: query.optPlatform,
   });
+  delivery.storeMs = Math.round(performance.now() - start);
+  return result;
 }

@@ -12,12 +12,15 @@ export type Environment = RedriveEnvironment & {
 
 /** The same for the function that stores what was parked. */
 export type RedriveEnvironment = {
+  /** In every log line and metric: tells two stacks in one account apart. */
+  SERVICE_NAME: string;
   SDK_APP_ID: string;
   TABLE_NAME: string;
   PARKING_QUEUE_URL: string;
 };
 
 export interface RedriveConfig {
+  serviceName: string;
   sdkAppId: string;
   tableName: string;
   parkingQueueUrl: string;
@@ -66,6 +69,7 @@ export function readRedriveConfig(env: Variables): RedriveConfig {
 
 function redriveConfig(required: ReturnType<typeof requiredFrom>): RedriveConfig {
   return {
+    serviceName: required('SERVICE_NAME'),
     sdkAppId: required('SDK_APP_ID'),
     tableName: required('TABLE_NAME'),
     parkingQueueUrl: required('PARKING_QUEUE_URL'),

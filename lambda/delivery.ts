@@ -12,6 +12,10 @@ export interface Delivery extends Pick<
   body?: unknown;
   /** The body as it came, at most its first 64 KiB; once it is decoded. */
   bytes?: Buffer;
+  /** From EventTime to the receipt; once the payload is read. */
+  eventAgeMs?: number;
+  /** What DynamoDB took to answer; once it has. */
+  storeMs?: number;
 }
 
 /**

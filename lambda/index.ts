@@ -1,4 +1,5 @@
 import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics } from '@aws-lambda-powertools/metrics';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import middy from '@middy/core';
@@ -10,13 +11,15 @@ import { deliveryLog } from './delivery-log.ts';
 import { readQuery, type Delivery } from './delivery.ts';
 import { parkedOnFailure, quarantine } from './keep.ts';
 import { clientLimits, STORE_LIMITS, TOKEN_LIMITS } from './limits.ts';
+import { NAMESPACE } from './metrics.ts';
 import { officialAccounts } from './official-accounts.ts';
 import { reply } from './reply.ts';
 import { checkSignature } from './signature.ts';
 import { secretVersions, webhookToken } from './token.ts';
 
 const config = readConfig(process.env);
-const logger = new Logger({ serviceName: 'tencent-chat-webhook' });
+const logger = new Logger({ serviceName: config.serviceName });
+const metrics = new Metrics({ namespace: NAMESPACE, serviceName: config.serviceName });
 const dynamoDb = new DynamoDBClient(clientLimits(STORE_LIMITS));
 const commands = commandTable(officialAccounts(dynamoDb, config.tableName, STORE_LIMITS));
 // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
@@ -25,7 +28,7 @@ const authentication = config.tokenSecretArn === undefined ? [] : [await tokenAu
 
 export const handler = middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every call out has its own limit
   .use(reply())
-  .use(deliveryLog(logger))
+  .use(deliveryLog(logger, metrics))
   .before(readQuery)
   .before(checkApp(config.sdkAppId))
   .before(checkAddress(config.allowedCidrs))

@@ -14,7 +14,7 @@ import { unparked } from './parking.ts';
 import { Refusal } from './reply.ts';
 
 const config = readRedriveConfig(process.env);
-const logger = new Logger({ serviceName: 'tencent-chat-redrive' });
+const logger = new Logger({ serviceName: config.serviceName });
 const dynamoDb = new DynamoDBClient(clientLimits(REDRIVE_LIMITS));
 const commands = commandTable(officialAccounts(dynamoDb, config.tableName, REDRIVE_LIMITS));
 const queue = new SQSClient(clientLimits(REDRIVE_LIMITS));

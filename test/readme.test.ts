@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
-import { OPTIONS } from '../infra/app.ts';
+import { OPTIONS } from '../infra/settings.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
 import { STORE_LIMITS } from '../lambda/limits.ts';
 import { officialAccounts } from '../lambda/official-accounts.ts';

@@ -308,13 +308,17 @@ describe('the log', () => {
       level: 'INFO',
       message: 'delivery',
       timestamp: expect.any(String),
-      service: 'tencent-chat-webhook',
+      service: 'TencentChatWebhook',
       sampling_rate: 0,
       requestId: expect.stringMatching(/^[\da-f-]{36}$/),
       command: CREATED,
       officialAccountId: id,
-      outcome: 'stored',
+      name: 'TestOfficialAccount',
+      ownerAccount: '107867',
+      eventAgeMs: expect.any(Number),
+      storeMs: expect.any(Number),
       ms: expect.any(Number),
+      outcome: 'stored',
     };
     expect(await linesAbout(id, 2)).toEqual([line, { ...line, outcome: 'stale' }]);
   });
@@ -336,12 +340,12 @@ describe('the log', () => {
   test('never holds a Sign, the token or a body, whatever was delivered', async () => {
     // After all the deliveries above, and one of each kind that ends in an error.
     await deliver((d) => (d.body = '{"Secret":"body text"'));
-    await deliver((d) => (d.payload = { ...d.payload, Name: 'name in the body', EventTime: null }));
+    await deliver((d) => (d.payload = { ...d.payload, Operator_Account: 'operator in the body', EventTime: null }));
     await linesAbout(id, 1);
     const { stdout, stderr } = receiver.output;
     const signs = new Set(delivered.flatMap(({ query }) => query.getAll('Sign')).filter((sign) => sign.length > 1));
     expect(signs.size).toBeGreaterThan(5);
-    for (const secret of [...signs, TOKEN, 'body text', 'name in the body']) {
+    for (const secret of [...signs, TOKEN, 'body text', 'operator in the body']) {
       expect(stdout + stderr).not.toContain(secret);
     }
     expect(stdout + stderr).not.toMatch(/Sign=[\da-f]/i);

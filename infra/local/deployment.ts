@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
 import type { Environment } from '../../lambda/config.ts';
-import { OPTIONS, webhookApp } from '../app.ts';
+import { webhookApp } from '../app.ts';
+import { OPTIONS } from '../settings.ts';
 import type { Route } from './gateway.ts';
 import type { FunctionSpec } from './function.ts';
+import type { PipeSpec } from './pipe.ts';
 import type { QueueSpec } from './sqs.ts';
 
 /** What the synthesized template says about the deployment: the only description of it. */
@@ -19,6 +21,8 @@ export interface Deployment {
   queues: QueueSpec[];
   /** The functions that are invoked with the messages of a queue. */
   consumers: { queueName: string; batchSize: number; consumer: FunctionSpec }[];
+  /** From the tables' streams to the event bus. */
+  pipes: PipeSpec[];
   /** The IDs of the secrets. */
   secretIds: string[];
   /** Removes the bundle from the disk. */
@@ -74,7 +78,9 @@ function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {
   if (route === undefined || otherRoutes.length > 0) throw new Error('the template should have one route');
   const [method = '', path = ''] = String(route.Properties['RouteKey']).split(' ');
   const integration = resource(resolve(route.Properties['Target']).replace('integrations/', ''));
-  const receiver = resource(resolve(integration.Properties['IntegrationUri']));
+  const invoked = resource(resolve(integration.Properties['IntegrationUri']));
+  const isAlias = invoked.Type === 'AWS::Lambda::Alias';
+  const receiver = isAlias ? resource(resolve(invoked.Properties['FunctionName'])) : invoked;
 
   const functionSpec = ({ Properties, Metadata }: Resource): FunctionSpec => {
     const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
@@ -83,7 +89,7 @@ function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {
       handlerName,
       timeoutMs: Properties['Timeout'] * 1000,
       environment: Object.fromEntries(
-        Object.entries(Properties['Environment'].Variables).map(([name, value]) => [name, resolve(value)]),
+        Object.entries(Properties['Environment']?.Variables ?? {}).map(([name, value]) => [name, resolve(value)]),
       ),
     };
   };
@@ -114,6 +120,19 @@ function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {
       batchSize: Properties['BatchSize'],
       consumer: functionSpec(resource(resolve(Properties['FunctionName']))),
     })),
+    pipes: ofType('AWS::Pipes::Pipe').map(([, { Properties }]) => {
+      const source = Properties['SourceParameters'];
+      const target = Properties['TargetParameters'].EventBridgeEventBusParameters;
+      return {
+        tableName: resolve(Properties['Source']),
+        patterns: source.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern)),
+        batchSize: source.DynamoDBStreamParameters.BatchSize,
+        enrichment: functionSpec(resource(resolve(Properties['Enrichment']))),
+        busName: resolve(Properties['Target']),
+        source: target.Source,
+        detailType: target.DetailType,
+      };
+    }),
     secretIds: ofType('AWS::SecretsManager::Secret').map(([logicalId]) => logicalId),
   };
 }

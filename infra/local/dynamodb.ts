@@ -8,6 +8,7 @@ import {
 import dynalite from 'dynalite';
 import { Level } from 'level';
 import { listen, type Loopback } from './loopback.ts';
+import { watchChanges, type OnChange } from './stream.ts';
 
 /** Any region and credentials will do: nothing here leaves the machine. */
 export const LOCAL_AWS = {
@@ -20,11 +21,18 @@ export const LOCAL_AWS = {
  * Starts an embedded DynamoDB with these tables. Tables that it already has are kept as they are.
  *
  * @param directory where to keep the tables, made where it is missing; in memory where there is none.
+ * @param onChange is told of every change, as the tables' streams would.
  * @throws an error of the directory's before anything is started.
  */
-export async function startDynamoDb(tables: readonly CreateTableInput[], directory?: string): Promise<Loopback> {
+export async function startDynamoDb(
+  tables: readonly CreateTableInput[],
+  directory?: string,
+  onChange?: OnChange,
+): Promise<Loopback> {
   if (directory !== undefined) await checkUsable(directory);
-  const server = await listen(dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) }), 0);
+  const options = { createTableMs: 0, ...(directory !== undefined && { path: directory }) };
+  if (onChange !== undefined) watchChanges(options, onChange);
+  const server = await listen(dynalite(options), 0);
   const client = dynamoDbClient(server.url);
   for (const table of tables) {
     try {

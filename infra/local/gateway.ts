@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { listen, type Loopback } from './loopback.ts';
@@ -18,12 +18,14 @@ const MAX_EVENT_BYTES = 6 * 1024 * 1024;
  * Serves one route as an HTTP API does: each request becomes an event of payload format 2.0.
  *
  * @param port 0 takes a free one.
+ * @param localPaths what is answered to GET beside it, on this machine only.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 export async function startGateway(
   route: Route,
   invoke: (event: APIGatewayProxyEventV2) => Promise<unknown>,
   port: number,
+  localPaths: Readonly<Record<string, RequestListener>> = {},
 ): Promise<Loopback> {
   const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, async (request, response) => {
     try {
@@ -36,6 +38,8 @@ export async function startGateway(
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path = '', rawQueryString = ''] = splitOnce(request.url ?? '', '?');
+    const local = Object.entries(localPaths).find(([localPath]) => localPath === path && request.method === 'GET');
+    if (local !== undefined) return local[1](request, response);
     if (request.method !== route.method || path !== route.path) {
       request.resume();
       return send(response, 404, 'Not Found');

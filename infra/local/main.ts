@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { SettingsError } from '../app.ts';
+import { SettingsError } from '../settings.ts';
 import {
   DOCUMENTED_SAMPLE,
   EXAMPLE_CLIENT,
@@ -14,6 +15,7 @@ import {
 } from './chat.ts';
 import { run, UsageError, wholeNumber } from './command-line.ts';
 import { LOCAL_AWS, dynamoDbClient } from './dynamodb.ts';
+import type { BusEvent } from './event-bus.ts';
 import { startReceiver, type Receiver } from './receiver.ts';
 
 const USAGE = `Runs the whole deployment on this machine, delivers Tencent's documented sample to it and goes on serving.
@@ -28,6 +30,9 @@ Usage: npm start -- [options]
   -h, --help               prints this
 
 Ctrl-C ends it.`;
+
+/** Where there is something to announce, it takes some hundredths of a second. */
+const ANNOUNCED_WITHIN_MS = 1_000;
 
 await run(
   USAGE,
@@ -98,11 +103,13 @@ function stopOnSignal(starting: Promise<Receiver>): void {
   }
 }
 
-async function deliverSample({ url, dynamoDb, deployment }: Receiver, sdkAppId: string, token: string): Promise<void> {
+async function deliverSample(receiver: Receiver, sdkAppId: string, token: string): Promise<void> {
+  const { url, dynamoDb, deployment, bus } = receiver;
+  const announced = new Promise<BusEvent>((resolve) => bus.subscribe(resolve));
   const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
   console.log(`Listening on ${url}
 
-Delivering the documented sample, signed. The line in braces below it is the function's own log.
+Delivering the documented sample, signed. The two lines in braces below it are the function's own: log and metrics.
 POST ${withoutSign(deliveredTo)}
 ${indent(DOCUMENTED_SAMPLE)}
 `);
@@ -120,6 +127,8 @@ ${indent(DOCUMENTED_SAMPLE)}
   console.log(
     `Stored in the DynamoDB table ${deployment.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing: see the reply'}`,
   );
+  const event = await Promise.race([announced, sleep(ANNOUNCED_WITHIN_MS, undefined, { ref: false })]);
+  console.log(`\nAnnounced on the event bus:\n${event ? indent(event) : '  nothing: the record has not changed'}`);
 }
 
 /** Whoever has a whole delivery's URL can post for a minute: none is printed, here as in production. */
@@ -131,7 +140,11 @@ function indent(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/^/gm, '  ');
 }
 
-function printNextSteps({ url, dynamoDb, deployment }: Receiver, sdkAppId: string, token: string): void {
+function printNextSteps(
+  { url, eventsUrl, bus, dynamoDb, deployment }: Receiver,
+  sdkAppId: string,
+  token: string,
+): void {
   const send = [
     'npm run send --',
     ...(url === LOCAL_URL ? [] : ['--url', url]),
@@ -150,5 +163,10 @@ See the records (any region and credentials will do):
 What DynamoDB can't take is parked in a queue and stored later; its clock runs sixty times faster here.
 See that nothing gets lost: npm run faults
 
-Serving. Each line below is one delivery, as the function logs it. Ctrl-C ends it.`);
+Hear of each new official account, as your other systems will, by Server-Sent Events:
+  curl -N ${eventsUrl}
+
+Serving. For each delivery below: the event where it made one, the function's log line, and its metrics for CloudWatch.
+Ctrl-C ends it.`);
+  bus.subscribe((event) => console.log(`event ${JSON.stringify(event)}`));
 }

@@ -1,13 +1,18 @@
 import type { Writable } from 'node:stream';
 import { synthesize } from './deployment.ts';
 import { LOCAL_AWS, startDynamoDb } from './dynamodb.ts';
+import { startEventBus } from './event-bus.ts';
 import { startFunction, type FunctionSpec } from './function.ts';
 import { startGateway } from './gateway.ts';
+import { startPipe, type Pipe } from './pipe.ts';
 import { startSecretsManager } from './secrets-manager.ts';
 import { startSqs } from './sqs.ts';
 
 /** By default the queues run sixty times faster than SQS: a delivery is tried again after a second, not a minute. */
 const QUEUE_SECOND_MS = 1_000 / 60;
+
+/** Where the events of the bus are served, on this machine only. */
+const EVENTS_PATH = '/events';
 
 export interface ReceiverOptions {
   /** CDK context, as `cdk deploy -c` takes it. */
@@ -44,7 +49,10 @@ export async function startReceiver({
   const deployment = synthesize(context);
   started.defer(deployment.dispose);
 
-  const dynamoDb = await startStore(deployment.tables, dataDirectory);
+  const pipes: { tableName: string; pipe: Pipe }[] = [];
+  const dynamoDb = await startStore(deployment.tables, dataDirectory, (tableName, record) => {
+    for (const { pipe } of pipes.filter((each) => each.tableName === tableName)) pipe.take(record);
+  });
   started.defer(dynamoDb.close);
 
   const secretsManager = await startSecretsManager();
@@ -77,12 +85,22 @@ export async function startReceiver({
     sqs.poll(queueName, batchSize, (await start(consumer)).invoke);
   }
 
-  const gateway = await startGateway(deployment.route, receiver.invoke, port);
+  const bus = startEventBus();
+  for (const spec of deployment.pipes) {
+    const { tableName, enrichment, source, detailType } = spec;
+    const pipe = startPipe(spec, (await start(enrichment)).invoke, (detail) => bus.put({ source, detailType, detail }));
+    pipes.push({ tableName, pipe });
+    started.defer(pipe.stop);
+  }
+
+  const gateway = await startGateway(deployment.route, receiver.invoke, port, { [EVENTS_PATH]: bus.serve });
   started.defer(gateway.close);
 
   const running = started.move();
   return {
     url: gateway.url + deployment.route.path,
+    eventsUrl: gateway.url + EVENTS_PATH,
+    bus,
     deployment,
     dynamoDb,
     secretsManager,

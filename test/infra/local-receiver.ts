@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/dynamodb.ts';
@@ -62,6 +63,23 @@ export function logLines(printed: string): Record<string, any>[] {
     .map((line) => JSON.parse(line));
 }
 
+/** What the functions log, kept from the test's own output. */
+export function logKeeper() {
+  const keeper = {
+    text: '',
+    stream: new Writable({
+      write(chunk, _encoding, done) {
+        keeper.text += chunk;
+        done();
+      },
+    }),
+    linesOf: (message: 'delivery' | 'redrive') => logLines(keeper.text).filter((line) => line['message'] === message),
+    deliveryOf: (id: string) =>
+      until(() => keeper.linesOf('delivery').find((line) => line['officialAccountId'] === id)),
+  };
+  return keeper;
+}
+
 /** `npm start`, on a free port, once it serves. */
 export async function startLocalReceiver(...args: string[]) {
   const { child, output, ended } = program('infra/local/main.ts', ['--port', '0', ...args]);
@@ -76,6 +94,7 @@ export async function startLocalReceiver(...args: string[]) {
 
   return {
     url: printed(/Listening on (\S+)/) ?? '',
+    eventsUrl: printed(/curl -N (\S+)/) ?? '',
     output,
     async records(): Promise<Record<string, unknown>[]> {
       const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName, ConsistentRead: true }));

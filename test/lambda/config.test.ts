@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readConfig, readRedriveConfig, type Environment } from '../../lambda/config.ts';
 
 const ENVIRONMENT = {
+  SERVICE_NAME: 'TencentChatWebhook',
   SDK_APP_ID: '1400000000',
   TABLE_NAME: 'accounts',
   PARKING_QUEUE_URL: 'https://sqs/parked',
@@ -12,6 +13,7 @@ const ENVIRONMENT = {
 
 test('a full environment is read', () => {
   expect(readConfig({ ...ENVIRONMENT, ALLOWED_CIDRS: '198.51.100.0/24,2001:db8::/32' })).toEqual({
+    serviceName: 'TencentChatWebhook',
     sdkAppId: '1400000000',
     tableName: 'accounts',
     parkingQueueUrl: 'https://sqs/parked',
@@ -32,6 +34,7 @@ test('all problems are named at once', () => {
   expect(() => readConfig({ SDK_APP_ID: '', AUTHENTICATION: 'token', ALLOWED_CIDRS: '1.2.3,4.5.6.7' })).toThrow(
     [
       "the function's environment is wrong; deploy the stack again:",
+      '- SERVICE_NAME is missing',
       '- SDK_APP_ID is missing',
       '- TABLE_NAME is missing',
       '- PARKING_QUEUE_URL is missing',
@@ -44,6 +47,7 @@ test('all problems are named at once', () => {
 
 test('the redrive needs no more than it uses', () => {
   expect(readRedriveConfig(ENVIRONMENT)).toEqual({
+    serviceName: 'TencentChatWebhook',
     sdkAppId: '1400000000',
     tableName: 'accounts',
     parkingQueueUrl: 'https://sqs/parked',

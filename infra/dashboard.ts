@@ -1,0 +1,115 @@
+import { Duration, type Stack } from 'aws-cdk-lib';
+import {
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  LogQueryVisualizationType,
+  LogQueryWidget,
+  Stats,
+  type Alarm,
+  type IMetric,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { EVENT_AGE, STORE_TIME } from '../lambda/metrics.ts';
+import { REASONS } from '../lambda/reply.ts';
+import { CHAT_TIMEOUT_MS, deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
+
+const OUTCOMES = ['stored', 'stale', 'ignored', 'parked', 'refused', 'failed'];
+
+/** Shows what comes in, what becomes of it, how fast, and what is wrong. */
+export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dashboard {
+  const { api, functions, receiverLog, table, queues, pipe } = watched;
+  const stored = (metricName: string, statistic: string) =>
+    deliveryMetric(stack, { outcome: 'stored' }, { metricName, statistic, label: statistic });
+  const latency = (statistic: string) => api.metricLatency({ statistic, label: statistic });
+  const named = (label: string) => ({ label, statistic: Stats.SUM });
+  const now = (label: string) => ({ label, statistic: Stats.MAXIMUM, period: Duration.minutes(1) });
+
+  return new Dashboard(stack, 'Dashboard', {
+    defaultInterval: Duration.days(1),
+    widgets: [
+      [new AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 4 })],
+      [
+        new LogQueryWidget({
+          title: 'Latest official accounts',
+          logGroupNames: [receiverLog.logGroupName],
+          view: LogQueryVisualizationType.TABLE,
+          queryLines: [
+            'filter message = "delivery" and ispresent(officialAccountId) and outcome != "ignored"',
+            'fields @timestamp, name, officialAccountId, ownerAccount, outcome',
+            'sort @timestamp desc',
+            'limit 100',
+          ],
+          width: 24,
+          height: 8,
+        }),
+      ],
+      [
+        graph(
+          'Deliveries by outcome',
+          OUTCOMES.map((outcome) => deliveryMetric(stack, { outcome }, { label: outcome })),
+        ),
+        graph(
+          'Refused, by reason',
+          Object.keys(REASONS)
+            .filter((reason) => reason !== 'notKept')
+            .map((reason) => deliveryMetric(stack, { reason }, { label: reason })),
+        ),
+        new GraphWidget({
+          title: 'Time to reply, ms: Chat hangs up at the red line',
+          left: [latency(Stats.p(50)), latency(Stats.p(99))],
+          leftAnnotations: [
+            { value: CHAT_TIMEOUT_MS, label: 'Chat hangs up', color: '#d62728' },
+            { value: SLOW_REPLY_MS, label: 'alarm' },
+          ],
+          leftYAxis: { min: 0, showUnits: false },
+          width: 8,
+        }),
+      ],
+      [
+        graph('DynamoDB’s time to store, ms', [stored(STORE_TIME, Stats.p(50)), stored(STORE_TIME, Stats.p(99))]),
+        graph('Age of events at receipt, ms', [stored(EVENT_AGE, Stats.p(50)), stored(EVENT_AGE, Stats.p(99))]),
+        new LogQueryWidget({
+          title: 'Cold starts, and the longest init, ms',
+          logGroupNames: [receiverLog.logGroupName],
+          view: LogQueryVisualizationType.LINE,
+          queryLines: [
+            'filter @type = "REPORT"',
+            'stats count(@initDuration) as coldStarts, max(@initDuration) as longestInitMs by bin(15m)',
+          ],
+          width: 8,
+          height: 6,
+        }),
+      ],
+      [
+        graph('Parked and dead-lettered', [
+          queues.parked.metricApproximateNumberOfMessagesVisible(now('parked, due')),
+          queues.parked.metricApproximateNumberOfMessagesNotVisible(now('parked, waiting')),
+          queues.deadLetters.metricApproximateNumberOfMessagesVisible(now('dead letters')),
+          queues.unannounced.metricApproximateNumberOfMessagesVisible(now('unannounced')),
+        ]),
+        graph('Errors and throttles', [
+          api.metricClientError(named('API 4xx')),
+          api.metricServerError(named('API 5xx')),
+          ...Object.entries(functions).flatMap(([name, lambda]) => [
+            lambda.metricErrors(named(`${name} errors`)),
+            lambda.metricThrottles(named(`${name} throttled`)),
+          ]),
+          table.metricThrottledRequestsForOperation('UpdateItem', named('table throttled')),
+          table.metric('SystemErrors', {
+            ...named('table errors'),
+            dimensionsMap: { TableName: table.tableName, Operation: 'UpdateItem' },
+          }),
+        ]),
+        graph('Announced', [
+          pipeMetric(pipe, 'EventCount').with({ label: 'changes' }),
+          pipeMetric(pipe, 'ExecutionFailed').with({ label: 'executions failed' }),
+          pipeMetric(pipe, 'ExecutionThrottled').with({ label: 'executions throttled' }),
+        ]),
+      ],
+    ],
+  });
+}
+
+function graph(title: string, left: IMetric[]): GraphWidget {
+  return new GraphWidget({ title, left, leftYAxis: { min: 0, showUnits: false }, width: 8 });
+}

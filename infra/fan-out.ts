@@ -1,0 +1,63 @@
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { EventBus } from 'aws-cdk-lib/aws-events';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Function } from 'aws-cdk-lib/aws-lambda';
+import { CfnPipe } from 'aws-cdk-lib/aws-pipes';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Stack } from 'aws-cdk-lib';
+
+/** What other systems' rules match. */
+export const EVENT_SOURCE = 'tencent.chat.official-accounts';
+export const EVENT_DETAIL_TYPE = 'Official Account Created';
+
+/** A stream keeps its records for 24 hours: what can't be announced is set aside while it is still there. */
+const MAX_RECORD_AGE_SECONDS = 12 * 60 * 60;
+
+export interface FanOut {
+  bus: EventBus;
+  pipe: CfnPipe;
+}
+
+/**
+ * Announces each change of the table: its stream → pipe → event bus.
+ *
+ * From the stream and not from the receiver: what is in the table is what is announced, without a second write
+ * that might fail alone.
+ *
+ * @param announce makes events of the stream's records.
+ * @param unannounced takes what could not be announced in half a day.
+ */
+export function fanOut(stack: Stack, table: TableV2, announce: Function, unannounced: Queue): FanOut {
+  const stream = table.tableStreamArn ?? '';
+  const bus = new EventBus(stack, 'Announcements', { description: 'Announces new official accounts to other systems' });
+  const role = new Role(stack, 'PipeRole', { assumedBy: new ServicePrincipal('pipes.amazonaws.com') });
+  const allow = (resource: string, ...actions: string[]) =>
+    role.addToPolicy(new PolicyStatement({ actions, resources: [resource] }));
+  allow(stream, 'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams');
+  allow(announce.functionArn, 'lambda:InvokeFunction');
+  allow(bus.eventBusArn, 'events:PutEvents');
+  allow(unannounced.queueArn, 'sqs:SendMessage');
+
+  const pipe = new CfnPipe(stack, 'Pipe', {
+    description: "From the table's stream to the event bus",
+    roleArn: role.roleArn,
+    source: stream,
+    sourceParameters: {
+      dynamoDbStreamParameters: {
+        startingPosition: 'TRIM_HORIZON', // with LATEST, what is written while the pipe starts would be missed
+        batchSize: 10, // as many as the bus takes at once; a larger answer of the enrichment would go nowhere
+        maximumRecordAgeInSeconds: MAX_RECORD_AGE_SECONDS,
+        onPartialBatchItemFailure: 'AUTOMATIC_BISECT', // one that can't be announced must not take others with it
+        deadLetterConfig: { arn: unannounced.queueArn },
+      },
+      filterCriteria: { filters: [{ pattern: JSON.stringify({ eventName: ['INSERT', 'MODIFY'] }) }] },
+    },
+    enrichment: announce.functionArn,
+    target: bus.eventBusArn,
+    targetParameters: {
+      eventBridgeEventBusParameters: { source: EVENT_SOURCE, detailType: EVENT_DETAIL_TYPE },
+    },
+  });
+  pipe.node.addDependency(role); // its policy is no part of it, and the pipe checks its rights at once
+  return { bus, pipe };
+}

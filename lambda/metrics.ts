@@ -1,0 +1,33 @@
+import { MetricUnit, type Metrics } from '@aws-lambda-powertools/metrics';
+
+/** The metrics' names in CloudWatch: the dashboard and the alarms take them from here. */
+export const NAMESPACE = 'TencentChatWebhook';
+/** One for each delivery. */
+export const DELIVERIES = 'Deliveries';
+/** From Tencent's EventTime to API Gateway, milliseconds; of deliveries that could be read. */
+export const EVENT_AGE = 'EventAge';
+/** What DynamoDB took to answer, milliseconds. */
+export const STORE_TIME = 'StoreTime';
+
+export interface DeliveryMetrics {
+  outcome: string;
+  /** Of a refusal. */
+  reason?: string | undefined;
+  eventAgeMs?: number | undefined;
+  storeMs?: number | undefined;
+}
+
+/**
+ * Counts a delivery, by its outcome and, where it was refused, by the reason as well. Few values each, since every
+ * one that occurs is a metric of its own, and paid for: never an ID or anything else that a caller words.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function countDelivery(metrics: Metrics, { outcome, reason, eventAgeMs, storeMs }: DeliveryMetrics): void {
+  metrics.addDimension('outcome', outcome);
+  if (reason !== undefined) metrics.addDimensions({ reason }); // another set: each metric then counts for both
+  metrics.addMetric(DELIVERIES, MetricUnit.Count, 1);
+  if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, MetricUnit.Milliseconds, eventAgeMs);
+  if (storeMs !== undefined) metrics.addMetric(STORE_TIME, MetricUnit.Milliseconds, storeMs);
+  metrics.publishStoredMetrics();
+}

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import {
+  BatchWriteItemCommand,
+  DeleteItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import type { DynamoDBRecord } from 'aws-lambda';
+import { dynamoDbClient, startDynamoDb } from '../../../infra/local/dynamodb.ts';
+import type { Loopback } from '../../../infra/local/loopback.ts';
+
+const TableName = 'accounts';
+let store: Loopback;
+let client: DynamoDBClient;
+let changes: [string, DynamoDBRecord][] = [];
+
+beforeAll(async () => {
+  const table = {
+    TableName,
+    AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' as const }],
+    KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' as const }],
+    BillingMode: 'PAY_PER_REQUEST' as const,
+  };
+  store = await startDynamoDb([table], undefined, (...change) => changes.push(change));
+  client = dynamoDbClient(store.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await store.close();
+});
+beforeEach(() => {
+  changes = [];
+});
+
+const item = (id: string, name: string): Record<string, AttributeValue> => ({ id: { S: id }, name: { S: name } });
+const update = (id: string, name: string, condition?: string) =>
+  client.send(
+    new UpdateItemCommand({
+      TableName,
+      Key: { id: { S: id } },
+      UpdateExpression: 'SET #name = :name',
+      ...(condition !== undefined && { ConditionExpression: condition }),
+      ExpressionAttributeNames: { '#name': 'name' },
+      ExpressionAttributeValues: { ':name': { S: name } },
+    }),
+  );
+/** What a stream tells of each change. */
+const told = () =>
+  changes.map(([table, { eventName, dynamodb }]) => [table, eventName, dynamodb?.OldImage, dynamodb?.NewImage]);
+
+test('a write is told with its images, whatever it is written with', async () => {
+  await client.send(new PutItemCommand({ TableName, Item: item('a', '新') }));
+  await update('a', '"旧"');
+  await client.send(new DeleteItemCommand({ TableName, Key: { id: { S: 'a' } } }));
+  await update('b', 'updated');
+  await client.send(
+    new BatchWriteItemCommand({ RequestItems: { [TableName]: [{ PutRequest: { Item: item('c', 'batch') } }] } }),
+  );
+  expect(told()).toEqual([
+    [TableName, 'INSERT', undefined, item('a', '新')],
+    [TableName, 'MODIFY', item('a', '新'), item('a', '"旧"')],
+    [TableName, 'REMOVE', item('a', '"旧"'), undefined],
+    [TableName, 'INSERT', undefined, item('b', 'updated')],
+    [TableName, 'INSERT', undefined, item('c', 'batch')],
+  ]);
+  expect(changes[0]?.[1]).toMatchObject({ eventSource: 'aws:dynamodb', dynamodb: { Keys: { id: { S: 'a' } } } });
+});
+
+test('a write that changes nothing is not told, nor one that is refused or of nothing', async () => {
+  await client.send(new PutItemCommand({ TableName, Item: item('same', 'x') }));
+  changes = [];
+  await update('same', 'x');
+  await client.send(new PutItemCommand({ TableName, Item: item('same', 'x') }));
+  await expect(update('same', 'y', 'attribute_not_exists(id)')).rejects.toThrow('conditional');
+  await client.send(new DeleteItemCommand({ TableName, Key: { id: { S: 'nowhere' } } }));
+  expect(told()).toEqual([]);
+});
+
+test('many writes to one item are told in the order in which they took place', async () => {
+  await Promise.all(Array.from({ length: 50 }, (_, n) => update('many', String(n))));
+  const names = changes.map(([, { dynamodb }]) => [dynamodb?.OldImage?.['name']?.S, dynamodb?.NewImage?.['name']?.S]);
+  expect(names).toHaveLength(50);
+  for (const [index, [before]] of names.entries()) expect(before).toBe(names[index - 1]?.[1]);
+});
+
+test('another store is not listened to', async () => {
+  const other = await startDynamoDb([]);
+  await other.close();
+  await update('mine', 'x');
+  expect(changes).toHaveLength(1);
+});

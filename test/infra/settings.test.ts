@@ -1,0 +1,118 @@
+import { describe, expect, test } from '@jest/globals';
+import { OPTIONS, readSettings } from '../../infra/settings.ts';
+
+const CERTIFICATE = 'arn:aws-cn:acm:cn-north-1:123456789012:certificate/0a1b-2c3d';
+
+describe('context', () => {
+  test('needs nothing but the SDKAppID', () => {
+    const settings = {
+      sdkAppId: '1400000000',
+      authentication: 'token',
+      allowedCidrs: [],
+      domainName: undefined,
+      certificateArn: undefined,
+      alarmEmail: undefined,
+      silenceHours: undefined,
+      provisionedConcurrency: 0,
+      stage: undefined,
+    };
+    expect(readSettings({ sdkAppId: '1400000000' })).toStrictEqual(settings);
+    const empty = Object.fromEntries(OPTIONS.map((option) => [option, '']));
+    expect(readSettings({ ...empty, sdkAppId: 1400000000 })).toStrictEqual(settings);
+  });
+
+  test('takes all options', () => {
+    const settings = {
+      sdkAppId: '1400000000',
+      authentication: 'off',
+      allowedCidrs: ['198.51.100.1'],
+      domainName: 'chat.example.com',
+      certificateArn: CERTIFICATE,
+      alarmEmail: 'ops@example.com',
+      silenceHours: 168,
+      provisionedConcurrency: 900,
+      stage: 'pre-production-2',
+    };
+    expect(readSettings(settings)).toStrictEqual(settings);
+    const asText = Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
+    expect(readSettings(asText)).toStrictEqual(settings);
+  });
+
+  test('takes a list as text, as -c gives it, and as a list, as cdk.json has it', () => {
+    const allowedCidrs = ['198.51.100.0/24', '2001:db8::1'];
+    const sdkAppId = '1400000000';
+    expect(readSettings({ sdkAppId, allowedCidrs: '198.51.100.0/24, 2001:db8::1' }).allowedCidrs).toEqual(allowedCidrs);
+    expect(readSettings({ sdkAppId, allowedCidrs }).allowedCidrs).toEqual(allowedCidrs);
+  });
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['no SDKAppID', {}, "- sdkAppId is missing: give your app's SDKAppID, as in -c sdkAppId=1400000000\n"],
+    ['an empty SDKAppID', { sdkAppId: '' }, '- sdkAppId is missing'],
+    ['an SDKAppID with other signs', { sdkAppId: '14-00' }, "- sdkAppId is '14-00', but must be digits only\n"],
+    ['a domain without a certificate', { sdkAppId: '1', domainName: 'a.example.com' }, '- certificateArn is missing: '],
+    ['a certificate without a domain', { sdkAppId: '1', certificateArn: CERTIFICATE }, '- domainName is missing: '],
+    [
+      'a URL for a domain',
+      { sdkAppId: '1', domainName: 'https://chat.example.com', certificateArn: CERTIFICATE },
+      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com\n",
+    ],
+    [
+      'the ARN of something else',
+      { sdkAppId: '1', domainName: 'a.example.com', certificateArn: 'arn:aws:iam::123456789012:role/x' },
+      "- certificateArn is 'arn:aws:iam::123456789012:role/x', but must be an ACM certificate's ARN\n",
+    ],
+    ['two mail addresses', { sdkAppId: '1', alarmEmail: 'a@b.com,c@d.com' }, '- alarmEmail is '],
+    [
+      'a stage with other signs',
+      { sdkAppId: '1', stage: 'test_1' },
+      "- stage is 'test_1', but must be letters and digits",
+    ],
+    ['a stage that ends in a hyphen', { sdkAppId: '1', stage: 'test-' }, "- stage is 'test-'"],
+    [
+      'hours of silence that CloudWatch can’t look back',
+      { sdkAppId: '1', silenceHours: '169' },
+      "- silenceHours is '169', but must be a whole number from 1 to 168\n",
+    ],
+    ['no hours of silence', { sdkAppId: '1', silenceHours: 0 }, "- silenceHours is '0'"],
+    ['half an instance', { sdkAppId: '1', provisionedConcurrency: 0.5 }, "- provisionedConcurrency is '0.5'"],
+    [
+      'another kind of authentication',
+      { sdkAppId: '1', authentication: 'Off' },
+      "- authentication is 'Off', but must be 'token' or 'off'\n",
+    ],
+    [
+      'a range that is none',
+      { sdkAppId: '1', allowedCidrs: '1.2.3.4/33' },
+      "- allowedCidrs: '1.2.3.4/33' is neither an address nor a CIDR range\n",
+    ],
+    [
+      'more ranges than a function has room for',
+      { sdkAppId: '1', allowedCidrs: Array(300).fill('198.51.100.0/24') },
+      "- allowedCidrs is 4799 characters long, but a function's environment has room for 3500: merge ranges\n",
+    ],
+    [
+      'a list of nothing',
+      { sdkAppId: '1', allowedCidrs: ' , ' },
+      '- allowedCidrs holds no address: leave it out to let every address call\n',
+    ],
+    ['an empty list', { sdkAppId: '1', allowedCidrs: [] }, '- allowedCidrs holds no address'],
+    [
+      'an option in another spelling',
+      { sdkAppId: '1', 'allowed-cidrs': '10.0.0.0/8' },
+      "- 'allowed-cidrs' is not an option",
+    ],
+    [
+      'a misspelt option',
+      { sdkAppId: '1', allowedCIDRs: '1.2.3.4' },
+      "- 'allowedCIDRs' is not an option of this stack; its options are sdkAppId, authentication, allowedCidrs, domainName",
+    ],
+  ])('with %s is refused', (_what, context, problem) => {
+    expect(() => readSettings(context)).toThrow(problem);
+  });
+
+  test('is refused with all its problems at once', () => {
+    expect(() => readSettings({ authentication: 'x', allowedCidrs: 'y' })).toThrow(
+      /^The stack's context is wrong:\n- sdkAppId .*\n- authentication .*\n- allowedCidrs: .*\n$/,
+    );
+  });
+});

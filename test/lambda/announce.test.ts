@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { DynamoDBRecord } from 'aws-lambda';
+import { handler } from '../../lambda/announce.ts';
+import { announcementProblems } from '../announcement.ts';
+
+/** A record of the table's stream, as DynamoDB sends it, recorded in `test/stream-records`. */
+function streamRecord(name: string): DynamoDBRecord {
+  return JSON.parse(readFileSync(join(import.meta.dirname, '../stream-records', `${name}.json`), 'utf8'));
+}
+
+/** As the pipe gets it. */
+const announced = async (...records: DynamoDBRecord[]) => JSON.parse(JSON.stringify(await handler(records)));
+
+const CREATED = {
+  version: 1,
+  sdkAppId: '1400000000',
+  officialAccountId: '@TOA#_test_OA_for_penn',
+  name: 'TestOfficialAccount',
+  ownerAccount: '107867',
+  operatorAccount: '107867',
+  createdTime: 1670574414123,
+  eventTime: 1670574414123,
+  receivedTime: 1670574415500,
+  clientIp: '203.0.113.7',
+  optPlatform: 'RESTAPI',
+};
+const CHANGED = {
+  version: 1,
+  sdkAppId: '1400000000',
+  officialAccountId: '@TOA#_test_OA_for_penn',
+  name: '新闻公众号 🗞️',
+  ownerAccount: '李雷',
+  operatorAccount: '107867',
+  createdTime: 1670574500000,
+  eventTime: 1670574500000,
+  receivedTime: 1670574500900,
+};
+
+describe('the announcement', () => {
+  test('of a created and of a changed record is the record in plain JSON, and meets the schema', async () => {
+    const details = await announced(streamRecord('created'), streamRecord('changed'));
+    expect(details).toEqual([CREATED, CHANGED]);
+    expect(details.map(announcementProblems)).toEqual([[], []]);
+  });
+
+  test.each([
+    '新闻公众号',
+    '"quoted"',
+    '\\back\\slash\\',
+    'two\nlines\r\n',
+    '\u2028\u2029',
+    '<$.name>',
+    '',
+    '\u0000',
+    '😀',
+  ])('keeps the name %j as it is', async (name) => {
+    const record = streamRecord('created');
+    record.dynamodb!.NewImage!['name'] = { S: name };
+    const [detail] = await announced(record);
+    expect(detail.name).toBe(name);
+    expect(announcementProblems(detail)).toEqual([]);
+  });
+
+  test('is not made of what people change or remove', async () => {
+    expect(await announced(streamRecord('changed-by-people'), streamRecord('removed'))).toEqual([]);
+  });
+
+  test('leaves out what people have added to a record, whatever it is', async () => {
+    const record = streamRecord('created');
+    Object.assign(record.dynamodb!.NewImage!, {
+      category: { S: 'news' },
+      huge: { N: '9'.repeat(38) },
+      tags: { SS: ['a'] },
+      nothing: { NULL: true },
+    });
+    expect(await announced(record)).toEqual([CREATED]);
+  });
+
+  test('stands in the order of the changes', async () => {
+    const [created, changed] = [streamRecord('created'), streamRecord('changed')];
+    const times = (await announced(created, changed, created)).map(({ eventTime }: typeof CREATED) => eventTime);
+    expect(times).toEqual([1670574414123, 1670574500000, 1670574414123]);
+  });
+});
+
+test('the schema finds fault with what is not an announcement', () => {
+  expect(announcementProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
+  expect(announcementProblems({ ...CREATED, createdTime: '1670574414123' })).toEqual(['/createdTime must be integer']);
+  expect(announcementProblems({ ...CREATED, name: { S: 'x' } })).toEqual(['/name must be string']);
+  expect(announcementProblems({ ...CREATED, category: 'news' })).toHaveLength(1);
+  const { name: _, ...nameless } = CREATED;
+  expect(announcementProblems(nameless)).toEqual([" must have required property 'name'"]);
+});

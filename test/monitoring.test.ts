@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Template } from 'aws-cdk-lib/assertions';
+import { webhookApp } from '../infra/app.ts';
+import { faultyDynamoDb, faultySqs } from '../infra/local/faulty.ts';
+import { featureFlags } from '../infra/local/deployment.ts';
+import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
+import { NAMESPACE } from '../lambda/metrics.ts';
+import { REASONS } from '../lambda/reply.ts';
+import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
+import { logKeeper, until } from './infra/local-receiver.ts';
+
+/** A metric as CloudWatch knows it: its name and its dimensions. */
+type Metric = string;
+const metric = (name: string, dimensions: Record<string, unknown>): Metric =>
+  `${name} ${JSON.stringify(Object.entries(dimensions).toSorted())}`;
+
+/** The metrics that a log line in the embedded format makes. */
+function metricsOf(line: Record<string, any>): Metric[] {
+  return line['_aws'].CloudWatchMetrics.flatMap(({ Dimensions, Metrics }: Record<string, any[]>) =>
+    Dimensions!.flatMap((names: string[]) =>
+      Metrics!.map(({ Name }) => metric(Name, Object.fromEntries(names.map((name) => [name, line[name]])))),
+    ),
+  );
+}
+
+const context = { sdkAppId: SDK_APP_ID, silenceHours: '24', allowedCidrs: '127.0.0.1' };
+const template = Template.fromStack(webhookApp({ context: { ...featureFlags(), ...context } }).stack);
+
+/** What the dashboard holds, with each reference to a resource as its logical ID. */
+const dashboard = (() => {
+  const [{ Properties } = { Properties: undefined }] = Object.values(
+    template.findResources('AWS::CloudWatch::Dashboard'),
+  );
+  const parts: unknown[] = Properties.DashboardBody['Fn::Join'][1];
+  const text = parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part).replaceAll(/[^\w:]/g, '')));
+  return JSON.parse(text.join('')) as { widgets: { type: string; properties: Record<string, any> }[] };
+})();
+
+/** Our own metrics in the dashboard's graphs: each is [namespace, name, dimension, value, …, options], without repeats. */
+const shown: Metric[] = dashboard.widgets
+  .flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][])
+  .filter(([namespace]) => namespace === NAMESPACE)
+  .map(([, name, ...rest]) => {
+    const pairs = rest.filter((part) => typeof part === 'string');
+    return metric(name, Object.fromEntries(pairs.flatMap((key, n) => (n % 2 ? [] : [[key, pairs[n + 1]]]))));
+  });
+
+/** Our own metrics that the alarms watch. */
+const watched: Metric[] = Object.values(template.findResources('AWS::CloudWatch::Alarm'))
+  .filter(({ Properties }) => Properties.Namespace === NAMESPACE)
+  .map(({ Properties }) =>
+    metric(
+      Properties.MetricName,
+      Object.fromEntries(Properties.Dimensions.map(({ Name, Value }: Record<string, string>) => [Name, Value])),
+    ),
+  );
+
+/** The log fields in the queries, without those that CloudWatch and Lambda add themselves, and the queries' own names. */
+const queried: string[] = dashboard.widgets
+  .filter(({ type }) => type === 'log')
+  .flatMap(({ properties }) => {
+    const query = String(properties['query']).replace(/^SOURCE\b[^|]*\|/, '');
+    const ownNames = new Set([...query.matchAll(/\bas (\w+)/g)].map(([, name]) => name));
+    const words = query.replaceAll(/"[^"]*"/g, '').match(/@?\b[a-zA-Z]\w*\b/g) ?? [];
+    const language = 'filter fields sort limit stats desc asc and or by as bin count max ispresent m'.split(' ');
+    return words.filter((word) => !language.includes(word) && !ownNames.has(word) && !word.startsWith('@'));
+  });
+
+const [store, queue, log] = [faultyDynamoDb(), faultySqs(), logKeeper()];
+let receiver: Receiver;
+beforeAll(async () => {
+  receiver = await startReceiver({
+    context,
+    token: TOKEN,
+    port: 0,
+    startStore: store.start,
+    startQueues: queue.start,
+    log: log.stream,
+  });
+});
+afterAll(() => receiver.stop());
+
+/** One delivery for each outcome, and for each reason of a refusal. */
+const DELIVERIES: [string, (delivery: HttpDelivery) => void][] = [
+  ['stored', () => {}],
+  ['stale', () => {}],
+  ['ignored', (d) => (d.query.set('CallbackCommand', 'x'), (d.payload = {}))],
+  ['wrongApp', ({ query }) => query.set('SdkAppid', '1')],
+  ['badSignature', ({ query }) => query.set('Sign', '0')],
+  [
+    'expired',
+    ({ query }) => Object.entries(signed(unixSeconds() - 100)).map(([name, value]) => query.set(name, value)),
+  ],
+  ['badBody', (d) => (d.body = '{')],
+  ['commandsDisagree', ({ payload }) => (payload['CallbackCommand'] = 'x')],
+  ['badPayload', ({ payload }) => delete payload['Name']],
+  ['parked', () => ([store.fault, queue.fault] = ['breaks', undefined])],
+  ['failed', () => ([store.fault, queue.fault] = ['breaks', 'breaks'])],
+];
+
+describe('what the bundle logs', () => {
+  let lines: Record<string, any>[];
+  beforeAll(async () => {
+    for (const [, change] of DELIVERIES) await post(receiver.url, httpDelivery(change));
+    const logged = () =>
+      log.text
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line));
+    const isDelivery = (line: Record<string, any>) => line['_aws'] !== undefined || line['message'] === 'delivery';
+    lines = await until(() => {
+      const all = logged().filter(isDelivery);
+      return all.length === 2 * DELIVERIES.length ? all : undefined;
+    });
+  });
+
+  test('is what became of each delivery, and a count of it', () => {
+    const outcomes = lines.filter(({ message }) => message === 'delivery');
+    expect(outcomes.map(({ outcome, reason }) => (outcome === 'refused' ? reason : outcome))).toEqual(
+      DELIVERIES.map(([name]) => name),
+    );
+    const counts = lines.filter(({ _aws }) => _aws);
+    expect(counts.map(({ outcome, reason }) => reason ?? outcome)).toEqual(DELIVERIES.map(([name]) => name));
+    for (const { Deliveries, service, _aws } of counts) {
+      expect([Deliveries, service]).toEqual([1, 'TencentChatWebhook']);
+      expect(_aws.CloudWatchMetrics[0].Namespace).toBe('TencentChatWebhook');
+    }
+  });
+
+  test('is nothing else: no warning of a library’s', () => {
+    expect(log.text.split('\n').filter((line) => line !== '' && !line.startsWith('{'))).toEqual([]);
+  });
+
+  test('measures the age of what was read, and the time to store what was stored', () => {
+    const measured = (name: string) =>
+      lines.filter((line) => line['_aws'] && line[name] !== undefined).map(({ outcome }) => outcome);
+    expect(measured('EventAge')).toEqual(['stored', 'stale', 'parked']);
+    expect(measured('StoreTime')).toEqual(['stored', 'stale']);
+    const { EventAge, StoreTime } = lines.find((line) => line['StoreTime'] !== undefined)!;
+    expect(EventAge).toBeGreaterThan(Date.now() - 1670574414123 - 60_000);
+    expect(EventAge).toBeLessThan(Date.now() - 1670574414123 + 60_000);
+    expect(StoreTime).toBeLessThan(1_000);
+  });
+
+  test('has no dimension but the stack, the outcome and the reason', () => {
+    const names = lines.flatMap(({ _aws }) => _aws?.CloudWatchMetrics[0].Dimensions.flat() ?? []);
+    expect([...new Set(names)].toSorted()).toEqual(['outcome', 'reason', 'service']);
+  });
+
+  test('has each metric of the dashboard and of the alarms', () => {
+    const logged = new Set(lines.filter(({ _aws }) => _aws).flatMap(metricsOf));
+    // Nobody else can call from an address that isn't this machine's: the test of the reasons makes up for it.
+    const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
+    expect(shown).toHaveLength(6 + Object.keys(REASONS).length - 1 + 4);
+    expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere]);
+    expect(watched).toHaveLength(3);
+  });
+
+  test('has each field of the dashboard’s queries', () => {
+    expect(queried).toEqual(expect.arrayContaining(['name', 'officialAccountId', 'ownerAccount', 'outcome']));
+    const line = lines.find(({ outcome, message }) => outcome === 'stored' && message === 'delivery')!;
+    expect([...new Set(queried)].filter((field) => !(field in line))).toEqual([]);
+  });
+
+  test('has the name and the owner as they were sent, cut short where they are long', async () => {
+    const long = '新'.repeat(1_000);
+    const before = log.linesOf('delivery').length;
+    [store.fault, queue.fault] = [undefined, undefined];
+    await post(
+      receiver.url,
+      httpDelivery(({ payload }) => Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1 })),
+    );
+    const line = await until(() => log.linesOf('delivery')[before]);
+    expect(line).toMatchObject({ name: '新'.repeat(128), ownerAccount: '"李雷"\n', outcome: 'stale' });
+  });
+});
+
+test('every reason and outcome that the code knows has its line in the dashboard', () => {
+  const reasons = shown.flatMap((each) => /"reason","(\w+)"/.exec(each)?.[1] ?? []);
+  expect(reasons).toEqual(Object.keys(REASONS).filter((reason) => reason !== 'notKept'));
+});
+
+test('the metrics of AWS that dashboard and alarms refer to have the names and dimensions that AWS documents', () => {
+  const DOCUMENTED: Record<string, { dimensions: string[]; metrics: string[] }[]> = {
+    'AWS/ApiGateway': [{ dimensions: ['ApiId'], metrics: ['4xx', '5xx', 'Latency'] }],
+    'AWS/Lambda': [{ dimensions: ['FunctionName'], metrics: ['Errors', 'Throttles'] }],
+    'AWS/DynamoDB': [{ dimensions: ['Operation', 'TableName'], metrics: ['ThrottledRequests', 'SystemErrors'] }],
+    'AWS/SQS': [
+      {
+        dimensions: ['QueueName'],
+        metrics: ['ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible'],
+      },
+    ],
+    'AWS/EventBridge/Pipes': [
+      {
+        dimensions: ['PipeName'],
+        metrics: [
+          'EventCount',
+          'ExecutionFailed',
+          'ExecutionPartiallyFailed',
+          'ExecutionThrottled',
+          'ExecutionTimeout',
+        ],
+      },
+    ],
+  };
+  const graphs = dashboard.widgets
+    .flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][])
+    .map(([Namespace, MetricName, ...rest]) => {
+      const names = rest.filter((part, n) => typeof part === 'string' && n % 2 === 0);
+      return { Namespace, MetricName, names };
+    });
+  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).flatMap(({ Properties }) => {
+    const metrics = Properties.Metrics?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [Properties];
+    return metrics.map(({ Namespace, MetricName, Dimensions }: any) => ({
+      Namespace,
+      MetricName,
+      names: Dimensions.map(({ Name }: { Name: string }) => Name),
+    }));
+  });
+  const ofAws = [...graphs, ...alarms].filter(({ Namespace }) => Namespace !== NAMESPACE);
+  expect(ofAws.length).toBeGreaterThan(20);
+  for (const { Namespace, MetricName, names } of ofAws) {
+    const found = DOCUMENTED[Namespace]?.some(
+      ({ dimensions, metrics }) => metrics.includes(MetricName) && String(dimensions) === String(names.toSorted()),
+    );
+    expect([Namespace, MetricName, names, found]).toEqual([Namespace, MetricName, names, true]);
+  }
+});
