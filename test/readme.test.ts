@@ -1,15 +1,31 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { Template } from 'aws-cdk-lib/assertions';
 import packageJson from '../package.json' with { type: 'json' };
+import { webhookApp } from '../infra/app.ts';
+import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../infra/fan-out.ts';
 import { OPTIONS } from '../infra/settings.ts';
+import { featureFlags } from '../infra/local/deployment.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
 import { STORE_LIMITS } from '../lambda/limits.ts';
 import { officialAccounts } from '../lambda/official-accounts.ts';
 import { REASONS } from '../lambda/reply.ts';
+import { announcementProblems } from './announcement.ts';
 import { ROOT } from './infra/local-receiver.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const template = Template.fromStack(
+  webhookApp({
+    context: {
+      ...featureFlags(),
+      sdkAppId: '1400000000',
+      silenceHours: '24',
+      domainName: 'chat.example.com',
+      certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b',
+    },
+  }).stack,
+);
 
 /** The cells of the table with this heading, row by row. */
 function table(firstHeading: string): string[][] {
@@ -59,6 +75,59 @@ test('the record table holds every attribute that is written', async () => {
       .map(([name]) => name)
       .toSorted(),
   ).toEqual(names.toSorted());
+});
+
+test('the alarms table holds every alarm of the stack', () => {
+  const named = table('alarm').flatMap(([names = '']) => names.split(', '));
+  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm'));
+  const ids = Object.keys(template.findResources('AWS::CloudWatch::Alarm')).map((id) => id.slice(0, -8));
+  expect(named).toEqual(ids);
+  // What their descriptions send people to is there.
+  const sections = alarms.flatMap(
+    ({ Properties }) => /README says under "(.*?)[.,]?"/.exec(Properties.AlarmDescription)?.[1] ?? [],
+  );
+  expect(sections).toEqual(['The dead-letter queue', 'Announcing again']);
+  for (const section of sections) expect(readme).toContain(`### ${section}\n`);
+});
+
+test('the widgets table holds every widget of the dashboard, in its order', () => {
+  const [{ Properties } = { Properties: undefined }] = Object.values(
+    template.findResources('AWS::CloudWatch::Dashboard'),
+  );
+  const titles = [...JSON.stringify(Properties.DashboardBody).matchAll(/\\"title\\":\\"([^,:"\\]*(, by reason)?)/g)];
+  expect(table('widget').flatMap(([names = '']) => names.split(/(?<!Refused), /))).toEqual(
+    titles.map(([, title]) => title?.replace('’', "'")),
+  );
+});
+
+test('the outputs that it names are there', () => {
+  const outputs = Object.keys(template.findOutputs('*'));
+  const named = new Set([...readme.matchAll(/`((?!Callback)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(([, name]) => name));
+  expect(named.size).toBeGreaterThan(5);
+  expect([...named].filter((name) => !outputs.includes(name ?? ''))).toEqual([]);
+});
+
+test('the event that it shows is one', () => {
+  const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(readme) ?? [];
+  const event = JSON.parse(json);
+  expect(announcementProblems(event.detail)).toEqual([]);
+  expect([event.source, event['detail-type']]).toEqual([EVENT_SOURCE, EVENT_DETAIL_TYPE]);
+  for (const value of [`source: ['${EVENT_SOURCE}']`, `detailType: ['${EVENT_DETAIL_TYPE}']`]) {
+    expect(readme).toContain(value);
+  }
+  expect(readme).toContain(`Source: "${EVENT_SOURCE}", DetailType: "${EVENT_DETAIL_TYPE}"`);
+});
+
+test('every link to a part of it leads there', () => {
+  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  );
+  const links = [...readme.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor);
+  expect(links.length).toBeGreaterThan(5);
+  for (const link of links) expect(anchors).toContain(link);
 });
 
 test('every npm script that it names is there', () => {
