@@ -102,7 +102,9 @@ test('the widgets table holds every widget of the dashboard, in its order', () =
 
 test('the outputs that it names are there', () => {
   const outputs = Object.keys(template.findOutputs('*'));
-  const named = new Set([...readme.matchAll(/`((?!Callback)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(([, name]) => name));
+  const named = new Set(
+    [...readme.matchAll(/`((?!Callback)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(([, name]) => name),
+  );
   expect(named.size).toBeGreaterThan(5);
   expect([...named].filter((name) => !outputs.includes(name ?? ''))).toEqual([]);
 });
