@@ -72,6 +72,7 @@ describe('the announcement', () => {
     Object.assign(record.dynamodb!.NewImage!, {
       category: { S: 'news' },
       huge: { N: '9'.repeat(38) },
+      larger: { N: '1E+100' },
       tags: { SS: ['a'] },
       nothing: { NULL: true },
     });
