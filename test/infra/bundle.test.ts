@@ -1,8 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
+import { bundle } from '../../infra/bundle.ts';
 import { synthesize, type Deployment } from '../../infra/local/deployment.ts';
+import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
+
+/** What a cold start has to read: each kilobyte more costs it a thousandth. */
+const BUDGET_BYTES = 240_000;
 
 let deployment: Deployment;
 /** Every file that is deployed, by its function's name. */
@@ -63,4 +69,63 @@ test('two syntheses give the same template and the same bundles, whose hashes st
   expect(shape(deployment)).toMatch(/"\/asset\.[\da-f]{64}\/index\.mjs"/);
   expect(shape(again)).toEqual(shape(deployment));
   again.dispose();
+});
+
+const ENTRY = join(import.meta.dirname, '../../lambda/index.ts');
+
+describe('what a cold start loads', () => {
+  const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
+  afterAll(() => rmSync(outdir, { recursive: true }));
+
+  test('is within its budget', () => {
+    expect(statSync(deployment.receiver.file).size).toBeLessThan(BUDGET_BYTES);
+  });
+
+  test('is of these packages alone: a new one is a decision, not an accident', async () => {
+    const { 'index.mjs': packages } = await bundle(ENTRY, outdir);
+    expect(readFileSync(join(outdir, 'index.mjs'), 'utf8')).toBe(readFileSync(deployment.receiver.file, 'utf8'));
+    expect(packages).toEqual([
+      '@aws-lambda-powertools/commons',
+      '@aws-lambda-powertools/logger',
+      '@aws-sdk/client-dynamodb',
+      '@aws-sdk/client-secrets-manager',
+      '@aws-sdk/core',
+      '@aws-sdk/credential-provider-env',
+      '@aws-sdk/credential-provider-node', // replaced
+      '@aws-sdk/dynamodb-codec',
+      '@aws-sdk/endpoint-cache', // replaced
+      '@aws-sdk/middleware-endpoint-discovery',
+      '@aws/lambda-invoke-store',
+      '@middy/core',
+      '@middy/http-json-body-parser',
+      '@middy/util',
+      '@smithy/core',
+      '@smithy/node-http-handler',
+      '@smithy/signature-v4',
+      '@smithy/types',
+      'valibot',
+    ]);
+  });
+});
+
+describe('a replacement', () => {
+  const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
+  afterAll(() => rmSync(outdir, { recursive: true }));
+
+  test('whose module an update has moved stops the build, and says what to look at', async () => {
+    const moved = { module: /^@smithy\/core\/was-here\.js$/, reason: 'it was here', contents: () => '' };
+    const build = bundle(ENTRY, outdir, [...REPLACEMENTS, moved]);
+    await expect(build).rejects.toThrow(/infra\/replacements\.ts.*was-here.*it was here/s);
+  });
+
+  test.each(
+    REPLACEMENTS.filter(({ contents }) => contents('{}').includes('export')).map((r): [string, Replacement] => [
+      r.module.source,
+      r,
+    ]),
+  )('that lacks what is imported from %s stops the build', async (_module, replacement) => {
+    const without = { ...replacement, contents: () => 'export const another = 0;' };
+    const build = bundle(ENTRY, outdir, [...REPLACEMENTS.filter((other) => other !== replacement), without]);
+    await expect(build).rejects.toThrow(/No matching export .* for import.*infra\/replacements\.ts/s);
+  });
 });
