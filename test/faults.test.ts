@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
@@ -6,7 +5,7 @@ import { dynamoDbClient } from '../infra/local/dynamodb.ts';
 import { faultyDynamoDb, faultySqs, type Fault } from '../infra/local/faulty.ts';
 import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
 import { httpDelivery, post, recorded, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
-import { logLines, program, until } from './infra/local-receiver.ts';
+import { logKeeper, program, until } from './infra/local-receiver.ts';
 
 const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 const NOT_KEPT = {
@@ -19,23 +18,6 @@ const CHAT_TIMEOUT_MS = 2_000;
 
 /** The SDK opens 50 at most. */
 const MORE_THAN_SOCKETS = Array.from({ length: 60 }, (_, index) => index);
-
-/** What the functions log, kept from the test's own output. */
-function logKeeper() {
-  const keeper = {
-    text: '',
-    stream: new Writable({
-      write(chunk, _encoding, done) {
-        keeper.text += chunk;
-        done();
-      },
-    }),
-    linesOf: (message: 'delivery' | 'redrive') => logLines(keeper.text).filter((line) => line['message'] === message),
-    deliveryOf: (id: string) =>
-      until(() => keeper.linesOf('delivery').find((line) => line['officialAccountId'] === id)),
-  };
-  return keeper;
-}
 
 const store = faultyDynamoDb();
 const queue = faultySqs();

@@ -20,6 +20,7 @@ export interface ReceiverOptions {
   /** What starts the store: one that misbehaves, for instance. */
   startStore?: typeof startDynamoDb;
   startQueues?: typeof startSqs;
+  startSecrets?: typeof startSecretsManager;
   /** How long a second of the queues' clock takes. */
   queueSecondMs?: number;
   /** Takes what the function logs (default: standard output). */
@@ -36,6 +37,7 @@ export async function startReceiver({
   dataDirectory,
   startStore = startDynamoDb,
   startQueues = startSqs,
+  startSecrets = startSecretsManager,
   queueSecondMs = QUEUE_SECOND_MS,
   log = process.stdout,
 }: ReceiverOptions) {
@@ -47,7 +49,7 @@ export async function startReceiver({
   const dynamoDb = await startStore(deployment.tables, dataDirectory);
   started.defer(dynamoDb.close);
 
-  const secretsManager = await startSecretsManager();
+  const secretsManager = await startSecrets();
   started.defer(secretsManager.close);
   for (const secretId of deployment.secretIds) secretsManager.put(secretId, token);
 

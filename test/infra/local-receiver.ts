@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/dynamodb.ts';
@@ -60,6 +61,23 @@ export function logLines(printed: string): Record<string, any>[] {
     .split('\n')
     .filter((line) => /^\{"level".*\}$/.test(line))
     .map((line) => JSON.parse(line));
+}
+
+/** What the functions log, kept from the test's own output. */
+export function logKeeper() {
+  const keeper = {
+    text: '',
+    stream: new Writable({
+      write(chunk, _encoding, done) {
+        keeper.text += chunk;
+        done();
+      },
+    }),
+    linesOf: (message: 'delivery' | 'redrive') => logLines(keeper.text).filter((line) => line['message'] === message),
+    deliveryOf: (id: string) =>
+      until(() => keeper.linesOf('delivery').find((line) => line['officialAccountId'] === id)),
+  };
+  return keeper;
 }
 
 /** `npm start`, on a free port, once it serves. */
