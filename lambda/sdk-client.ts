@@ -7,9 +7,9 @@ const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as N
 >;
 
 /**
- * How every SDK client here is set up. What stands here need not be looked up at the first call.
+ * How every SDK client here is set up. Region, credentials and endpoint are in the environment of a Lambda.
  *
- * The limits end with the head of an answer: one whose body stalls is given up by {@link withinTotal}. The SDK's
+ * The limits end with the head of an answer: one whose body stalls is given up by `withinTotal`. The SDK's
  * socketTimeout, which would see it sooner, costs every delivery 2 %.
  */
 export function clientSettings({ attempts, attemptMs }: Limits) {
@@ -19,11 +19,5 @@ export function clientSettings({ attempts, attemptMs }: Limits) {
     // The middleware of a command is put together once, not for each delivery: a tenth of what a call costs.
     cacheMiddleware: true,
     logger: SILENT,
-    defaultsMode: 'standard' as const,
-    retryMode: 'standard',
-    useDualstackEndpoint: false,
-    useFipsEndpoint: false,
-    authSchemePreference: [],
-    userAgentAppId: '',
   };
 }
