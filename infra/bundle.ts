@@ -1,14 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { basename, join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
-
-/**
- * Bundles a function's entry into `OUTDIR/index.mjs`, the bytes that Lambda runs: node infra/bundle.ts ENTRY OUTDIR
- *
- * A program of its own, since a construct can't wait and esbuild takes plugins only where it may.
- */
-const [entry, outdir] = process.argv.slice(2);
-if (entry === undefined || outdir === undefined) throw new Error('usage: node infra/bundle.ts ENTRY OUTDIR');
+import { basename, dirname, extname, join } from 'node:path';
+import { build, type Loader, type Plugin } from 'esbuild';
+import { REPLACEMENTS, type Replacement } from './replacements.ts';
 
 /**
  * Takes Node's own modules from `process.getBuiltinModule` instead of importing them: an import builds the module's
@@ -27,33 +21,106 @@ const builtins: Plugin = {
   },
 };
 
-/** What our own code imports only when it is needed becomes a bundle of its own, beside the first. */
-const lazyEntries = new Set<string>();
-const lazyImports: Plugin = {
+/** @param used takes the replacements that found their module. */
+const replaced = (replacements: readonly Replacement[], used: Set<Replacement>): Plugin => ({
+  name: 'replacements',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/]/ }, ({ path }) => {
+      const below = path.replaceAll('\\', '/').split('/node_modules/').at(-1) ?? '';
+      const replacement = replacements.find(({ module }) => module.test(below));
+      if (replacement === undefined) return undefined;
+      used.add(replacement);
+      return {
+        contents: replacement.contents(readFileSync(path, 'utf8')),
+        loader: extname(path).slice(1) as Loader,
+        resolveDir: dirname(path),
+      };
+    });
+  },
+});
+
+/**
+ * What our own code imports only when it is needed becomes a bundle of its own, beside the first.
+ *
+ * @param entries takes their files.
+ */
+const lazyImports = (entries: Set<string>): Plugin => ({
   name: 'lazy imports',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\// }, ({ kind, path, resolveDir }) => {
       if (kind !== 'dynamic-import' || resolveDir.includes('node_modules')) return undefined;
-      lazyEntries.add(join(resolveDir, path));
+      entries.add(join(resolveDir, path));
       return { path: path.replace(/\.ts$/, '.mjs'), external: true };
     });
   },
-};
+});
 
-async function bundle(file: string, name: string): Promise<void> {
-  await build({
-    entryPoints: [file],
-    outfile: join(outdir ?? '', `${name}.mjs`),
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm', // for the awaits of init
-    mainFields: ['module', 'main'], // esbuild's default takes the SDK's CommonJS build, which can't be tree-shaken
-    plugins: [builtins, lazyImports],
-    logLevel: 'warning',
-  });
+const LACKING =
+  'Where a module is said to lack an export that stands in its file, infra/replacements.ts replaces it: an update wants ' +
+  'more of it than before.';
+
+/**
+ * Bundles a function's entry into `outdir/index.mjs`, the bytes that Lambda runs.
+ *
+ * @returns for each file that it wrote, the npm packages in it, in the order of the alphabet.
+ * @throws where a replacement does not fit what is installed.
+ */
+export async function bundle(
+  entry: string,
+  outdir: string,
+  replacements: readonly Replacement[] = REPLACEMENTS,
+): Promise<Record<string, string[]>> {
+  const used = new Set<Replacement>();
+  const lazyEntries = new Set<string>();
+  const packages: Record<string, string[]> = {};
+
+  async function buildOne(file: string, name: string): Promise<void> {
+    const { metafile, warnings } = await build({
+      entryPoints: [file],
+      outfile: join(outdir, name),
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'esm', // for the awaits of init
+      mainFields: ['module', 'main'], // esbuild's default takes the SDK's CommonJS build, which can't be tree-shaken
+      plugins: [builtins, replaced(replacements, used), lazyImports(lazyEntries)],
+      metafile: true,
+      logLevel: 'silent',
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${LACKING}`);
+    });
+    for (const { text, location } of warnings) console.warn(`${location?.file ?? file}: ${text}`);
+    const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
+    const names = inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? packageOf(path) : []));
+    packages[name] = [...new Set(names)].toSorted();
+  }
+
+  await buildOne(entry, 'index.mjs');
+  for (const lazyEntry of lazyEntries) await buildOne(lazyEntry, `${basename(lazyEntry, '.ts')}.mjs`);
+
+  const holdsClients = Object.values(packages)
+    .flat()
+    .some((name) => name.startsWith('@aws-sdk/client-'));
+  const idle = replacements.filter((replacement) => !used.has(replacement));
+  if (holdsClients && idle.length > 0) {
+    const list = idle.map(({ module, reason }) => `- ${module.source}\n  (${reason})\n`).join('');
+    throw new Error(
+      `${entry} loads no module of these names, which infra/replacements.ts replaces:\n${list}` +
+        'An update has moved or dropped them. Look in node_modules for what does their work now, and in esbuild’s ' +
+        'metafile for what that adds to the bundle; then mend the entry, or take it out.',
+    );
+  }
+  return packages;
 }
 
-await bundle(entry, 'index');
-for (const lazyEntry of lazyEntries) await bundle(lazyEntry, basename(lazyEntry, '.ts'));
+function packageOf(path: string): string[] {
+  return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.slice(1, 2) ?? [];
+}
+
+// A program as well, since a construct can't wait for a bundle: node infra/bundle.ts ENTRY OUTDIR
+if (import.meta.main) {
+  const [entry, outdir] = process.argv.slice(2);
+  if (entry === undefined || outdir === undefined) throw new Error('usage: node infra/bundle.ts ENTRY OUTDIR');
+  await bundle(entry, outdir);
+}

@@ -17,22 +17,13 @@ export const STORE_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 
 export const PARK_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
 /** At init, and when a signature doesn't match. */
 export const TOKEN_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
+/** Of init, which the first delivery waits for where no other has. */
+export const WARM_UP_LIMITS = { totalMs: 700 };
 /** Nobody waits for what is redriven. */
 export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
 
 /** How often a parked delivery is tried again before it is left to people: pauses of eight and a half hours in all. */
 export const MAX_RECEIPTS = 10;
-
-/**
- * The limits as an SDK client takes them. They end with the head of an answer: one whose body stalls is given up by
- * {@link withinTotal}. The SDK's socketTimeout, which would see it sooner, costs every delivery 2 %.
- */
-export function clientLimits({ attempts, attemptMs }: Limits) {
-  return {
-    maxAttempts: attempts,
-    requestHandler: { connectionTimeout: attemptMs, requestTimeout: attemptMs, throwOnRequestTimeout: true },
-  };
-}
 
 /**
  * Gives up on a call when its time is over. The SDK alone would first sit out its pause between two attempts.

@@ -1,7 +1,8 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
 import { receivedTime, type Delivery, type Query } from './delivery.ts';
-import { clientLimits, PARK_LIMITS, withinTotal } from './limits.ts';
+import { PARK_LIMITS, withinTotal } from './limits.ts';
+import { clientSettings } from './sdk-client.ts';
 
 /** Of the messages' shape. A message of another version is left to people by whoever reads it. */
 const VERSION = 1;
@@ -50,7 +51,7 @@ export interface ParkingQueues {
 
 /** Opens the queues. This module, and the SQS client with it, is loaded only when something has gone wrong. */
 export function openParking({ parkingQueueUrl, deadLetterQueueUrl }: ParkingQueues): Parking {
-  const client = new SQSClient(clientLimits(PARK_LIMITS));
+  const client = new SQSClient(clientSettings(PARK_LIMITS));
   const send = async (queueUrl: string, delivery: ParkedDelivery) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) });
     await withinTotal(PARK_LIMITS, client.send(message), client);

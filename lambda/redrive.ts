@@ -8,16 +8,17 @@ import { jsonBody } from './body.ts';
 import { checkCommand, commandTable, receive } from './commands.ts';
 import { readRedriveConfig } from './config.ts';
 import type { Delivery } from './delivery.ts';
-import { clientLimits, MAX_RECEIPTS, REDRIVE_LIMITS, withinTotal } from './limits.ts';
+import { MAX_RECEIPTS, REDRIVE_LIMITS, withinTotal } from './limits.ts';
 import { officialAccounts } from './official-accounts.ts';
 import { unparked } from './parking.ts';
 import { Refusal } from './reply.ts';
+import { clientSettings } from './sdk-client.ts';
 
 const config = readRedriveConfig(process.env);
 const logger = new Logger({ serviceName: config.serviceName });
-const dynamoDb = new DynamoDBClient(clientLimits(REDRIVE_LIMITS));
+const dynamoDb = new DynamoDBClient(clientSettings(REDRIVE_LIMITS));
 const commands = commandTable(officialAccounts(dynamoDb, config.tableName, REDRIVE_LIMITS));
-const queue = new SQSClient(clientLimits(REDRIVE_LIMITS));
+const queue = new SQSClient(clientSettings(REDRIVE_LIMITS));
 
 /** The receiver's own steps after its sender is proven. The upsert is conditional: twice or late does no harm. */
 const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })

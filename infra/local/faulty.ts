@@ -1,7 +1,9 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { startDynamoDb } from './dynamodb.ts';
 import { listen, type Loopback } from './loopback.ts';
+import { startSecretsManager } from './secrets-manager.ts';
 import { startSqs } from './sqs.ts';
 
 /** Sends the request on to the service, and gives its answer to the response, if there is one. */
@@ -30,66 +32,94 @@ export type Fault = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
 /** A service of this machine with a switch. */
-export interface Faulty {
+export class Faulty {
   fault: Fault | undefined;
   /** How often it was called. */
-  requests: number;
+  requests = 0;
+  /** Sees each request as it comes. */
+  onRequest: ((request: IncomingMessage) => void) | undefined;
+  /** How many connections were opened. */
+  connections = 0;
   /** Where the service itself is, past all faults. */
-  serviceUrl: string;
+  serviceUrl = '';
+  readonly #deaf = new WeakSet<Socket>();
+  readonly #open = new Set<Socket>();
+
+  /** Closes the connections that are open. */
+  cutConnections(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  /** Takes what comes over the connections that are open and answers nothing there, as if a router had forgotten them. */
+  forgetConnections(): void {
+    for (const socket of this.#open) this.#deaf.add(socket);
+  }
+
+  /** Puts the switch in front of a service. */
+  protected async inFrontOf(service: Loopback): Promise<Loopback> {
+    this.serviceUrl = service.url;
+    const proxy = await listen(this.#proxy(), 0);
+    return {
+      url: proxy.url,
+      close: async () => {
+        await proxy.close();
+        await service.close();
+      },
+    };
+  }
+
+  #proxy(): Server {
+    const server = createServer(async (request, response) => {
+      const { method = '', url, socket } = request;
+      const body = await buffer(request);
+      const { host: _, connection: __, 'content-length': ___, ...headers } = request.headers as Record<string, string>;
+      const forward: Forward = async (to) => {
+        const answer = await fetch(this.serviceUrl + url, { method, headers, ...(body.length > 0 && { body }) });
+        const content = Buffer.from(await answer.arrayBuffer());
+        to?.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(content);
+      };
+      this.requests += 1;
+      this.onRequest?.(request);
+      if (this.#deaf.has(socket)) return;
+      try {
+        await (this.fault === undefined ? forward(response) : FAULTS[this.fault](response, forward));
+      } catch {
+        response.destroy(); // the service has gone
+      }
+    });
+    return server.on('connection', (socket: Socket) => {
+      this.connections += 1;
+      this.#open.add(socket);
+      socket.on('close', () => this.#open.delete(socket));
+    });
+  }
 }
 
 /** An embedded DynamoDB that misbehaves as told. */
-export function faultyDynamoDb(): Faulty & { start: typeof startDynamoDb } {
-  const faulty: Faulty & { start: typeof startDynamoDb } = {
-    fault: undefined,
-    requests: 0,
-    serviceUrl: '',
-    start: async (...options) => inFrontOf(await startDynamoDb(...options), faulty),
+class FaultyDynamoDb extends Faulty {
+  readonly start: typeof startDynamoDb = async (...options) => this.inFrontOf(await startDynamoDb(...options));
+}
+
+/** A Secrets Manager that misbehaves as told, towards those who read. */
+class FaultySecretsManager extends Faulty {
+  readonly start: typeof startSecretsManager = async () => {
+    const secretsManager = await startSecretsManager();
+    return { ...secretsManager, ...(await this.inFrontOf(secretsManager)) };
   };
-  return faulty;
 }
 
 /** Queues that misbehave as told, towards those who send; what is in them is not touched. */
-export function faultySqs(): Faulty & { start: typeof startSqs } {
-  const faulty: Faulty & { start: typeof startSqs } = {
-    fault: undefined,
-    requests: 0,
-    serviceUrl: '',
-    start: async (...options) => {
-      const sqs = await startSqs(...options);
-      const proxy = await inFrontOf(sqs, faulty);
-      return { ...sqs, ...proxy, queueUrl: (name) => sqs.queueUrl(name).replace(sqs.url, proxy.url) };
-    },
+class FaultySqs extends Faulty {
+  readonly start: typeof startSqs = async (...options) => {
+    const sqs = await startSqs(...options);
+    const proxy = await this.inFrontOf(sqs);
+    return { ...sqs, ...proxy, queueUrl: (name) => sqs.queueUrl(name).replace(sqs.url, proxy.url) };
   };
-  return faulty;
 }
 
-async function inFrontOf(service: Loopback, faulty: Faulty): Promise<Loopback> {
-  faulty.serviceUrl = service.url;
-  const server = createServer(async (request, response) => {
-    const body = await buffer(request);
-    const { host: _, connection: __, 'content-length': ___, ...headers } = request.headers as Record<string, string>;
-    const forward: Forward = async (to) => {
-      const answer = await fetch(service.url, { method: 'POST', headers, body });
-      const content = Buffer.from(await answer.arrayBuffer());
-      to?.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(content);
-    };
-    faulty.requests += 1;
-    try {
-      await (faulty.fault === undefined ? forward(response) : FAULTS[faulty.fault](response, forward));
-    } catch {
-      response.destroy(); // the service has gone
-    }
-  });
-  const proxy = await listen(server, 0);
-  return {
-    url: proxy.url,
-    close: async () => {
-      await proxy.close();
-      await service.close();
-    },
-  };
-}
+export const faultyDynamoDb = () => new FaultyDynamoDb();
+export const faultySecretsManager = () => new FaultySecretsManager();
+export const faultySqs = () => new FaultySqs();
 
 function answerError(response: ServerResponse, status: number, type: string): void {
   const body = JSON.stringify({ __type: `com.amazonaws.faulty#${type}`, message: 'told to' });

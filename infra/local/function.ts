@@ -16,6 +16,8 @@ export interface LocalFunction {
   /** @throws where the function throws, dies or takes longer than its timeout. */
   invoke(event: unknown): Promise<unknown>;
   stop(): void;
+  /** Replaces the instance by a new one, and waits until its init is over. */
+  restart(): Promise<void>;
   /** Ends the instance in the middle of what it does, as a machine that fails. */
   kill(): void;
 }
@@ -38,6 +40,11 @@ export async function startFunction(spec: FunctionSpec, log: Writable = process.
       return instance.invoke(event);
     },
     stop: () => instance.kill(),
+    async restart() {
+      instance.kill();
+      instance = startInstance(spec, log);
+      await instance.ready;
+    },
     kill: () => instance.kill(),
   };
 }

@@ -25,6 +25,7 @@ export interface ReceiverOptions {
   /** What starts the store: one that misbehaves, for instance. */
   startStore?: typeof startDynamoDb;
   startQueues?: typeof startSqs;
+  startSecrets?: typeof startSecretsManager;
   /** How long a second of the queues' clock takes. */
   queueSecondMs?: number;
   /** Takes what the function logs (default: standard output). */
@@ -41,6 +42,7 @@ export async function startReceiver({
   dataDirectory,
   startStore = startDynamoDb,
   startQueues = startSqs,
+  startSecrets = startSecretsManager,
   queueSecondMs = QUEUE_SECOND_MS,
   log = process.stdout,
 }: ReceiverOptions) {
@@ -55,7 +57,7 @@ export async function startReceiver({
   });
   started.defer(dynamoDb.close);
 
-  const secretsManager = await startSecretsManager();
+  const secretsManager = await startSecrets();
   started.defer(secretsManager.close);
   for (const secretId of deployment.secretIds) secretsManager.put(secretId, token);
 

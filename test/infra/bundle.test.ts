@@ -1,8 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
+import { bundle } from '../../infra/bundle.ts';
 import { synthesize, type Deployment } from '../../infra/local/deployment.ts';
+import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
+
+/** What a cold start has to read: each kilobyte more costs it a thousandth. */
+const BUDGET_BYTES = 240_000;
 
 let deployment: Deployment;
 /** Every file that is deployed, by its function's name. */
@@ -10,8 +16,12 @@ let files: Record<string, string[]>;
 beforeAll(() => {
   deployment = synthesize({ sdkAppId: '1400000000' });
   files = Object.fromEntries(
-    [deployment.receiver, ...deployment.consumers.map(({ consumer }) => consumer)].map(({ file }, index) => [
-      ['receiver', 'redrive'][index],
+    [
+      deployment.receiver,
+      ...deployment.consumers.map(({ consumer }) => consumer),
+      ...deployment.pipes.map(({ enrichment }) => enrichment),
+    ].map(({ file }, index) => [
+      ['receiver', 'redrive', 'announce'][index],
       readdirSync(dirname(file)).map((name) => join(dirname(file), name)),
     ]),
   );
@@ -20,9 +30,9 @@ afterAll(() => deployment.dispose());
 
 const namesOf = (paths: readonly string[] = []) => paths.map((path) => path.slice(dirname(path).length + 1));
 
-test('the receiver has the SQS client in a bundle of its own, and the redrive is one bundle', () => {
+test('the receiver has the SQS client in a bundle of its own, and the others are one bundle each', () => {
   expect(namesOf(files['receiver'])).toEqual(['index.mjs', 'parking.mjs']);
-  expect(namesOf(files['redrive'])).toEqual(['index.mjs']);
+  for (const name of ['redrive', 'announce']) expect(namesOf(files[name])).toEqual(['index.mjs']);
   const [index = '', parking = ''] = (files['receiver'] ?? []).map((path) => readFileSync(path, 'utf8'));
   expect(index).not.toContain('SendMessage');
   expect(parking).toContain('SendMessage');
@@ -41,13 +51,15 @@ test('a bundle imports nothing at its start: the ES face of node:http alone woul
       write: false,
       logLevel: 'silent',
     });
-    expect(readFileSync(file, 'utf8')).toContain('process.getBuiltinModule("node:http');
+    const hasClient = !(files['announce'] ?? []).includes(file);
+    expect(readFileSync(file, 'utf8').includes('process.getBuiltinModule("node:http')).toBe(hasClient);
     imports[file] = Object.values(metafile.inputs).flatMap((input) =>
       input.imports.map(({ kind, path }) => `${kind} ${path}`),
     );
   }
   expect(Object.values(imports).toSorted((a, b) => b.length - a.length)).toEqual([
     ['dynamic-import ./parking.mjs'],
+    [],
     [],
     [],
   ]);
@@ -63,4 +75,64 @@ test('two syntheses give the same template and the same bundles, whose hashes st
   expect(shape(deployment)).toMatch(/"\/asset\.[\da-f]{64}\/index\.mjs"/);
   expect(shape(again)).toEqual(shape(deployment));
   again.dispose();
+});
+
+const ENTRY = join(import.meta.dirname, '../../lambda/index.ts');
+
+describe('what a cold start loads', () => {
+  const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
+  afterAll(() => rmSync(outdir, { recursive: true }));
+
+  test('is within its budget', () => {
+    expect(statSync(deployment.receiver.file).size).toBeLessThan(BUDGET_BYTES);
+  });
+
+  test('is of these packages alone: a new one is a decision, not an accident', async () => {
+    const { 'index.mjs': packages } = await bundle(ENTRY, outdir);
+    expect(readFileSync(join(outdir, 'index.mjs'), 'utf8')).toBe(readFileSync(deployment.receiver.file, 'utf8'));
+    expect(packages).toEqual([
+      '@aws-lambda-powertools/commons',
+      '@aws-lambda-powertools/logger',
+      '@aws-lambda-powertools/metrics',
+      '@aws-sdk/client-dynamodb',
+      '@aws-sdk/client-secrets-manager',
+      '@aws-sdk/core',
+      '@aws-sdk/credential-provider-env',
+      '@aws-sdk/credential-provider-node', // replaced
+      '@aws-sdk/dynamodb-codec',
+      '@aws-sdk/endpoint-cache', // replaced
+      '@aws-sdk/middleware-endpoint-discovery',
+      '@aws/lambda-invoke-store',
+      '@middy/core',
+      '@middy/http-json-body-parser',
+      '@middy/util',
+      '@smithy/core',
+      '@smithy/node-http-handler',
+      '@smithy/signature-v4',
+      '@smithy/types',
+      'valibot',
+    ]);
+  });
+});
+
+describe('a replacement', () => {
+  const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
+  afterAll(() => rmSync(outdir, { recursive: true }));
+
+  test('whose module an update has moved stops the build, and says what to look at', async () => {
+    const moved = { module: /^@smithy\/core\/was-here\.js$/, reason: 'it was here', contents: () => '' };
+    const build = bundle(ENTRY, outdir, [...REPLACEMENTS, moved]);
+    await expect(build).rejects.toThrow(/infra\/replacements\.ts.*was-here.*it was here/s);
+  });
+
+  test.each(
+    REPLACEMENTS.filter(({ contents }) => contents('{}').includes('export')).map((r): [string, Replacement] => [
+      r.module.source,
+      r,
+    ]),
+  )('that lacks what is imported from %s stops the build', async (_module, replacement) => {
+    const without = { ...replacement, contents: () => 'export const another = 0;' };
+    const build = bundle(ENTRY, outdir, [...REPLACEMENTS.filter((other) => other !== replacement), without]);
+    await expect(build).rejects.toThrow(/No matching export .* for import.*infra\/replacements\.ts/s);
+  });
 });

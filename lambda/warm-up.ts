@@ -1,0 +1,122 @@
+import { Readable } from 'node:stream';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Config } from './config.ts';
+import type { Delivery } from './delivery.ts';
+import { STORE_LIMITS, WARM_UP_LIMITS, withinTotal } from './limits.ts';
+import { NAMESPACE } from './metrics.ts';
+import type { Parking } from './parking.ts';
+import { clientSettings } from './sdk-client.ts';
+import { sign } from './signature.ts';
+import { webhookToken, type WebhookToken } from './token.ts';
+
+/** What a receiver works with. */
+export interface Parts {
+  logger: Logger;
+  metrics: Metrics;
+  dynamoDb: DynamoDBClient;
+  /** Undefined where authentication is off. */
+  token: WebhookToken | undefined;
+  parking: () => Promise<Parking>;
+}
+
+type Receiver = (delivery: Delivery, context: never) => Promise<unknown>;
+type RequestHandler = DynamoDBClient['config']['requestHandler'];
+type HttpRequest = Parameters<RequestHandler['handle']>[0];
+
+/**
+ * Does during init what the first delivery would wait for: code is compiled where it first runs, and a TLS connection
+ * takes several ways there and back. A made-up delivery goes through a receiver that is like the real one, but keeps
+ * nothing, and a ping opens the connection to DynamoDB.
+ *
+ * Whatever fails here, or takes too long, is left to the first delivery.
+ *
+ * @param receiver makes a receiver of its parts.
+ */
+export async function warmUp(config: Config, parts: Parts, receiver: (parts: Parts) => Receiver): Promise<void> {
+  let pinged: Promise<void> | undefined;
+  const rehearsal: Parts = {
+    logger: new UnheardLogger(),
+    metrics: new UncountedMetrics({ namespace: NAMESPACE }),
+    dynamoDb: new DynamoDBClient({
+      ...clientSettings(STORE_LIMITS),
+      requestHandler: {
+        async handle(request: HttpRequest) {
+          pinged = ping(parts.dynamoDb.config.requestHandler, request).catch(() => {}); // at once: an unhandled rejection would end the instance
+          return { response: { statusCode: 200, headers: {}, body: Readable.from([Buffer.from('{}')]) } };
+        },
+      },
+    }),
+    token: parts.token && webhookToken(async () => [REHEARSAL_TOKEN]),
+    parking: () => Promise.reject(new Error('a rehearsal parks nothing')),
+  };
+  const rehearse = async () => {
+    await receiver(rehearsal)(rehearsalDelivery(config), undefined as never);
+    await pinged;
+  };
+  try {
+    await withinTotal(WARM_UP_LIMITS, rehearse(), parts.dynamoDb);
+  } catch {
+    // The first delivery will hear of it.
+  }
+}
+
+/** An unsigned GET / to where a request would go, over the connection that it would take. Any answer will do. */
+async function ping(handler: RequestHandler, { protocol, hostname, port }: HttpRequest): Promise<void> {
+  const request = { protocol, hostname, port, method: 'GET', path: '/', query: {}, headers: { host: hostname } };
+  const { response } = await handler.handle(request as HttpRequest);
+  for await (const _ of response.body); // only then is the connection free
+}
+
+/** Does all the work of a logger but to print. */
+class UnheardLogger extends Logger {
+  protected override printLog(_level: number, item: Parameters<Logger['printLog']>[1]): void {
+    JSON.stringify(item.getAttributes(), this.getJsonReplacer());
+  }
+}
+
+/** Does all the work of metrics but to print. */
+class UncountedMetrics extends Metrics {
+  override publishStoredMetrics(): this {
+    JSON.stringify(this.serializeMetrics());
+    return this;
+  }
+}
+
+/** Is no secret: the receiver that takes it stores nothing. */
+const REHEARSAL_TOKEN = 'rehearsal';
+
+function rehearsalDelivery({ sdkAppId, allowedCidrs }: Config): Delivery {
+  const command = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
+  const timeEpoch = Date.now();
+  const requestTime = String(Math.floor(timeEpoch / 1000));
+  const body = {
+    CallbackCommand: command,
+    Official_Account: '@TOA#_rehearsal',
+    Operator_Account: 'rehearsal',
+    Owner_Account: 'rehearsal',
+    Name: '彩排',
+    EventTime: timeEpoch,
+  };
+  return {
+    headers: {},
+    queryStringParameters: {
+      SdkAppid: sdkAppId,
+      CallbackCommand: command,
+      contenttype: 'json',
+      ClientIP: '192.0.2.1',
+      OptPlatform: 'RESTAPI',
+      Sign: sign(REHEARSAL_TOKEN, requestTime),
+      RequestTime: requestTime,
+    },
+    requestContext: {
+      requestId: 'rehearsal',
+      timeEpoch,
+      http: { sourceIp: allowedCidrs[0]?.split('/')[0] ?? '192.0.2.1' }, // one that may call
+    },
+    query: {},
+    body: Buffer.from(JSON.stringify(body)).toString('base64'),
+    isBase64Encoded: true, // as API Gateway hands over what has no content type
+  };
+}

@@ -1,0 +1,223 @@
+import type { IncomingMessage } from 'node:http';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { dynamoDbClient } from '../infra/local/dynamodb.ts';
+import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../infra/local/faulty.ts';
+import { startFunction } from '../infra/local/function.ts';
+import { startGateway } from '../infra/local/gateway.ts';
+import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
+import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from './delivery.ts';
+import { logKeeper, until } from './infra/local-receiver.ts';
+
+const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
+const CHAT_TIMEOUT_MS = 2_000;
+/** What init may take where everything is wrong: limits.ts grants it 700 ms, a process has to start, and this machine may be busy. */
+const INIT_MS = 2_500;
+const PING = 'GET /';
+const UPDATE = 'DynamoDB_20120810.UpdateItem';
+const READ = 'secretsmanager.GetSecretValue';
+
+/** A receiver in front of services with switches, and what it asks of them. */
+async function startWatched(context: Record<string, string> = {}) {
+  const [store, secrets, queue, log] = [faultyDynamoDb(), faultySecretsManager(), faultySqs(), logKeeper()];
+  const asked: { operation: string; headers: IncomingMessage['headers'] }[] = [];
+  for (const service of [store, secrets, queue]) {
+    service.onRequest = ({ method, url, headers }) =>
+      asked.push({ operation: String(headers['x-amz-target'] ?? `${method} ${url}`), headers });
+  }
+  const receiver: Receiver = await startReceiver({
+    context: { sdkAppId: SDK_APP_ID, ...context },
+    token: TOKEN,
+    port: 0,
+    startStore: store.start,
+    startSecrets: secrets.start,
+    startQueues: queue.start,
+    log: log.stream,
+  });
+  return {
+    ...receiver,
+    instance: receiver.receiver,
+    store,
+    secrets,
+    queue,
+    log,
+    asked,
+    /** What was asked of the services since the last time. */
+    askedNow: () => asked.splice(0).map(({ operation }) => operation),
+    deliver: (id: string) =>
+      post(
+        receiver.url,
+        httpDelivery((delivery) => (delivery.payload = { ...recorded('created'), Official_Account: id })),
+      ),
+    async ids(): Promise<unknown[]> {
+      const client = dynamoDbClient(store.serviceUrl);
+      const { Items = [] } = await client.send(new ScanCommand({ TableName: receiver.deployment.tableName }));
+      client.destroy();
+      return Items.map((item) => item['officialAccountId']?.S);
+    },
+    messages: () => receiver.deployment.queues.flatMap(({ name }) => receiver.sqs.messages(name)),
+  };
+}
+
+let receiver: Awaited<ReturnType<typeof startWatched>>;
+beforeAll(async () => {
+  receiver = await startWatched();
+});
+afterAll(() => receiver.stop());
+afterEach(() => {
+  for (const service of [receiver.store, receiver.secrets, receiver.queue]) service.fault = undefined;
+});
+
+describe('init', () => {
+  test.each<[string, Record<string, string>, string[]]>([
+    ['reads both versions of the token and pings DynamoDB', {}, [PING, READ, READ]],
+    ['reads no token with authentication=off', { authentication: 'off' }, [PING]],
+    ['rehearses with an address that may call', { allowedCidrs: '10.1.2.0/24,::1' }, [PING, READ, READ]],
+    ['rehearses with an IPv6 address that may call', { allowedCidrs: '2001:db8::/32' }, [PING, READ, READ]],
+  ])('%s, and writes, parks and logs nothing', async (_what, context, asked) => {
+    const watched = await startWatched(context);
+    try {
+      expect(watched.askedNow().toSorted()).toEqual(asked);
+      expect(await watched.ids()).toEqual([]);
+      expect(watched.messages()).toEqual([]);
+      expect(watched.log.text).toBe('');
+    } finally {
+      await watched.stop();
+    }
+  });
+
+  test('opens the connection that the first delivery takes for its one write', async () => {
+    await receiver.instance.restart();
+    receiver.askedNow();
+    const { connections } = receiver.store;
+    expect(await receiver.deliver('first')).toEqual(OK);
+    expect(receiver.askedNow()).toEqual([UPDATE]);
+    expect(receiver.store.connections).toBe(connections);
+    expect(await receiver.deliver('second')).toEqual(OK);
+    expect(receiver.askedNow()).toEqual([UPDATE]);
+    expect((await until(() => receiver.log.linesOf('delivery')[1])) && receiver.log.text).not.toContain('rehearsal');
+  });
+
+  test.each<[string, (watched: Faulty) => void]>([
+    ['cut', (store) => store.cutConnections()],
+    ['forgotten on the way', (store) => store.forgetConnections()],
+  ])('may be long ago: a connection that was %s since then is opened again', async (_how, lose) => {
+    await receiver.instance.restart();
+    lose(receiver.store);
+    const start = performance.now();
+    expect(await receiver.deliver('long after')).toEqual(OK);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(await until(() => receiver.log.linesOf('delivery').at(-1))).toMatchObject({
+      outcome: expect.stringMatching(/^(stored|stale)$/),
+    });
+  });
+});
+
+const FAULTS: Fault[] = [
+  'denies',
+  'breaks',
+  'hangs',
+  'sends half its answer',
+  'cuts the connection',
+  'answers nonsense',
+];
+
+/** Starts a new instance. @returns how long its init took. */
+async function initMs(): Promise<number> {
+  const start = performance.now();
+  await receiver.instance.restart();
+  return performance.now() - start;
+}
+
+describe.each<Fault>(FAULTS)('when at init a service %s:', (fault) => {
+  test('DynamoDB, the instance starts in time, and its first delivery is stored where that is over', async () => {
+    receiver.store.fault = fault;
+    expect(await initMs()).toBeLessThan(INIT_MS);
+    receiver.store.fault = undefined;
+    const start = performance.now();
+    expect(await receiver.deliver(`store ${fault}`)).toEqual(OK);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(await receiver.ids()).toContain(`store ${fault}`);
+  });
+
+  test('Secrets Manager, the instance starts in time, and its first delivery reads the token itself', async () => {
+    receiver.secrets.fault = fault;
+    expect(await initMs()).toBeLessThan(INIT_MS);
+    receiver.secrets.fault = undefined;
+    receiver.askedNow();
+    expect(await receiver.deliver(`secrets ${fault}`)).toEqual(OK);
+    expect(receiver.askedNow()).toEqual(expect.arrayContaining([READ, UPDATE]));
+    expect(await receiver.ids()).toContain(`secrets ${fault}`);
+  });
+
+  test('both, the instance starts in time, and its first delivery is answered 503 before Chat hangs up', async () => {
+    receiver.store.fault = fault;
+    receiver.secrets.fault = fault;
+    expect(await initMs()).toBeLessThan(INIT_MS);
+    const start = performance.now();
+    expect(await receiver.deliver('neither')).toMatchObject({ status: 503 });
+    expect(performance.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+  });
+});
+
+/** Runs an instance with these variables in its environment, and a delivery through it. @returns the reply. */
+async function deliverTo(environment: Record<string, string>) {
+  const { receiver: spec, route } = receiver.deployment;
+  const instance = await startFunction(
+    {
+      ...spec,
+      environment: {
+        ...spec.environment,
+        AWS_REGION: 'eu-central-1',
+        AWS_ENDPOINT_URL_DYNAMODB: receiver.dynamoDb.url,
+        AWS_ENDPOINT_URL_SECRETS_MANAGER: receiver.secretsManager.url,
+        ...environment,
+      },
+    },
+    receiver.log.stream,
+  );
+  const gateway = await startGateway(route, instance.invoke, 0);
+  try {
+    return await post(gateway.url + route.path, httpDelivery());
+  } finally {
+    await gateway.close();
+    instance.stop();
+  }
+}
+
+test('where nobody listens, the instance starts all the same, and its first delivery is answered 503', async () => {
+  const start = performance.now();
+  const reply = await deliverTo({
+    AWS_ACCESS_KEY_ID: 'x',
+    AWS_SECRET_ACCESS_KEY: 'x',
+    AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1',
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: 'http://127.0.0.1:1',
+  });
+  expect(reply).toMatchObject({ status: 503 });
+  expect(performance.now() - start).toBeLessThan(INIT_MS + CHAT_TIMEOUT_MS);
+});
+
+describe('credentials', () => {
+  beforeEach(() => void receiver.askedNow());
+
+  test('with a session token are read from the environment, and those renewed there by a new instance', async () => {
+    for (const n of ['1', '2']) {
+      const credentials = { AWS_ACCESS_KEY_ID: `ID${n}`, AWS_SECRET_ACCESS_KEY: `key ${n}` };
+      expect(await deliverTo({ ...credentials, AWS_SESSION_TOKEN: `session ${n}` })).toEqual(OK);
+      const asked = receiver.asked.splice(0);
+      expect(asked.map(({ operation }) => operation).toSorted()).toEqual([UPDATE, PING, READ, READ]);
+      for (const { operation, headers } of asked) {
+        // The ping needs no rights, so that it shows none.
+        const isPing = operation === PING;
+        const signed = new RegExp(`^AWS4-HMAC-SHA256 Credential=ID${n}/\\d{8}/eu-central-1/.*x-amz-security-token`);
+        expect(headers.authorization).toEqual(isPing ? undefined : expect.stringMatching(signed));
+        expect(headers['x-amz-security-token']).toBe(isPing ? undefined : `session ${n}`);
+      }
+    }
+  });
+
+  test('that are not there end in a 503, not in a search for others', async () => {
+    expect(await deliverTo({})).toMatchObject({ status: 503 });
+    expect(receiver.askedNow()).toEqual([]);
+  });
+});
