@@ -93,7 +93,7 @@ test('a --data-dir that can’t be used is named, with the reason', async () => 
     await receiver.stop();
     rmSync(directory, { recursive: true });
   }
-}, 60_000);
+}, 120_000);
 
 test('a port that is taken is named, with what to do', async () => {
   const other = await listen(createServer(), 0);
