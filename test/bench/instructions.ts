@@ -4,7 +4,8 @@ import type { Endpoint } from './endpoint.ts';
 import { startInstance } from './instance.ts';
 import type { Figures } from './measures.ts';
 
-const CALLGRIND = ['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null'];
+// Fair: else a thread may spin for another one that valgrind doesn't let run, the longer the busier the machine is.
+const CALLGRIND = ['valgrind', '--fair-sched=yes', '--tool=callgrind', '--callgrind-out-file=/dev/null'];
 
 /**
  * Counts the instructions of a whole process, all its threads, that ends with its first reply. Of all figures of a

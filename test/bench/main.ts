@@ -10,13 +10,13 @@ import { costTable, measuresTable, memorySizesTable, targetsTable } from './tabl
 import { checkTargets } from './targets.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const ROUNDS = { full: 15, quick: 1 };
+const ROUNDS = { full: 15, quick: 3 };
 
 const USAGE = `Measures this function (OURS) against the ordinary way to write it (PLAIN) and one that does nothing (FLOOR).
 
 Usage: npm run bench -- [options]
 
-  --rounds N  how many turns each of them has (default: ${ROUNDS.full}, about 5 minutes; with --quick ${ROUNDS.quick})
+  --rounds N  how many turns each of them has (default: ${ROUNDS.full}, about 5 minutes; with --quick ${ROUNDS.quick}, about 1)
   --quick     only what doesn't depend on the machine: instructions of a cold start, bytes of the bundle
   --check     exit code 1 where a target is not met
   --out DIR   where to write result.json and result.svg (default: test/bench; with --quick nowhere)
