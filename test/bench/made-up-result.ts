@@ -19,6 +19,7 @@ export function madeUpResult(change: (measures: Measures) => void = () => {}): R
     node: 'v24.0.0',
     cpu: 'Fast & <cheap>',
     cores: 2,
+    loadBefore: 0,
     rounds: 3,
     measures,
     memorySizes: [

@@ -81,6 +81,8 @@ function print(result: Result): void {
   if (result.memorySizes.length > 0) console.log(`\n${memorySizesTable(result)}\n\n${costTable(result)}`);
   if (result.throughput !== undefined) console.log(`\nnpm start: ${result.throughput.perSecond} deliveries a second`);
   if (result.parked) console.log(`\n${result.parked} deliveries ran into our own time limits and were parked`);
+  if (result.loadBefore > 0.5)
+    console.log(`\nThe machine was busy (load ${result.loadBefore}): don't trust milliseconds`);
   for (const why of result.leftOut) console.log(`\nLeft out: ${why}`);
 }
 

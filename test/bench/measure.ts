@@ -27,6 +27,7 @@ export interface MeasureOptions {
 
 /** Takes every measure of every contestant, turn by turn against one endpoint. */
 export async function measure({ rounds, isQuick, scratch, progress, signal }: MeasureOptions): Promise<Result> {
+  const on = machine();
   await using started = new AsyncDisposableStack();
   progress('bundling');
   const { contestants, dispose } = await bundleContestants(scratch);
@@ -56,7 +57,7 @@ export async function measure({ rounds, isQuick, scratch, progress, signal }: Me
         )
       : [];
   const quickRounds = [bytes, ...instructions];
-  if (isQuick) return rounded({ ...machine(), rounds, measures: summarize(quickRounds), memorySizes: [], leftOut });
+  if (isQuick) return rounded({ ...on, rounds, measures: summarize(quickRounds), memorySizes: [], leftOut });
 
   const hasShares = noShares === undefined;
   const cold = await turns('cold', rounds, (contestant) => coldFigures(contestant, endpoint, hasShares));
@@ -69,7 +70,7 @@ export async function measure({ rounds, isQuick, scratch, progress, signal }: Me
   const throughput = await measureThroughput();
   const measures = summarize([...quickRounds, ...cold, ...warm]);
   const { SendMessage: parked = 0 } = await endpoint.takeRequests();
-  return rounded({ ...machine(), rounds, measures, memorySizes, throughput, parked, leftOut });
+  return rounded({ ...on, rounds, measures, memorySizes, throughput, parked, leftOut });
 }
 
 /** Each has its turn, and another one begins each time: what a turn does to the machine hits all alike. */

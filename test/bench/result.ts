@@ -1,4 +1,4 @@
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { CONTESTANTS, type ContestantName } from './contestants.ts';
 import { MEASURES, type MeasureName, type Round } from './measures.ts';
 import type { MemorySize } from './memory-sizes.ts';
@@ -12,6 +12,8 @@ export interface Result {
   node: string;
   cpu: string;
   cores: number;
+  /** The load average of the last minute when it began: what others did to the machine. */
+  loadBefore: number;
   /** How many turns each contestant had, cold and warm. */
   rounds: number;
   measures: Measures;
@@ -47,12 +49,13 @@ export function summarize(rounds: readonly Round[]): Measures {
   return measures;
 }
 
-export function machine(): Pick<Result, 'date' | 'node' | 'cpu' | 'cores'> {
+export function machine(): Pick<Result, 'date' | 'node' | 'cpu' | 'cores' | 'loadBefore'> {
   return {
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
+    loadBefore: loadavg()[0] ?? 0,
   };
 }
 

@@ -69,7 +69,7 @@ export function targetsTable(checked: readonly Checked[]): string {
   const rows = checked.map((target) => {
     const { measure, of, value, atMost } = target;
     const { what, unit } = MEASURES[measure];
-    const format = (number: number) => (of === 'ours' ? withUnit(number, unit) : digits(number));
+    const format = (number: number) => (of === 'ours' ? withUnit(number, unit) : number.toFixed(3));
     const against = { ours: '', oursToFloor: ', × FLOOR', oursToPlain: ', × PLAIN' }[of];
     const known = measure.endsWith('At512') ? ', 512 MB' : measure.endsWith('At256') ? ', 256 MB' : '';
     const subject = known === '' ? what : `${MEASURES[measure.slice(0, -5) as MeasureName].what}${known}`;
