@@ -1,0 +1,61 @@
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { EXAMPLE_SDK_APP_ID } from '../../infra/local/chat.ts';
+import { synthesize } from '../../infra/local/deployment.ts';
+
+export const CONTESTANTS = ['floor', 'plain', 'ours'] as const;
+export type ContestantName = (typeof CONTESTANTS)[number];
+
+/** A function to be measured. */
+export interface Contestant {
+  name: ContestantName;
+  /** The bundle's entry. */
+  file: string;
+  handlerName: string;
+  environment: Readonly<Record<string, string>>;
+  /** What a cold start has to load: the entry, without what it loads only when it is needed. */
+  entryBytes: number;
+  /** All that is uploaded, before it is zipped. */
+  bundleBytes: number;
+}
+
+/**
+ * Bundles the functions to be measured: ours as `cdk deploy` would, the others with esbuild's defaults.
+ * None needs a package that the product doesn't have, and what differs is only how it is used.
+ */
+export async function bundleContestants(directory: string) {
+  const deployment = synthesize({ sdkAppId: EXAMPLE_SDK_APP_ID });
+  const { file, handlerName, environment } = deployment.receiver;
+  const contestants: Record<ContestantName, Contestant> = {
+    floor: contestant('floor', await bundle(directory, 'floor'), 'handler', {}),
+    plain: contestant('plain', await bundle(directory, 'plain'), 'handler', { TABLE_NAME: deployment.tableName }),
+    ours: contestant('ours', file, handlerName, environment),
+  };
+  return { contestants, dispose: deployment.dispose };
+}
+
+async function bundle(directory: string, name: 'floor' | 'plain'): Promise<string> {
+  const outfile = join(directory, name, 'index.cjs');
+  await build({
+    entryPoints: [join(import.meta.dirname, 'contestants', `${name}.ts`)],
+    outfile,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+  });
+  return outfile;
+}
+
+function contestant(
+  name: ContestantName,
+  file: string,
+  handlerName: string,
+  environment: Readonly<Record<string, string>>,
+): Contestant {
+  const directory = dirname(file);
+  const bundleBytes = readdirSync(directory).reduce((sum, entry) => sum + statSync(join(directory, entry)).size, 0);
+  return { name, file, handlerName, environment, entryBytes: statSync(file).size, bundleBytes };
+}

@@ -1,0 +1,22 @@
+import { expect, test } from '@jest/globals';
+import { billedMs, lambdaUsdPerMillion, usdPerMillion, usdPerMonth } from './cost.ts';
+
+test("a million deliveries of 100 ms at 1 GB cost what AWS's price list says: 0.20 for requests, 1.33334 for time", () => {
+  expect(lambdaUsdPerMillion(100, 1_024)).toBeCloseTo(0.2 + 1.33334, 5);
+});
+
+test('begun milliseconds are billed, and those of DynamoDB are added', () => {
+  expect(billedMs(2.1)).toBe(8);
+});
+
+test('of one delivery a second all are traced, of many one in twenty', () => {
+  expect(usdPerMillion(8, 512, 1)['X-Ray, sampled']).toBe(5);
+  expect(usdPerMillion(8, 512, 1_000_000)['X-Ray, sampled']).toBeCloseTo(0.25, 3);
+});
+
+test('the secret costs 40 cents a month, however many deliveries come', () => {
+  for (const perSecond of [1, 100]) {
+    const perMillion = usdPerMillion(8, 512, perSecond)['Secrets Manager'] ?? NaN;
+    expect(usdPerMonth(perMillion, perSecond)).toBeCloseTo(0.4, 10);
+  }
+});

@@ -1,0 +1,23 @@
+import {
+  DOCUMENTED_SAMPLE,
+  EXAMPLE_CLIENT,
+  EXAMPLE_SDK_APP_ID,
+  EXAMPLE_TOKEN,
+  deliveryUrl,
+} from '../../infra/local/chat.ts';
+import { toEvent } from '../../infra/local/gateway.ts';
+
+/** The documented sample as API Gateway hands it over: JSON text. Its signature stays good, its receipt being part of it. */
+export function deliveryEvent(): string {
+  const sender = { sdkAppId: EXAMPLE_SDK_APP_ID, token: EXAMPLE_TOKEN, ...EXAMPLE_CLIENT };
+  const url = deliveryUrl({ url: 'https://example.com/webhook', ...sender }, DOCUMENTED_SAMPLE.CallbackCommand);
+  const body = Buffer.from(JSON.stringify(DOCUMENTED_SAMPLE));
+  const request = {
+    method: 'POST',
+    httpVersion: '1.1',
+    headersDistinct: { host: [url.host], 'content-length': [String(body.length)] },
+    socket: { remoteAddress: '198.51.100.1' },
+  };
+  const event = toEvent(request as never, { method: 'POST', path: url.pathname }, url.search.slice(1), body);
+  return JSON.stringify(event);
+}

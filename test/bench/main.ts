@@ -1,0 +1,99 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run, wholeNumber } from '../../infra/local/command-line.ts';
+import { measure } from './measure.ts';
+import { plot } from './plot.ts';
+import { withFigures } from './readme.ts';
+import type { Result } from './result.ts';
+import { costTable, measuresTable, memorySizesTable, targetsTable } from './tables.ts';
+import { checkTargets } from './targets.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const ROUNDS = { full: 15, quick: 3 };
+
+const USAGE = `Measures this function (OURS) against the ordinary way to write it (PLAIN) and one that does nothing (FLOOR).
+
+Usage: npm run bench -- [options]
+
+  --rounds N  how many turns each of them has (default: ${ROUNDS.full}, about 5 minutes; with --quick ${ROUNDS.quick}, about 1)
+  --quick     only what doesn't depend on the machine: instructions of a cold start, bytes of the bundle
+  --check     exit code 1 where a target is not met
+  --out DIR   where to write result.json and result.svg (default: test/bench; with --quick nowhere)
+  --readme    measures nothing: puts the figures of DIR/result.json into README.md
+  -h, --help  prints this
+
+Instructions need valgrind (apt-get install valgrind), the CPU shares of small memory sizes need the right to make
+control groups (root on Linux), TLS needs openssl. What is missing but openssl is said and left out.
+Close other programs: all but the instructions depends on the machine. Ratios are taken within each round.`;
+
+await run(
+  USAGE,
+  {
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    readme: { type: 'boolean', default: false },
+  },
+  async ({ rounds, quick, check, out, readme }) => {
+    const directory = out ?? (quick ? undefined : join(ROOT, 'test/bench'));
+    if (readme) return fillReadme(directory ?? join(ROOT, 'test/bench'));
+    const count = wholeNumber('--rounds', rounds ?? String(quick ? ROUNDS.quick : ROUNDS.full), 1, 1_000);
+    const signal = abortOnSignal();
+    const result = await inScratchDirectory((scratch) =>
+      measure({ rounds: count, isQuick: quick, scratch, progress, signal }),
+    ).catch((error) => {
+      if (!signal.aborted) throw error;
+    });
+    if (result === undefined) return void (process.exitCode = 130); // as the shell says it of Ctrl-C
+    print(result);
+    if (directory !== undefined) write(directory, result);
+    const targets = checkTargets(result);
+    console.log(`\n${targetsTable(targets)}`);
+    if (check && targets.some(({ isMissed }) => isMissed)) process.exitCode = 1;
+  },
+);
+
+/** Processes, control groups and files are cleared away before the end: the contestants die of Ctrl-C themselves. */
+function abortOnSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
+  return controller.signal;
+}
+
+async function inScratchDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'tencent-chat-bench-'));
+  try {
+    return await use(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function progress(what: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${what}` : `${what}\n`);
+}
+
+function print(result: Result): void {
+  progress('');
+  console.log(measuresTable(result));
+  if (result.memorySizes.length > 0) console.log(`\n${memorySizesTable(result)}\n\n${costTable(result)}`);
+  if (result.throughput !== undefined) console.log(`\nnpm start: ${result.throughput.perSecond} deliveries a second`);
+  if (result.parked) console.log(`\n${result.parked} deliveries ran into our own time limits and were parked`);
+  if (result.loadBefore > 0.5)
+    console.log(`\nThe machine was busy (load ${result.loadBefore}): don't trust milliseconds`);
+  for (const why of result.leftOut) console.log(`\nLeft out: ${why}`);
+}
+
+function write(directory: string, result: Result): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(join(directory, 'result.svg'), plot(result));
+}
+
+async function fillReadme(directory: string): Promise<void> {
+  const result: Result = JSON.parse(readFileSync(join(directory, 'result.json'), 'utf8'));
+  const file = join(ROOT, 'README.md');
+  writeFileSync(file, withFigures(readFileSync(file, 'utf8'), result));
+}

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { ROOT } from '../infra/local-receiver.ts';
+import { madeUpResult } from './made-up-result.ts';
+import { plot } from './plot.ts';
+import { withFigures } from './readme.ts';
+import type { Result } from './result.ts';
+
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const committed = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf8');
+const result: Result = JSON.parse(committed('result.json'));
+
+test("the README's figures and the plot are those of the committed result: npm run bench -- --readme", () => {
+  expect(withFigures(readme, result)).toBe(readme);
+  expect(plot(result)).toBe(committed('result.svg'));
+});
+
+test('another result would change every part', () => {
+  const parts = (text: string) => text.split(/<!-- bench: [\w ]+ -->/).filter((_, index) => index % 2 === 1);
+  const other = parts(withFigures(readme, { ...madeUpResult(), throughput: { ...result.throughput!, perSecond: 1 } }));
+  expect(other).toHaveLength(4);
+  for (const [index, part] of parts(readme).entries()) expect(other[index]).not.toBe(part);
+});
+
+test('the committed result lacks nothing', () => {
+  expect(result.leftOut).toEqual([]);
+  expect(Object.keys(result.measures)).toEqual(Object.keys(madeUpResult().measures));
+  expect(result.memorySizes.map(({ memoryMb }) => memoryMb)).toEqual([128, 256, 512, 1024, 1769]);
+  expect(result.throughput?.perSecond).toBeGreaterThan(0);
+});
