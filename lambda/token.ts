@@ -17,56 +17,52 @@ const FRESHENING_LIMITS = { totalMs: 250 };
 
 /** The token that the Chat console signs with, as this instance knows it. */
 export interface WebhookToken {
-  /** Reads the token. @throws when it can't be read. */
+  /** Reads the token's current version, with which nearly all is signed. @throws when it can't be read. */
   load(): Promise<void>;
   /**
-   * Whether one of the token's accepted versions gives this Sign. On a mismatch the token is read again,
-   * at most once a minute, so that a new token works without a deploy. On a match it is read again where
-   * that was five minutes ago, so that an old one stops working; where it can't be read, what is known stays good.
+   * Whether one of the token's accepted versions gives this Sign. On a mismatch the token is read again with its
+   * previous version, at most once a minute, so that a new token works without a deploy. On a match it is read again
+   * where that was five minutes ago, so that an old one stops working; where it can't be read, what is known stays good.
    *
    * @throws when the token can't be read, since a mismatch then says nothing.
    */
   hasSigned(signature: string, requestTime: string): Promise<boolean>;
 }
 
-/**
- * @param readVersions gives the accepted versions of the token.
- * @param now Unix time in milliseconds.
- */
-export function webhookToken(
-  readVersions: () => Promise<readonly string[]>,
-  now: () => number = Date.now,
-): WebhookToken {
-  let versions: readonly string[] = [];
-  let readTime = -Infinity;
-  let successTime = -Infinity;
-  let lastRead: Promise<void> | undefined;
-  let reading = false;
+/** Gives the current version of the token, or all that are accepted. */
+export type ReadVersions = (which: 'current' | 'all') => Promise<readonly string[]>;
 
-  function load(): Promise<void> {
-    if (reading && lastRead !== undefined) return lastRead;
-    reading = true;
-    lastRead = (async () => {
-      try {
-        versions = await readVersions();
-        successTime = now();
-      } finally {
-        reading = false;
-        readTime = now();
-      }
-    })();
-    return lastRead;
+/** @param now Unix time in milliseconds. */
+export function webhookToken(readVersions: ReadVersions, now: () => number = Date.now): WebhookToken {
+  let versions: readonly string[] = [];
+  let successTime = -Infinity;
+  let triedAllTime = -Infinity;
+  let readingAll: Promise<void> | undefined;
+  let lastReadAll: Promise<void> | undefined;
+
+  async function read(which: 'current' | 'all'): Promise<void> {
+    versions = await readVersions(which);
+    successTime = now();
+  }
+
+  function readAll(): Promise<void> {
+    readingAll ??= read('all').finally(() => {
+      readingAll = undefined;
+      triedAllTime = now();
+    });
+    lastReadAll = readingAll;
+    return readingAll;
   }
 
   return {
-    load,
+    load: () => read('current'),
     async hasSigned(signature, requestTime) {
       const matches = () => versions.some((token) => isSignedBy(token, signature, requestTime));
-      const mayReread = now() - readTime >= REREAD_MS;
+      const mayReread = now() - triedAllTime >= REREAD_MS;
       if (matches()) {
         if (now() - successTime < MAX_AGE_MS || !mayReread) return true;
         try {
-          await withinTotal(FRESHENING_LIMITS, load());
+          await withinTotal(FRESHENING_LIMITS, readAll());
         } catch {
           return true;
         }
@@ -75,17 +71,17 @@ export function webhookToken(
       // Without any version no delivery can get through, so every one of them may try.
       const isFresh = versions.length > 0 && !mayReread;
       // The last read is awaited even where it is over: if it failed, a mismatch proves nothing, and that is thrown.
-      await (isFresh ? lastRead : load());
+      await (isFresh ? lastReadAll : readAll());
       return matches();
     },
   };
 }
 
 /**
- * Reads the token from Secrets Manager: its current version and, where there is one, the version before,
+ * Reads the token from Secrets Manager: its current version and, where it is wanted and there, the version before,
  * with which Chat goes on signing until the new one is in the console.
  */
-export function secretVersions(client: SecretsManagerClient, secretArn: string): () => Promise<string[]> {
+export function secretVersions(client: SecretsManagerClient, secretArn: string): ReadVersions {
   const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS') => {
     const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn, VersionStage: stage }));
     return SecretString;
@@ -105,8 +101,9 @@ export function secretVersions(client: SecretsManagerClient, secretArn: string):
       throw error;
     }
   };
-  return async () => {
-    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all([readCurrent(), readPrevious()]), client);
+  return async (which) => {
+    const reads = [readCurrent(), which === 'all' ? readPrevious() : []] as const;
+    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all(reads), client);
     return [current, ...previous];
   };
 }
