@@ -46,4 +46,44 @@ export const REPLACEMENTS: readonly Replacement[] = [
     reason: 'all that a client wants of it is its version, for the user agent',
     contents: (source) => JSON.stringify({ version: JSON.parse(source).version }),
   },
+  {
+    module: /^@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/stream-type-check\.js$/,
+    reason: 'bodies are text and Node’s own streams; to ask whether one is a web stream loads all of these',
+    contents: () => `
+      export const isReadableStream = () => false;
+      export const isBlob = () => false;`,
+  },
+  {
+    module: /^@smithy\/core\/dist-es\/submodules\/retry\/middleware-retry\/isStreamingPayload\/isStreamingPayload\.js$/,
+    reason: 'the same',
+    contents: () => 'export const isStreamingPayload = () => false;',
+  },
+  {
+    module: /^@smithy\/core\/dist-es\/submodules\/serde\/uuid\/v4\.js$/,
+    reason: 'node:crypto makes UUIDs; the global crypto, which is asked first, loads all of Web Crypto',
+    contents: () => `
+      import { randomUUID } from 'node:crypto';
+      export const bindV4 = () => () => randomUUID();`,
+  },
+  {
+    module: /^@smithy\/core\/dist-es\/submodules\/serde\/index\.js$/,
+    reason: 'no random values are drawn, but to name the function that does loads all of Web Crypto',
+    contents: (source) => replaceOnce(source, '= getRandomValues;', '= (array) => getRandomValues(array);'),
+  },
+  {
+    module: /^@smithy\/core\/dist-es\/submodules\/checksum\/sha256\/Sha256Js\.js$/,
+    reason: 'for where Node has no hash of its own',
+    contents: () => 'export class Sha256Js {}',
+  },
+  {
+    module:
+      /^@smithy\/core\/dist-es\/submodules\/config\/config-resolver\/regionConfig\/getInstanceMetadataRegion\.js$/,
+    reason: 'a Lambda has its region in the environment, and no instance metadata to ask',
+    contents: () => 'export const getInstanceMetadataRegion = async () => undefined;',
+  },
 ];
+
+function replaceOnce(source: string, part: string, by: string): string {
+  if (source.split(part).length !== 2) throw new Error(`'${part}' does not stand there once`);
+  return source.replace(part, by);
+}

@@ -21,7 +21,7 @@ export function checkApp(sdkAppId: string) {
 export function checkAddress(allowedCidrs: readonly string[]) {
   const { list } = addressList(allowedCidrs);
   return ({ event }: Request<Delivery>): void => {
-    if (allowedCidrs.length === 0) return;
+    if (list === undefined) return;
     const address = event.requestContext.http.sourceIp;
     if (!list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) {
       throw new Refusal('wrongAddress', { detail: address });
@@ -31,17 +31,17 @@ export function checkAddress(allowedCidrs: readonly string[]) {
 
 /**
  * @param cidrs addresses and CIDR ranges, IPv4 or IPv6.
- * @returns the list that they make, and those of them that are neither an address nor a range.
+ * @returns the list that they make, none where there are none, and those of them that are neither an address nor a range.
  */
-export function addressList(cidrs: readonly string[]): { list: BlockList; malformed: string[] } {
-  const list = new BlockList();
+export function addressList(cidrs: readonly string[]): { list: BlockList | undefined; malformed: string[] } {
+  const list = cidrs.length === 0 ? undefined : new BlockList();
   const malformed = cidrs.filter((cidr) => {
     const [address = '', prefix, ...rest] = cidr.split('/');
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
     const bits = family === 'ipv6' ? 128 : 32;
     const length = prefix === undefined ? bits : Number(prefix);
     const right = isIP(address) !== 0 && rest.length === 0 && /^\d{1,3}$/.test(prefix ?? '0') && length <= bits;
-    if (right) list.addSubnet(address, length, family);
+    if (right) list?.addSubnet(address, length, family);
     return !right;
   });
   return { list, malformed };
