@@ -81,9 +81,55 @@ export const REPLACEMENTS: readonly Replacement[] = [
     reason: 'a Lambda has its region in the environment, and no instance metadata to ask',
     contents: () => 'export const getInstanceMetadataRegion = async () => undefined;',
   },
+  {
+    module: /^@aws-sdk\/client-[a-z-]+\/dist-es\/models\/errors\.js$/,
+    reason: 'the same class, written out for each of the service’s errors: one maker makes them all',
+    contents: foldErrors,
+  },
 ];
 
 function replaceOnce(source: string, part: string, by: string): string {
   if (source.split(part).length !== 2) throw new Error(`'${part}' does not stand there once`);
   return source.replace(part, by);
+}
+
+/** Writes those of the SDK's classes of errors that are each like the next as calls of one function. */
+function foldErrors(source: string): string {
+  const [header = '', ...classes] = source.split(/^(?=export class )/m);
+  const made = classes.map((code) => {
+    const [, name = ''] = /^export class (\w+)/.exec(code) ?? [];
+    const [, shapeId] = /static shapeId = "(.*?)"/.exec(code) ?? [];
+    const [, fault] = /\$fault = "(\w+)"/.exec(code) ?? [];
+    const members = [...code.matchAll(/^ {4}(\w+);$/gm)].map(([, member]) => member);
+    const expected = [
+      `export class ${name} extends __BaseException {`,
+      `    static shapeId = "${shapeId}";`,
+      `    name = "${name}";`,
+      `    $fault = "${fault}";`,
+      ...members.map((member) => `    ${member};`),
+      `    constructor(opts) {`,
+      `        super({`,
+      `            name: "${name}",`,
+      `            $fault: "${fault}",`,
+      `            ...opts,`,
+      `        });`,
+      `        Object.setPrototypeOf(this, ${name}.prototype);`,
+      ...members.map((member) => `        this.${member} = opts.${member};`),
+      `    }`,
+      `}`,
+    ].join('\n');
+    if (code.trimEnd() !== expected) return code; // one of its own kind
+    return `export const ${name} = make(${[name, shapeId, fault, ...members].map((text) => JSON.stringify(text)).join()});`;
+  });
+  return `${header}
+    const make = (name, shapeId, $fault, ...members) => class extends __BaseException {
+      static shapeId = shapeId;
+      constructor(opts) {
+        super({ name, $fault, ...opts });
+        Object.setPrototypeOf(this, new.target.prototype);
+        Object.assign(this, { name, $fault });
+        for (const member of members) this[member] = opts[member];
+      }
+    };
+    ${made.join('\n')}`;
 }

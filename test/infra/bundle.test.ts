@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,6 +7,7 @@ import { build } from 'esbuild';
 import { bundle } from '../../infra/bundle.ts';
 import { synthesize, type Deployment } from '../../infra/local/deployment.ts';
 import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
+import { ROOT } from './local-receiver.ts';
 
 /** What a cold start has to read: each kilobyte more costs it a thousandth. */
 const BUDGET_BYTES = 240_000;
@@ -123,6 +125,31 @@ describe('a replacement', () => {
     const moved = { module: /^@smithy\/core\/was-here\.js$/, reason: 'it was here', contents: () => '' };
     const build = bundle(ENTRY, outdir, [...REPLACEMENTS, moved]);
     await expect(build).rejects.toThrow(/infra\/replacements\.ts.*was-here.*it was here/s);
+  });
+
+  test('of the errors makes the same ones', async () => {
+    const file = join(ROOT, 'node_modules/@aws-sdk/client-dynamodb/dist-es/models/errors.js');
+    const folded = REPLACEMENTS.find(({ module }) => module.test('@aws-sdk/client-dynamodb/dist-es/models/errors.js'))!;
+    const source = readFileSync(file, 'utf8');
+    const load = async (contents: string): Promise<Record<string, any>> => {
+      const stdin = { contents, resolveDir: dirname(file) };
+      const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'cjs', platform: 'node' });
+      const module = { exports: {} };
+      new Function('module', 'exports', 'require', outputFiles[0]!.text)(module, module.exports, createRequire(file));
+      return module.exports;
+    };
+    const [theirs, ours] = [await load(source), await load(folded.contents(source))];
+    expect(Object.keys(ours)).toEqual(Object.keys(theirs));
+    expect(Object.keys(ours).length).toBeGreaterThan(20);
+    for (const [name, Theirs] of Object.entries(theirs)) {
+      const options = { message: '错', $metadata: {}, Item: { id: { S: 'x' } }, CancellationReasons: [] };
+      const [their, our] = [new Theirs(options), new ours[name](options)];
+      expect({ ...our, message: our.message }).toEqual({ ...their, message: their.message });
+      expect(our).toBeInstanceOf(ours[name]);
+      expect(our).toBeInstanceOf(Error);
+      expect(ours[name].shapeId).toBe(Theirs.shapeId);
+    }
+    expect(new ours['ReplicatedWriteConflictException']({})).toHaveProperty('$retryable'); // one of its own kind
   });
 
   test('of a part that an update has changed stops the build', () => {
