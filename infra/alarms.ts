@@ -10,6 +10,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
+import type { Settings } from './settings.ts';
 
 /** More wrong signatures than that in five minutes are no accident. */
 const MAX_BAD_SIGNATURES = 10;
@@ -24,7 +25,7 @@ type Rule = Pick<AlarmProps, 'metric' | 'alarmDescription'> &
  *
  * @returns the alarms, the worst first.
  */
-export function alarms(stack: Stack, topic: Topic, watched: Watched, silenceHours: number | undefined): Alarm[] {
+export function alarms(stack: Stack, topic: Topic, watched: Watched, settings: Settings): Alarm[] {
   const { api, functions, queues, pipe } = watched;
   const now = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
   const sum = { period: Duration.minutes(5), statistic: Stats.SUM };
@@ -48,12 +49,13 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, silenceHour
       metric: queues.deadLetters.metricApproximateNumberOfMessagesVisible(now),
       alarmDescription:
         'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
+        'While it lies there, a further one raises no new alarm. ' +
         'First: look at it as the README says under "The dead-letter queue"; mend the cause, and send it back.',
     },
     ParkedTooLong: {
       // Not the age of the oldest message: SQS leaves those out of it that were received three times.
       metric: new MathExpression({
-        expression: 'visible + hidden',
+        expression: 'FILL(visible, 0) + FILL(hidden, 0)',
         label: 'Deliveries parked',
         period: now.period,
         usingMetrics: {
@@ -70,7 +72,7 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, silenceHour
       metric: api.metricLatency({ period: Duration.minutes(5), statistic: Stats.p(99) }),
       threshold: SLOW_REPLY_MS,
       alarmDescription:
-        `One reply in a hundred took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after 2000 (what is stored by then ` +
+        `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after 2000 (what is stored by then ` +
         'stays stored). First: see on the dashboard whether it is cold starts (set provisionedConcurrency) or the ' +
         'time to store (DynamoDB).',
     },
@@ -82,6 +84,14 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, silenceHour
         'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make ' +
         'both the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
     },
+    ...(settings.allowedCidrs.length > 0 && {
+      WrongAddresses: {
+        metric: deliveryMetric(stack, { reason: 'wrongAddress' }, sum),
+        alarmDescription:
+          'A delivery for this app came from an address that is not in allowedCidrs, and was refused. If it was Chat, ' +
+          'it is lost. First: ask Chat for its addresses anew (the README\'s "An allow-list" says how), and deploy.',
+      },
+    }),
     ApiClientErrors: {
       metric: api.metricClientError(sum),
       threshold: MAX_CLIENT_ERRORS,
@@ -114,7 +124,7 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, silenceHour
     ),
     PipeFailed: {
       metric: new MathExpression({
-        expression: 'failed + partiallyFailed + timedOut',
+        expression: 'FILL(failed, 0) + FILL(partiallyFailed, 0) + FILL(timedOut, 0)',
         label: 'Failed executions',
         period: Duration.minutes(5),
         usingMetrics: {
@@ -125,12 +135,15 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, silenceHour
       }),
       alarmDescription:
         'New official accounts are stored, but could not be announced on the event bus. The pipe goes on trying for ' +
-        'half a day. First: see the log of the function Announce, and whether its or the event bus’s quota is used up.',
+        'half a day; but AWS may stop a pipe that lacks a right or a resource, and what the stream holds is gone after ' +
+        '24 hours. First: aws pipes describe-pipe --name PIPE_NAME says in StateReason whether it was stopped; the ' +
+        "pipe's log says what failed. Mend it, and start it again with aws pipes start-pipe.",
     },
     NotAnnounced: {
       metric: queues.unannounced.metricApproximateNumberOfMessagesVisible(now),
       alarmDescription:
-        'A new official account is stored, but was not announced for half a day, and will not be by itself. ' +
+        'A new official account is stored, but was not announced for half a day, and will not be by itself. While it ' +
+        'lies in its queue, a further one raises no new alarm. ' +
         'First: mend the cause (see PipeFailed), then announce it by hand, as the README says under "Announcing again".',
     },
   };
@@ -144,7 +157,7 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, silenceHour
         ...rule,
       }),
   );
-  if (silenceHours !== undefined) raised.push(silence(stack, silenceHours));
+  if (settings.silenceHours !== undefined) raised.push(silence(stack, settings.silenceHours));
   for (const alarm of raised) alarm.addAlarmAction(new SnsAction(topic));
   return raised;
 }
@@ -156,15 +169,26 @@ const LOSS = {
   Announce: 'Nothing is lost: the pipe tries again for half a day.',
 };
 
+/** What tells that Chat calls: all that was not refused. */
+const GENUINE = ['stored', 'stale', 'ignored', 'parked'];
+
 function silence(stack: Stack, hours: number): Alarm {
+  const period = Duration.hours(1);
+  const metrics = GENUINE.map((outcome) => [outcome, deliveryMetric(stack, { outcome }, { period })]);
   return new Alarm(stack, 'Silence', {
-    metric: deliveryMetric(stack, { outcome: 'stored' }, { period: Duration.hours(1) }),
+    metric: new MathExpression({
+      expression: `SUM([${GENUINE.map((outcome) => `FILL(${outcome}, 0)`).join()}])`,
+      label: 'Genuine deliveries',
+      period,
+      usingMetrics: Object.fromEntries(metrics),
+    }),
     threshold: 1,
     comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
     evaluationPeriods: hours,
     treatMissingData: TreatMissingData.BREACHING, // nothing is reported where nothing comes
     alarmDescription:
-      `No official account was stored for ${hours} hours. First: see on the dashboard whether deliveries are refused. ` +
-      'If none come at all, check the URL, the event and the authentication in the Chat console.',
+      `No genuine delivery came for ${hours} hours, or none yet since the first deployment. First: see on the ` +
+      'dashboard whether deliveries are refused. If none come at all, check the URL, the event and the authentication ' +
+      'in the Chat console.',
   });
 }

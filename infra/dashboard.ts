@@ -25,7 +25,7 @@ export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dash
   const now = (label: string) => ({ label, statistic: Stats.MAXIMUM, period: Duration.minutes(1) });
 
   return new Dashboard(stack, 'Dashboard', {
-    defaultInterval: Duration.days(1),
+    defaultInterval: Duration.days(7),
     widgets: [
       [new AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 4 })],
       [
@@ -74,7 +74,7 @@ export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dash
           view: LogQueryVisualizationType.LINE,
           queryLines: [
             'filter @type = "REPORT"',
-            'stats count(@initDuration) as coldStarts, max(@initDuration) as longestInitMs by bin(15m)',
+            'stats count(@initDuration) as coldStarts, max(@initDuration) as longestInitMs by bin(1h)',
           ],
           width: 8,
           height: 6,

@@ -3,8 +3,9 @@ import { EventBus } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { CfnPipe } from 'aws-cdk-lib/aws-pipes';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import type { Stack } from 'aws-cdk-lib';
+import { Aws, type Stack } from 'aws-cdk-lib';
 
 /** What other systems' rules match. */
 export const EVENT_SOURCE = 'tencent.chat.official-accounts';
@@ -26,17 +27,23 @@ export interface FanOut {
  *
  * @param announce makes events of the stream's records.
  * @param unannounced takes what could not be announced in half a day.
+ * @param log takes the pipe's errors.
  */
-export function fanOut(stack: Stack, table: TableV2, announce: Function, unannounced: Queue): FanOut {
+export function fanOut(stack: Stack, table: TableV2, announce: Function, unannounced: Queue, log: LogGroup): FanOut {
   const stream = table.tableStreamArn ?? '';
   const bus = new EventBus(stack, 'Announcements', { description: 'Announces new official accounts to other systems' });
-  const role = new Role(stack, 'PipeRole', { assumedBy: new ServicePrincipal('pipes.amazonaws.com') });
+  const role = new Role(stack, 'PipeRole', {
+    assumedBy: new ServicePrincipal('pipes.amazonaws.com', {
+      conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } }, // no pipe of others
+    }),
+  });
   const allow = (resource: string, ...actions: string[]) =>
     role.addToPolicy(new PolicyStatement({ actions, resources: [resource] }));
   allow(stream, 'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams');
   allow(announce.functionArn, 'lambda:InvokeFunction');
   allow(bus.eventBusArn, 'events:PutEvents');
   allow(unannounced.queueArn, 'sqs:SendMessage');
+  log.grantWrite(role);
 
   const pipe = new CfnPipe(stack, 'Pipe', {
     description: "From the table's stream to the event bus",
@@ -54,6 +61,7 @@ export function fanOut(stack: Stack, table: TableV2, announce: Function, unannou
     },
     enrichment: announce.functionArn,
     target: bus.eventBusArn,
+    logConfiguration: { level: 'ERROR', cloudwatchLogsLogDestination: { logGroupArn: log.logGroupArn } },
     targetParameters: {
       eventBridgeEventBusParameters: { source: EVENT_SOURCE, detailType: EVENT_DETAIL_TYPE },
     },

@@ -69,7 +69,11 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
     sdkAppId: text('sdkAppId', /^\d+$/, 'digits only') ?? '',
     authentication: (text('authentication', /^(token|off)$/, "'token' or 'off'") ?? 'token') as 'token' | 'off',
     allowedCidrs: textList(context['allowedCidrs']),
-    domainName: text('domainName', /^([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z]+$/i, 'a name as in chat.example.com'),
+    domainName: text(
+      'domainName',
+      /^([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/i,
+      'a name as in chat.example.com',
+    ),
     certificateArn: text(
       'certificateArn',
       /^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/,
@@ -78,7 +82,11 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
     alarmEmail: text('alarmEmail', /^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, 'one mail address'),
     silenceHours: wholeNumber('silenceHours', 1, MAX_SILENCE_HOURS),
     provisionedConcurrency: wholeNumber('provisionedConcurrency', 0, MAX_PROVISIONED) ?? 0,
-    stage: text('stage', /^[a-z\d]+(-[a-z\d]+)*$/i, 'letters and digits, with hyphens between them'),
+    stage: text(
+      'stage',
+      /^(?=.{1,40}$)[a-z\d]+(-[a-z\d]+)*$/i,
+      '1 to 40 letters and digits, with hyphens between them',
+    ),
   };
   problems.push(...cidrProblems(settings.allowedCidrs, context['allowedCidrs']));
   if (settings.domainName !== undefined && settings.certificateArn === undefined) {

@@ -5,7 +5,6 @@ import { DomainName, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } fr
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { AttributeType, Billing, StreamViewType, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
-import type { Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
@@ -56,14 +55,14 @@ export class WebhookStack extends Stack {
     const receiver = this.receiver(settings, table, queues, token);
     const redrive = this.redrive(settings, table, queues.parked);
     const announce = this.announce();
-    const { bus, pipe } = fanOut(this, table, announce, queues.unannounced);
+    const { bus, pipe } = fanOut(this, table, announce, queues.unannounced, this.logGroup('PipeLog'));
     acceptDependencies(pipe);
     const { api, url, domain } = this.httpApi(settings, this.kept(receiver.lambda, settings.provisionedConcurrency));
 
     const functions = { Receiver: receiver.lambda, Redrive: redrive, Announce: announce };
     const watched = { api, functions, receiverLog: receiver.logGroup, table, queues, pipe };
     const topic = this.alarmTopic(settings.alarmEmail);
-    const board = dashboard(this, watched, alarms(this, topic, watched, settings.silenceHours));
+    const board = dashboard(this, watched, alarms(this, topic, watched, settings));
 
     this.output('WebhookUrl', `${url}${ROUTE}`, "Paste it into the Chat console as the webhook's URL");
     if (domain !== undefined)
@@ -72,7 +71,8 @@ export class WebhookStack extends Stack {
       this.output('ShowTokenCommand', showTokenCommand(token), 'Prints the token for the Chat console');
     this.output('TableName', table.tableName, "The DynamoDB table with the official accounts' records");
     this.output('EventBusName', bus.eventBusName, 'Announces new official accounts: let your rules listen here');
-    this.output('DashboardUrl', dashboardUrl(board), 'Shows what comes in and what becomes of it');
+    this.output('PipeName', pipe.ref, 'Goes from the table to the event bus');
+    this.output('DashboardName', board.dashboardName, 'Under Dashboards in the CloudWatch console');
     this.output('AlarmTopicArn', topic.topicArn, 'Every alarm is told to it');
     this.output('ParkingQueueUrl', queues.parked.queueUrl, 'Deliveries that wait to be stored');
     this.output('DeadLetterQueueUrl', queues.deadLetters.queueUrl, 'Deliveries for people to look at: see the README');
@@ -344,10 +344,6 @@ const ACCESS_LOG = AccessLogFormat.custom(
 
 function showTokenCommand(token: Secret): string {
   return `aws secretsmanager get-secret-value --region ${Aws.REGION} --secret-id ${token.secretArn} --query SecretString --output text`;
-}
-
-function dashboardUrl({ dashboardName }: Dashboard): string {
-  return `https://${Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region=${Aws.REGION}#dashboards/dashboard/${dashboardName}`;
 }
 
 /** CDK lets resources depend on others twice, which cfn-lint finds superfluous. */

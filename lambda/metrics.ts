@@ -27,7 +27,8 @@ export function countDelivery(metrics: Metrics, { outcome, reason, eventAgeMs, s
   metrics.addDimension('outcome', outcome);
   if (reason !== undefined) metrics.addDimensions({ reason }); // another set: each metric then counts for both
   metrics.addMetric(DELIVERIES, MetricUnit.Count, 1);
-  if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, MetricUnit.Milliseconds, eventAgeMs);
+  // Tencent's clock may be ahead of ours, but one negative value would cost CloudWatch's percentiles.
+  if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, MetricUnit.Milliseconds, Math.max(0, eventAgeMs));
   if (storeMs !== undefined) metrics.addMetric(STORE_TIME, MetricUnit.Milliseconds, storeMs);
   metrics.publishStoredMetrics();
 }

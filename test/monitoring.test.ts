@@ -45,14 +45,20 @@ const shown: Metric[] = dashboard.widgets
     return metric(name, Object.fromEntries(pairs.flatMap((key, n) => (n % 2 ? [] : [[key, pairs[n + 1]]]))));
   });
 
-/** Our own metrics that the alarms watch. */
-const watched: Metric[] = Object.values(template.findResources('AWS::CloudWatch::Alarm'))
-  .filter(({ Properties }) => Properties.Namespace === NAMESPACE)
-  .map(({ Properties }) =>
-    metric(
-      Properties.MetricName,
-      Object.fromEntries(Properties.Dimensions.map(({ Name, Value }: Record<string, string>) => [Name, Value])),
-    ),
+interface AlarmMetric {
+  Namespace: string;
+  MetricName: string;
+  Dimensions: { Name: string; Value: string }[];
+}
+
+/** What the alarms watch, alone or in an expression. */
+const ofAlarms: AlarmMetric[] = Object.values(template.findResources('AWS::CloudWatch::Alarm')).flatMap(
+  ({ Properties }) => Properties.Metrics?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [Properties],
+);
+const watched: Metric[] = ofAlarms
+  .filter(({ Namespace }) => Namespace === NAMESPACE)
+  .map(({ MetricName, Dimensions }) =>
+    metric(MetricName, Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))),
   );
 
 /** The log fields in the queries, without those that CloudWatch and Lambda add themselves, and the queries' own names. */
@@ -152,14 +158,29 @@ describe('what the bundle logs', () => {
     // Nobody else can call from an address that isn't this machine's: the test of the reasons makes up for it.
     const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
     expect(shown).toHaveLength(6 + Object.keys(REASONS).length - 1 + 4);
-    expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere]);
-    expect(watched).toHaveLength(3);
+    expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere, notHere]);
+    expect(watched).toHaveLength(7);
   });
 
   test('has each field of the dashboard’s queries', () => {
     expect(queried).toEqual(expect.arrayContaining(['name', 'officialAccountId', 'ownerAccount', 'outcome']));
     const line = lines.find(({ outcome, message }) => outcome === 'stored' && message === 'delivery')!;
     expect([...new Set(queried)].filter((field) => !(field in line))).toEqual([]);
+  });
+
+  test('has no age below nothing, of which CloudWatch would make no percentiles, where Tencent’s clock is ahead', async () => {
+    [store.fault, queue.fault] = [undefined, undefined];
+    const ahead = { Official_Account: 'ahead', EventTime: Date.now() + 60_000 };
+    await post(
+      receiver.url,
+      httpDelivery(({ payload }) => Object.assign(payload, ahead)),
+    );
+    expect((await log.deliveryOf('ahead'))['eventAgeMs']).toBeLessThan(-50_000);
+    const [last] = log.text
+      .split('\n')
+      .filter((line) => line.includes('"EventAge":'))
+      .slice(-1);
+    expect(JSON.parse(last ?? '')).toMatchObject({ EventAge: 0, outcome: 'stored' });
   });
 
   test('has the name and the owner as they were sent, cut short where they are long', async () => {
@@ -210,14 +231,7 @@ test('the metrics of AWS that dashboard and alarms refer to have the names and d
       const names = rest.filter((part, n) => typeof part === 'string' && n % 2 === 0);
       return { Namespace, MetricName, names };
     });
-  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).flatMap(({ Properties }) => {
-    const metrics = Properties.Metrics?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [Properties];
-    return metrics.map(({ Namespace, MetricName, Dimensions }: any) => ({
-      Namespace,
-      MetricName,
-      names: Dimensions.map(({ Name }: { Name: string }) => Name),
-    }));
-  });
+  const alarms = ofAlarms.map(({ Dimensions, ...names }) => ({ ...names, names: Dimensions.map(({ Name }) => Name) }));
   const ofAws = [...graphs, ...alarms].filter(({ Namespace }) => Namespace !== NAMESPACE);
   expect(ofAws.length).toBeGreaterThan(20);
   for (const { Namespace, MetricName, names } of ofAws) {

@@ -38,6 +38,11 @@ describe('context', () => {
     expect(readSettings(asText)).toStrictEqual(settings);
   });
 
+  test('takes a Chinese domain as it is registered', () => {
+    const domainName = 'chat.xn--fiqs8s';
+    expect(readSettings({ sdkAppId: '1', domainName, certificateArn: CERTIFICATE }).domainName).toBe(domainName);
+  });
+
   test('takes a list as text, as -c gives it, and as a list, as cdk.json has it', () => {
     const allowedCidrs = ['198.51.100.0/24', '2001:db8::1'];
     const sdkAppId = '1400000000';
@@ -65,7 +70,12 @@ describe('context', () => {
     [
       'a stage with other signs',
       { sdkAppId: '1', stage: 'test_1' },
-      "- stage is 'test_1', but must be letters and digits",
+      "- stage is 'test_1', but must be 1 to 40 letters and digits",
+    ],
+    [
+      'a stage that is too long for the names that it becomes part of',
+      { sdkAppId: '1', stage: 'a'.repeat(41) },
+      '- stage is ',
     ],
     ['a stage that ends in a hyphen', { sdkAppId: '1', stage: 'test-' }, "- stage is 'test-'"],
     [

@@ -75,6 +75,8 @@ describe('the stack', () => {
       ['dynamodb:ListStreams', 'OfficialAccounts'],
       ['events:PutEvents', 'Announcements'],
       ['lambda:InvokeFunction', 'Announce'],
+      ['logs:CreateLogStream', 'PipeLog'],
+      ['logs:PutLogEvents', 'PipeLog'],
       ['sqs:SendMessage', 'Unannounced'],
     ]);
     // The stream's ARN, not the table's.
@@ -138,6 +140,10 @@ describe('the stack', () => {
             DeadLetterConfig: { Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Unannounced'), 'Arn'] } },
           },
           FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT","MODIFY"]}' }] },
+        },
+        LogConfiguration: {
+          Level: 'ERROR',
+          CloudwatchLogsLogDestination: { LogGroupArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^PipeLog'), 'Arn'] } },
         },
         Enrichment: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Announce'), 'Arn'] },
         Target: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Announcements'), 'Arn'] },
@@ -222,7 +228,7 @@ describe('the stack', () => {
       ...above,
       EvaluationPeriods: 15,
       Metrics: Match.arrayWith([
-        Match.objectLike({ Expression: 'visible + hidden' }),
+        Match.objectLike({ Expression: 'FILL(visible, 0) + FILL(hidden, 0)' }),
         metric('ApproximateNumberOfMessagesVisible'),
         metric('ApproximateNumberOfMessagesNotVisible'),
       ]),
@@ -353,6 +359,15 @@ describe('configured otherwise', () => {
     });
   });
 
+  test('allowedCidrs have an alarm for a delivery that they refuse', () => {
+    const template = synthesized({ allowedCidrs: '198.51.100.1' });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'Deliveries',
+      Dimensions: Match.arrayWith([{ Name: 'reason', Value: 'wrongAddress' }]),
+      Threshold: 0,
+    });
+  });
+
   test('alarmEmail gets the alarms', () => {
     synthesized({ alarmEmail: 'ops@example.com' }).hasResourceProperties('AWS::SNS::Subscription', {
       Protocol: 'email',
@@ -363,10 +378,11 @@ describe('configured otherwise', () => {
 
   test('silenceHours has an alarm for so many hours in which nothing was stored', () => {
     synthesized({ silenceHours: '36' }).hasResourceProperties('AWS::CloudWatch::Alarm', {
-      MetricName: 'Deliveries',
       ComparisonOperator: 'LessThanThreshold',
+      Metrics: Match.arrayWith([
+        Match.objectLike({ Expression: 'SUM([FILL(stored, 0),FILL(stale, 0),FILL(ignored, 0),FILL(parked, 0)])' }),
+      ]),
       Threshold: 1,
-      Period: 3600,
       EvaluationPeriods: 36,
       TreatMissingData: 'breaching',
     });
