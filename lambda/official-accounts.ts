@@ -52,7 +52,7 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, limi
         const update = new UpdateItemCommand({
           TableName: tableName,
           Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
-          ConditionExpression: 'attribute_not_exists(#eventTime) OR #eventTime < :eventTime',
+          ConditionExpression: 'attribute_not_exists(eventTime) OR eventTime < :eventTime',
           ...replaceAll(attributes),
         });
         await withinTotal(limits, client.send(update), client);
@@ -65,21 +65,26 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, limi
   };
 }
 
+/** DynamoDB's words, which an expression can't name as they are. The fewer aliases, the less to serialize and to sign. */
+const ALIASES = { '#name': 'name' };
+const RESERVED = new Map(Object.entries(ALIASES).map(([alias, name]) => [name, alias]));
+
 /** An update that sets every attribute that has a value and removes the others: nothing of an older event remains. */
 function replaceAll(attributes: Record<string, string | number | undefined>) {
-  const entries = Object.entries(attributes);
-  const kept = entries.filter(([, value]) => value !== undefined);
-  const removed = entries.filter(([, value]) => value === undefined);
-  const set = `SET ${kept.map(([name]) => `#${name} = :${name}`).join(', ')}`;
-  const remove = removed.length === 0 ? '' : ` REMOVE ${removed.map(([name]) => `#${name}`).join(', ')}`;
+  const set: string[] = [];
+  const remove: string[] = [];
+  const values: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    const path = RESERVED.get(name) ?? name;
+    if (value === undefined) remove.push(path);
+    else {
+      set.push(`${path} = :${name}`);
+      values[`:${name}`] = typeof value === 'number' ? { N: String(value) } : { S: value };
+    }
+  }
   return {
-    UpdateExpression: set + remove,
-    ExpressionAttributeNames: Object.fromEntries(entries.map(([name]) => [`#${name}`, name])),
-    ExpressionAttributeValues: Object.fromEntries(
-      kept.map(([name, value]): [string, AttributeValue] => [
-        `:${name}`,
-        typeof value === 'number' ? { N: String(value) } : { S: value as string },
-      ]),
-    ),
+    UpdateExpression: `SET ${set.join()}${remove.length === 0 ? '' : ` REMOVE ${remove.join()}`}`,
+    ExpressionAttributeNames: ALIASES,
+    ExpressionAttributeValues: values,
   };
 }

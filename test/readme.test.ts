@@ -21,6 +21,7 @@ const template = Template.fromStack(
       ...featureFlags(),
       sdkAppId: '1400000000',
       silenceHours: '24',
+      allowedCidrs: '198.51.100.1',
       domainName: 'chat.example.com',
       certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b',
     },
@@ -42,8 +43,8 @@ function table(firstHeading: string): string[][] {
 }
 
 test('the replies table holds every reason, in the order of the checks', () => {
-  expect(table('ErrorCode').map(([code, status]) => [Number(code), Number(status)])).toEqual(
-    Object.values(REASONS).map(({ errorCode, status }) => [errorCode, status]),
+  expect(table('ErrorCode').map(([code, status, reason]) => [Number(code), Number(status), reason])).toEqual(
+    Object.entries(REASONS).map(([reason, { errorCode, status }]) => [errorCode, status, reason]),
   );
 });
 
@@ -54,8 +55,8 @@ test('the configuration table holds every option', () => {
 test('the record table holds every attribute that is written', async () => {
   let names: string[] = [];
   const client = {
-    send: async ({ input }: { input: { Key: object; ExpressionAttributeNames: object } }) => {
-      names = [...Object.keys(input.Key), ...Object.values(input.ExpressionAttributeNames)];
+    send: async ({ input }: { input: { Key: object; UpdateExpression: string } }) => {
+      names = [...Object.keys(input.Key), ...(input.UpdateExpression.match(/(?<![:\w])[a-z]\w*/g) ?? [])];
     },
   };
   await officialAccounts(client as never, 'accounts', STORE_LIMITS).upsert({
