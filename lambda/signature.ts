@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Request } from '@middy/core';
 import { receivedTime, type Delivery } from './delivery.ts';
 import { Refusal } from './reply.ts';
@@ -16,7 +16,7 @@ const MAX_AGE_SECONDS = 60;
  * @see https://www.tencentcloud.com/document/product/1047/34354 "Security Considerations"
  */
 export function sign(token: string, requestTime: string): string {
-  return createHash('sha256').update(token).update(requestTime).digest('hex');
+  return hash('sha256', token + requestTime);
 }
 
 /**
