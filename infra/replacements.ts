@@ -97,6 +97,21 @@ export const REPLACEMENTS: readonly Replacement[] = [
           options.defaultUserAgentProvider().then((pairs) => pairs.map(escapeUserAgent))))]`,
       ),
   },
+  {
+    module: /^@smithy\/core\/dist-es\/submodules\/endpoints\/middleware-endpoint\/adaptors\/getEndpointFromConfig\.js$/,
+    reason: 'a Lambda’s environment does not change, but each request looks there anew, and throws for what it lacks',
+    contents: (source) =>
+      replaceOnce(
+        source,
+        'export const getEndpointFromConfig = async (serviceId) => {',
+        `const endpoints = new Map();
+        export const getEndpointFromConfig = (serviceId) => {
+          if (!endpoints.has(serviceId)) endpoints.set(serviceId, lookUp(serviceId));
+          return endpoints.get(serviceId);
+        };
+        const lookUp = async (serviceId) => {`,
+      ),
+  },
 ];
 
 function replaceOnce(source: string, part: string, by: string): string {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { MiddlewareObj } from '@middy/core';
 import httpJsonBodyParser from '@middy/http-json-body-parser';
 import type { Commands } from './commands.ts';
@@ -6,9 +7,6 @@ import { Refusal } from './reply.ts';
 
 /** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
 const MAX_BODY_BYTES = 64 * 1024;
-
-// Drops a byte order mark, refuses what is not UTF-8: replacement characters in a name would be stored for good.
-const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Turns the body into the JSON value that it holds, or refuses it. Chat's documented request has no content type.
@@ -43,12 +41,9 @@ function decode(event: Delivery): void {
   const bytes = Buffer.from(body, event.isBase64Encoded ? 'base64' : 'utf8');
   event.bytes = bytes.subarray(0, MAX_BODY_BYTES);
   if (bytes.length > MAX_BODY_BYTES) throw new Refusal('badBody', { detail: `${bytes.length} bytes` });
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    throw new Refusal('badBody', { detail: 'not UTF-8' });
-  }
+  // Decoded all the same, replacement characters in a name would be stored for good.
+  if (!isUtf8(bytes)) throw new Refusal('badBody', { detail: 'not UTF-8' });
+  const text = bytes.toString().replace(/^\uFEFF/, ''); // JSON takes no byte order mark
   // A delivery without a command in its URL and without a body is the console's Verify probe.
   event.body = text.trim() === '' && event.query.callbackCommand === undefined ? '{}' : text;
   event.isBase64Encoded = false;
