@@ -14,9 +14,9 @@ test('of one delivery a second all are traced, of many one in twenty', () => {
   expect(usdPerMillion(8, 512, 1_000_000)['X-Ray, sampled']).toBeCloseTo(0.25, 3);
 });
 
-test('the secret costs 40 cents a month, however many deliveries come', () => {
+test('what is paid by the month costs the same however many deliveries come', () => {
   for (const perSecond of [1, 100]) {
-    const perMillion = usdPerMillion(8, 512, perSecond)['Secrets Manager'] ?? NaN;
-    expect(usdPerMonth(perMillion, perSecond)).toBeCloseTo(0.4, 10);
+    const perMillion = usdPerMillion(8, 512, perSecond)['Secret, alarms, metrics, dashboard'] ?? NaN;
+    expect(usdPerMonth(perMillion, perSecond)).toBeCloseTo(0.4 + 1.5 + 1.8 + 3, 10);
   }
 });

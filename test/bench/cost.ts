@@ -7,12 +7,26 @@ const PRICES = {
   logsGb: 0.5,
   tracesMillion: 5,
   secretMonth: 0.4,
+  alarmMonth: 0.1,
+  metricMonth: 0.3,
+  dashboardMonth: 3,
+  pipeMillion: 0.4,
+  eventMillion: 1,
 };
+
+/** What is paid by the month: the alarms of the stack, and the metrics that a well deployment makes. */
+const ALARMS = 15;
+const METRICS = 6;
+const USD_A_MONTH =
+  PRICES.secretMonth + ALARMS * PRICES.alarmMonth + METRICS * PRICES.metricMonth + PRICES.dashboardMonth;
+
+/** The function that makes an event does nothing else. An assumption. */
+const ANNOUNCE_MS = 2;
 
 /** The bench's endpoint answers at once; DynamoDB takes some milliseconds, which are billed. An assumption. */
 export const DYNAMODB_MS = 5;
-/** Of the function's line, Lambda's own three and API Gateway's, with what CloudWatch adds to each. An assumption. */
-export const LOG_BYTES = 1_000;
+/** Of the function's two lines, Lambda's own three and API Gateway's, with what CloudWatch adds. An assumption. */
+export const LOG_BYTES = 1_800;
 const SECONDS_A_MONTH = (365.25 / 12) * 86_400;
 
 /** Lambda bills whole milliseconds. */
@@ -37,7 +51,9 @@ export function usdPerMillion(billed: number, memoryMb: number, perSecond: numbe
     'DynamoDB, one write on demand': PRICES.dynamoDbWriteMillion,
     'CloudWatch Logs': (LOG_BYTES * 1e6 * PRICES.logsGb) / 1e9,
     'X-Ray, sampled': PRICES.tracesMillion * tracedPart(perSecond),
-    'Secrets Manager': (PRICES.secretMonth / (perSecond * SECONDS_A_MONTH)) * 1e6,
+    'Pipe, event, function that makes it':
+      PRICES.pipeMillion + PRICES.eventMillion + lambdaUsdPerMillion(ANNOUNCE_MS, memoryMb),
+    'Secret, alarms, metrics, dashboard': (USD_A_MONTH / (perSecond * SECONDS_A_MONTH)) * 1e6,
   };
 }
 
