@@ -6,9 +6,11 @@ import {
   Stats,
   TreatMissingData,
   type AlarmProps,
+  type MetricOptions,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
+import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
@@ -72,9 +74,9 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, settings: S
       metric: api.metricLatency({ period: Duration.minutes(5), statistic: Stats.p(99) }),
       threshold: SLOW_REPLY_MS,
       alarmDescription:
-        `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after 2000 (what is stored by then ` +
-        'stays stored). First: see on the dashboard whether it is cold starts (set provisionedConcurrency) or the ' +
-        'time to store (DynamoDB).',
+        `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after ` +
+        `${CHAT_TIMEOUT_MS} (what is stored by then stays stored). First: see on the dashboard whether it is cold ` +
+        'starts (set provisionedConcurrency) or the time to store (DynamoDB).',
     },
     BadSignatures: {
       metric: deliveryMetric(stack, { reason: 'badSignature' }, sum),
@@ -100,28 +102,7 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, settings: S
         "access log. 404 is a wrong path: strangers, or the URL in the Chat console; 429 means that Chat's " +
         'deliveries are throttled and lost.',
     },
-    ...Object.fromEntries(
-      Object.entries(functions).flatMap(([name, lambda]): [string, Rule][] => [
-        [
-          `${name}Errors`,
-          {
-            metric: lambda.metricErrors(oneMinute),
-            alarmDescription:
-              `The function ${name} threw, died or timed out. ${LOSS[name as keyof typeof LOSS]} First: see the last ` +
-              'lines of its log. After a deployment, deploy the version before.',
-          },
-        ],
-        [
-          `${name}Throttled`,
-          {
-            metric: lambda.metricThrottles(oneMinute),
-            alarmDescription:
-              `Lambda had no free instance for the function ${name}. ${LOSS[name as keyof typeof LOSS]} First: look for ` +
-              "what else uses the account's concurrency in this region, and ask AWS for a higher quota.",
-          },
-        ],
-      ]),
-    ),
+    ...functionRules(functions, oneMinute),
     PipeFailed: {
       metric: new MathExpression({
         expression: 'FILL(failed, 0) + FILL(partiallyFailed, 0) + FILL(timedOut, 0)',
@@ -168,6 +149,26 @@ const LOSS = {
   Redrive: 'Nothing is lost: parked deliveries stay in their queue.',
   Announce: 'Nothing is lost: the pipe tries again for half a day.',
 };
+
+function functionRules(functions: Watched['functions'], each: MetricOptions): Record<string, Rule> {
+  const rules: Record<string, Rule> = {};
+  for (const [name, loss] of Object.entries(LOSS)) {
+    const lambda = functions[name as keyof typeof LOSS];
+    rules[`${name}Errors`] = {
+      metric: lambda.metricErrors(each),
+      alarmDescription:
+        `The function ${name} threw, died or timed out. ${loss} First: see the last lines of its log. After a ` +
+        'deployment, deploy the version before.',
+    };
+    rules[`${name}Throttled`] = {
+      metric: lambda.metricThrottles(each),
+      alarmDescription:
+        `Lambda had no free instance for the function ${name}. ${loss} First: look for what else uses the account's ` +
+        'concurrency in this region, and ask AWS for a higher quota.',
+    };
+  }
+  return rules;
+}
 
 /** What tells that Chat calls: all that was not refused. */
 const GENUINE = ['stored', 'stale', 'ignored', 'parked'];

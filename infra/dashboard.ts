@@ -9,9 +9,10 @@ import {
   type Alarm,
   type IMetric,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { EVENT_AGE, STORE_TIME } from '../lambda/metrics.ts';
 import { REASONS } from '../lambda/reply.ts';
-import { CHAT_TIMEOUT_MS, deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
+import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
 
 const OUTCOMES = ['stored', 'stale', 'ignored', 'parked', 'refused', 'failed'];
 

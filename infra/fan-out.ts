@@ -30,7 +30,8 @@ export interface FanOut {
  * @param log takes the pipe's errors.
  */
 export function fanOut(stack: Stack, table: TableV2, announce: Function, unannounced: Queue, log: LogGroup): FanOut {
-  const stream = table.tableStreamArn ?? '';
+  const stream = table.tableStreamArn;
+  if (stream === undefined) throw new Error('the table has no stream to announce');
   const bus = new EventBus(stack, 'Announcements', { description: 'Announces new official accounts to other systems' });
   const role = new Role(stack, 'PipeRole', {
     assumedBy: new ServicePrincipal('pipes.amazonaws.com', {

@@ -161,7 +161,7 @@ export class WebhookStack extends Stack {
       description: 'Stores the deliveries that could not be stored at once',
       code: this.bundle('redrive'),
       timeout: REDRIVE_TIMEOUT,
-      environment: this.commonEnvironment(settings, table, parked) satisfies RedriveEnvironment,
+      environment: this.commonEnvironment(settings, table, parked),
       permissions: {
         'dynamodb:UpdateItem': [table.tableArn],
         'sqs:ReceiveMessage': [parked.queueArn],

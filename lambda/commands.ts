@@ -8,14 +8,15 @@ import { Refusal } from './reply.ts';
 export type Outcome = UpsertResult | 'ignored';
 export type Commands = ReadonlyMap<unknown, (delivery: Delivery) => Promise<Outcome>>;
 
+/** @see https://www.tencentcloud.com/document/product/1047/60796 "After an Official Account Is Created" */
+export const CREATED_COMMAND = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
+
 /**
  * What to do with each callback command. One URL gets every command of the app: those that are not here
  * are answered OK and change nothing. Match the whole name, since other groups' commands end in the same words.
  */
 export function commandTable(officialAccounts: OfficialAccounts): Commands {
-  return new Map([
-    ['OfficialAccount.CallbackAfterCreateOfficialAccount', (delivery) => created(officialAccounts, delivery)],
-  ]);
+  return new Map([[CREATED_COMMAND, (delivery) => created(officialAccounts, delivery)]]);
 }
 
 /** The command in the URL and the one in the body are the same, where both are there. */

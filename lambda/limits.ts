@@ -1,3 +1,6 @@
+/** How long Chat waits for a reply. @see https://www.tencentcloud.com/document/product/1047/34354 */
+export const CHAT_TIMEOUT_MS = 2_000;
+
 /**
  * How long a delivery may wait for the services behind it. Chat hangs up after 2,000 ms: what comes one after
  * another (token, store, park: 1,900 ms at the very most, 1,300 without a new token) ends well before that, with a

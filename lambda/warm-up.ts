@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CREATED_COMMAND } from './commands.ts';
 import type { Config } from './config.ts';
 import type { Delivery } from './delivery.ts';
 import { STORE_LIMITS, WARM_UP_LIMITS, withinTotal } from './limits.ts';
@@ -88,11 +89,10 @@ class UncountedMetrics extends Metrics {
 const REHEARSAL_TOKEN = 'rehearsal';
 
 function rehearsalDelivery({ sdkAppId, allowedCidrs }: Config): Delivery {
-  const command = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
   const timeEpoch = Date.now();
   const requestTime = String(Math.floor(timeEpoch / 1000));
   const body = {
-    CallbackCommand: command,
+    CallbackCommand: CREATED_COMMAND,
     Official_Account: '@TOA#_rehearsal',
     Operator_Account: 'rehearsal',
     Owner_Account: 'rehearsal',
@@ -103,7 +103,7 @@ function rehearsalDelivery({ sdkAppId, allowedCidrs }: Config): Delivery {
     headers: {},
     queryStringParameters: {
       SdkAppid: sdkAppId,
-      CallbackCommand: command,
+      CallbackCommand: CREATED_COMMAND,
       contenttype: 'json',
       ClientIP: '192.0.2.1',
       OptPlatform: 'RESTAPI',

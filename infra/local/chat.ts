@@ -1,8 +1,5 @@
 import { sign } from '../../lambda/signature.ts';
 
-/** How long Chat waits for a reply. @see https://www.tencentcloud.com/document/product/1047/34354 */
-export const CHAT_TIMEOUT_MS = 2_000;
-
 /** The token of Tencent's documented example: the one that a receiver on this machine has by default. */
 export const EXAMPLE_TOKEN = 'xxxxyyyy';
 export const EXAMPLE_SDK_APP_ID = '1400000000';

@@ -128,7 +128,6 @@ function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {
         patterns: source.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern)),
         batchSize: source.DynamoDBStreamParameters.BatchSize,
         enrichment: functionSpec(resource(resolve(Properties['Enrichment']))),
-        busName: resolve(Properties['Target']),
         source: target.Source,
         detailType: target.DetailType,
       };

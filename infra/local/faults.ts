@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PassThrough } from 'node:stream';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import {
-  CHAT_TIMEOUT_MS,
   DOCUMENTED_SAMPLE,
   EXAMPLE_CLIENT,
   EXAMPLE_SDK_APP_ID,

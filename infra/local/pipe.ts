@@ -12,7 +12,6 @@ export interface PipeSpec {
   patterns: Record<string, unknown[]>[];
   batchSize: number;
   enrichment: FunctionSpec;
-  busName: string;
   source: string;
   detailType: string;
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import {
-  CHAT_TIMEOUT_MS,
   DOCUMENTED_SAMPLE,
   EXAMPLE_CLIENT,
   EXAMPLE_SDK_APP_ID,
