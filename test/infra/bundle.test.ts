@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { bundle } from '../../infra/bundle.ts';
@@ -117,9 +119,47 @@ describe('what a cold start loads', () => {
   });
 });
 
+/** Stops the clock and what is random: two programs then send the same, signatures included. */
+const AT_REST = `
+  const Clock = Date;
+  globalThis.Date = class extends Clock {
+    constructor(...args) { super(...(args.length > 0 ? args : [Date.now()])); }
+    static now() { return 1795305600000; }
+  };
+  crypto.randomUUID = process.getBuiltinModule('node:crypto').randomUUID = () => 'uuid';`;
+
 describe('a replacement', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
   afterAll(() => rmSync(outdir, { recursive: true }));
+
+  test('changes no byte of what the SDK sends, to other tables, accounts, queues and regions in turn', async () => {
+    const requests = async (replacements: readonly Replacement[]) => {
+      await bundle(join(import.meta.dirname, 'sdk-requests.ts'), outdir, replacements);
+      const preload = `data:text/javascript,${encodeURIComponent(AT_REST)}`;
+      const { stdout } = await promisify(execFile)(process.execPath, ['--import', preload, join(outdir, 'index.mjs')], {
+        env: {
+          AWS_ACCESS_KEY_ID: 'id',
+          AWS_SECRET_ACCESS_KEY: 'secret',
+          AWS_SESSION_TOKEN: 'session',
+          AWS_ACCOUNT_ID: '111111111111',
+        },
+      });
+      return JSON.parse(stdout);
+    };
+    const [theirs, ours] = [await requests([]), await requests(REPLACEMENTS)];
+    expect(ours).toEqual(theirs);
+    expect(new Set(theirs.map(({ hostname }: { hostname: string }) => hostname))).toEqual(
+      new Set([
+        '111111111111.ddb.eu-central-1.amazonaws.com',
+        '222222222222.ddb.eu-central-1.amazonaws.com',
+        'secretsmanager.eu-central-1.amazonaws.com',
+        'sqs.eu-central-1.amazonaws.com',
+        '111111111111.ddb.cn-north-1.amazonaws.com.cn',
+        'secretsmanager.cn-north-1.amazonaws.com.cn',
+        'sqs.cn-north-1.amazonaws.com.cn',
+      ]),
+    );
+  });
 
   test('whose module an update has moved stops the build, and says what to look at', async () => {
     const moved = { module: /^@smithy\/core\/was-here\.js$/, reason: 'it was here', contents: () => '' };
