@@ -24,14 +24,15 @@ const parts: Parts = {
   logger: new Logger({ serviceName: config.serviceName }),
   metrics: new Metrics({ namespace: NAMESPACE, serviceName: config.serviceName }),
   dynamoDb: new DynamoDBClient(clientSettings(STORE_LIMITS)),
+  tableName: config.tableName,
   token: config.tokenSecretArn === undefined ? undefined : tokenIn(config.tokenSecretArn),
   // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
   parking: once(async () => (await import('./parking.ts')).openParking(config)),
 };
 
 /** The way of a delivery through the checks. */
-function receiver({ logger, metrics, dynamoDb, token, parking }: Parts) {
-  const commands = commandTable(officialAccounts(dynamoDb, config.tableName, STORE_LIMITS));
+function receiver({ logger, metrics, dynamoDb, tableName, token, parking }: Parts) {
+  const commands = commandTable(officialAccounts(dynamoDb, tableName, STORE_LIMITS));
   return middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every call out has its own limit
     .use(reply())
     .use(deliveryLog(logger, metrics))

@@ -15,6 +15,7 @@ const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as N
 export function clientSettings({ attempts, attemptMs }: Limits) {
   return {
     maxAttempts: attempts,
+    retryMode: 'standard', // the SDK's default, which it would look up in several places
     // From the beginning, its connection included: a limit for that alone would be one timer more for each delivery.
     requestHandler: { requestTimeout: attemptMs, throwOnRequestTimeout: true },
     // The middleware of a command is put together once, not for each delivery: a tenth of what a call costs.

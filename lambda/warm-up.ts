@@ -1,14 +1,13 @@
 import { Readable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CREATED_COMMAND } from './commands.ts';
 import type { Config } from './config.ts';
 import type { Delivery } from './delivery.ts';
-import { STORE_LIMITS, WARM_UP_LIMITS, withinTotal } from './limits.ts';
+import { WARM_UP_LIMITS, withinTotal } from './limits.ts';
 import { NAMESPACE } from './metrics.ts';
 import type { Parking } from './parking.ts';
-import { clientSettings } from './sdk-client.ts';
 import { sign } from './signature.ts';
 import { webhookToken, type WebhookToken } from './token.ts';
 
@@ -17,6 +16,7 @@ export interface Parts {
   logger: Logger;
   metrics: Metrics;
   dynamoDb: DynamoDBClient;
+  tableName: string;
   /** Undefined where authentication is off. */
   token: WebhookToken | undefined;
   parking: () => Promise<Parking>;
@@ -36,23 +36,22 @@ type HttpRequest = Parameters<RequestHandler['handle']>[0];
  * @param receiver makes a receiver of its parts.
  */
 export async function warmUp(config: Config, parts: Parts, receiver: (parts: Parts) => Receiver): Promise<void> {
-  let pinged: Promise<void> | undefined;
+  const { requestHandler } = parts.dynamoDb.config;
+  const handle = requestHandler.handle.bind(requestHandler);
   const rehearsal: Parts = {
+    ...parts,
     logger: new UnheardLogger(),
     metrics: new UncountedMetrics({ namespace: NAMESPACE }),
-    dynamoDb: new DynamoDBClient({
-      ...clientSettings(STORE_LIMITS),
-      requestHandler: {
-        async handle(request: HttpRequest) {
-          pinged = ping(parts.dynamoDb.config.requestHandler, request).catch(() => {}); // at once: an unhandled rejection would end the instance
-          return { response: { statusCode: 200, headers: {}, body: Readable.from([Buffer.from('{}')]) } };
-        },
-      },
-    }),
+    tableName: NO_TABLE,
     token: parts.token && webhookToken(async () => [REHEARSAL_TOKEN]),
     parking: () => Promise.reject(new Error('a rehearsal parks nothing')),
   };
   const rehearse = async () => {
+    let pinged: Promise<void> | undefined;
+    requestHandler.handle = async (request) => {
+      pinged = ping(handle, parts.dynamoDb, request).catch(() => {}); // at once: an unhandled rejection would end the instance
+      return { response: { statusCode: 200, headers: {}, body: emptyAnswer() } };
+    };
     await receiver(rehearsal)(rehearsalDelivery(config), undefined as never);
     await pinged;
   };
@@ -60,14 +59,32 @@ export async function warmUp(config: Config, parts: Parts, receiver: (parts: Par
     await withinTotal(WARM_UP_LIMITS, rehearse(), parts.dynamoDb);
   } catch {
     // The first delivery will hear of it.
+  } finally {
+    requestHandler.handle = handle; // before any delivery comes
   }
 }
 
+/** What a rehearsal writes to. Too short for a table's name: if it came to DynamoDB all the same, it would be refused. */
+const NO_TABLE = '-';
+
 /** An unsigned GET / to where a request would go, over the connection that it would take. Any answer will do. */
-async function ping(handler: RequestHandler, { protocol, hostname, port }: HttpRequest): Promise<void> {
+async function ping(
+  handle: RequestHandler['handle'],
+  { config }: DynamoDBClient,
+  { protocol, hostname, port }: HttpRequest,
+): Promise<void> {
   const request = { protocol, hostname, port, method: 'GET', path: '/', query: {}, headers: { host: hostname } };
-  const { response } = await handler.handle(request as HttpRequest);
-  for await (const _ of response.body); // only then is the connection free
+  const { response } = await handle(request as HttpRequest);
+  await config.streamCollector(response.body); // only then is the connection free
+}
+
+function emptyAnswer(): Readable {
+  return new Readable({
+    read() {
+      this.push('{}');
+      this.push(null);
+    },
+  });
 }
 
 /** Does all the work of a logger but to print. */
