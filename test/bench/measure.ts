@@ -1,13 +1,13 @@
 import { coldFigures } from './cold.ts';
 import { bundleContestants, CONTESTANTS, type Contestant, type ContestantName } from './contestants.ts';
 import { whyNoCpuShare } from './cpu-share.ts';
-import { startEndpoint, type Endpoint } from './endpoint.ts';
+import { startEndpoint } from './endpoint.ts';
 import { countInstructions, whyNoValgrind } from './instructions.ts';
 import type { Figures, Round } from './measures.ts';
 import { measureMemorySizes } from './memory-sizes.ts';
 import { machine, rounded, summarize, type Result } from './result.ts';
 import { measureThroughput } from './throughput.ts';
-import { warmFigures, warmInstance } from './warm.ts';
+import { warmFigures } from './warm.ts';
 
 /** Instructions hardly vary, and take longest. */
 const MAX_INSTRUCTION_ROUNDS = 5;
@@ -61,7 +61,7 @@ export async function measure({ rounds, isQuick, scratch, progress, signal }: Me
 
   const hasShares = noShares === undefined;
   const cold = await turns('cold', rounds, (contestant) => coldFigures(contestant, endpoint, hasShares));
-  const warm = await warmTurns(contestants, endpoint, turns, rounds);
+  const warm = await turns('warm', rounds, (contestant) => warmFigures(contestant, endpoint));
   progress('memory sizes');
   const memorySizes = hasShares
     ? await measureMemorySizes(contestants.ours, endpoint, Math.min(rounds, MAX_MEMORY_ROUNDS))
@@ -83,22 +83,4 @@ async function turn(round: number, figures: (name: ContestantName) => Promise<Fi
 
 function sizes({ entryBytes, bundleBytes }: Contestant): Figures {
   return { entryBytes, bundleBytes };
-}
-
-/** The same three processes in all rounds. */
-async function warmTurns(
-  { floor, plain, ours }: Record<ContestantName, Contestant>,
-  endpoint: Endpoint,
-  turns: (what: string, count: number, figures: (contestant: Contestant) => Promise<Figures>) => Promise<Round[]>,
-  rounds: number,
-): Promise<Round[]> {
-  await using started = new AsyncDisposableStack();
-  const start = async (contestant: Contestant) => {
-    const instance = await warmInstance(contestant, endpoint);
-    started.defer(async () => void (await instance.stop()));
-    return instance;
-  };
-  const instances = { floor: await start(floor), plain: await start(plain), ours: await start(ours) };
-  // Awaited here: the instances are stopped when this function is left.
-  return await turns('warm', rounds, ({ name }) => warmFigures(instances[name]));
 }
