@@ -1,3 +1,4 @@
+import 'node:https'; // first: a thread of Node's then reads the root certificates while the rest is set up
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
