@@ -6,6 +6,7 @@ import { madeUpResult } from './made-up-result.ts';
 import { plot } from './plot.ts';
 import { withFigures } from './readme.ts';
 import type { Result } from './result.ts';
+import { checkTargets } from './targets.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const committed = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf8');
@@ -28,4 +29,8 @@ test('the committed result lacks nothing', () => {
   expect(Object.keys(result.measures)).toEqual(Object.keys(madeUpResult().measures));
   expect(result.memorySizes.map(({ memoryMb }) => memoryMb)).toEqual([128, 256, 512, 1024, 1769]);
   expect(result.throughput?.perSecond).toBeGreaterThan(0);
+});
+
+test('the committed result meets every target', () => {
+  expect(checkTargets(result).filter(({ isMissed, value }) => isMissed || value === undefined)).toEqual([]);
 });
