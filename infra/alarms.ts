@@ -11,6 +11,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
+import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
 import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
@@ -35,11 +36,12 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, settings: S
 
   const rules: Record<string, Rule> = {
     NotKept: {
-      metric: deliveryMetric(stack, { outcome: 'failed' }, oneMinute),
+      metric: deliveryMetric(stack, { reason: 'notKept' }, oneMinute),
       alarmDescription:
-        'A delivery was answered 503: neither DynamoDB nor SQS took it, or the token could not be read. It is lost, ' +
-        "unless Chat repeats it. First: in the receiver's log, the line with outcome failed says which service " +
-        'failed and how; then look at the AWS Health Dashboard, and compare the table with the Chat console.',
+        'Neither DynamoDB nor SQS took a delivery, or the token could not be read. With outcome failed it was answered ' +
+        '503 and is lost, unless Chat repeats it; with outcome ignored it held nothing to store, but the next one may. ' +
+        "First: in the receiver's log, the lines with reason notKept say which service failed and how; then look at " +
+        'the AWS Health Dashboard, and compare the table with the Chat console.',
     },
     ApiServerErrors: {
       metric: api.metricServerError(oneMinute),
@@ -82,7 +84,7 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, settings: S
       metric: deliveryMetric(stack, { reason: 'badSignature' }, sum),
       threshold: MAX_BAD_SIGNATURES,
       alarmDescription:
-        `More than ${MAX_BAD_SIGNATURES} deliveries in five minutes had a wrong signature, and were refused. First: ` +
+        `More than ${MAX_BAD_SIGNATURES} deliveries of whatever command in five minutes had a wrong signature. First: ` +
         'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make ' +
         'both the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
     },
@@ -90,8 +92,9 @@ export function alarms(stack: Stack, topic: Topic, watched: Watched, settings: S
       WrongAddresses: {
         metric: deliveryMetric(stack, { reason: 'wrongAddress' }, sum),
         alarmDescription:
-          'A delivery for this app came from an address that is not in allowedCidrs, and was refused. If it was Chat, ' +
-          'it is lost. First: ask Chat for its addresses anew (the README\'s "An allow-list" says how), and deploy.',
+          'A delivery for this app came from an address that is not in allowedCidrs. If its signature was right and its ' +
+          'command is one that is stored here, it lies in the dead-letter queue. First: ask Chat for its addresses anew ' +
+          '(the README\'s "An allow-list" says how), deploy, and send back what lies there.',
       },
     }),
     ApiClientErrors: {
@@ -171,7 +174,7 @@ function functionRules(functions: Watched['functions'], each: MetricOptions): Re
 }
 
 /** What tells that Chat calls: all that was not refused. */
-const GENUINE = ['stored', 'stale', 'ignored', 'parked'];
+const GENUINE = Object.entries(OUTCOMES).flatMap(([outcome, { isGenuine }]) => (isGenuine ? [outcome as Outcome] : []));
 
 function silence(stack: Stack, hours: number): Alarm {
   const period = Duration.hours(1);

@@ -11,10 +11,8 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { EVENT_AGE, STORE_TIME } from '../lambda/metrics.ts';
-import { REASONS } from '../lambda/reply.ts';
+import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
 import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
-
-const OUTCOMES = ['stored', 'stale', 'ignored', 'parked', 'refused', 'failed'];
 
 /** Shows what comes in, what becomes of it, how fast, and what is wrong. */
 export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dashboard {
@@ -36,7 +34,7 @@ export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dash
           view: LogQueryVisualizationType.TABLE,
           queryLines: [
             'filter message = "delivery" and ispresent(officialAccountId) and outcome != "ignored"',
-            'fields @timestamp, name, officialAccountId, ownerAccount, outcome',
+            'fields @timestamp, name, officialAccountId, ownerAccount, outcome, command',
             'sort @timestamp desc',
             'limit 100',
           ],
@@ -47,13 +45,11 @@ export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dash
       [
         graph(
           'Deliveries by outcome',
-          OUTCOMES.map((outcome) => deliveryMetric(stack, { outcome }, { label: outcome })),
+          Object.keys(OUTCOMES).map((outcome) => deliveryMetric(stack, { outcome }, { label: outcome })),
         ),
         graph(
-          'Refused, by reason',
-          Object.keys(REASONS)
-            .filter((reason) => reason !== 'notKept')
-            .map((reason) => deliveryMetric(stack, { reason }, { label: reason })),
+          'What was wrong, by reason',
+          Object.keys(REASONS).map((reason) => deliveryMetric(stack, { reason }, { label: reason })),
         ),
         new GraphWidget({
           title: 'Time to reply, ms: Chat hangs up at the red line',

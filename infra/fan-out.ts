@@ -9,7 +9,6 @@ import { Aws, type Stack } from 'aws-cdk-lib';
 
 /** What other systems' rules match. */
 export const EVENT_SOURCE = 'tencent.chat.official-accounts';
-export const EVENT_DETAIL_TYPE = 'Official Account Created';
 
 /** A stream keeps its records for 24 hours: what can't be announced is set aside while it is still there. */
 const MAX_RECORD_AGE_SECONDS = 12 * 60 * 60;
@@ -64,7 +63,8 @@ export function fanOut(stack: Stack, table: TableV2, announce: Function, unannou
     target: bus.eventBusArn,
     logConfiguration: { level: 'ERROR', cloudwatchLogsLogDestination: { logGroupArn: log.logGroupArn } },
     targetParameters: {
-      eventBridgeEventBusParameters: { source: EVENT_SOURCE, detailType: EVENT_DETAIL_TYPE },
+      // A path into what the enrichment answers: each command has a detail type of its own.
+      eventBridgeEventBusParameters: { source: EVENT_SOURCE, detailType: '$.type' },
     },
   });
   pipe.node.addDependency(role); // its policy is no part of it, and the pipe checks its rights at once

@@ -1,4 +1,4 @@
-import { addressList } from '../lambda/app.ts';
+import { addressList } from '../lambda/allow-list.ts';
 
 /** What a user decides about a deployment: CDK context, checked. */
 export interface Settings {

@@ -138,7 +138,7 @@ export class WebhookStack extends Stack {
     } satisfies Environment;
     const receiver = this.function('Receiver', {
       description: "Checks Chat's deliveries and stores official accounts",
-      code: this.bundle('index'),
+      code: this.bundle('receiver'),
       timeout: Duration.seconds(10), // Chat stops listening after 2 s; a late write still counts
       environment,
       permissions: {

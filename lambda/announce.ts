@@ -1,26 +1,13 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
-import type { OfficialAccount } from './official-accounts.ts';
+import type { Command, Image } from './command.ts';
+import { COMMANDS } from './commands.ts';
 
-/** Of the announcement's shape, and of its JSON Schema: a change that breaks consumers makes it 2. */
+/** Of the announcements' shape, and of their JSON Schemas: a change that breaks consumers makes it 2. */
 const VERSION = 1;
 
-/** The `detail` of the event that other systems get; `official-account-created.schema.json` says the same. */
-export type OfficialAccountCreated = { version: typeof VERSION } & OfficialAccount;
-
-/** What others may have added to a record is not ours to announce. */
-const ATTRIBUTES = Object.keys({
-  sdkAppId: true,
-  officialAccountId: true,
-  name: true,
-  ownerAccount: true,
-  operatorAccount: true,
-  createdTime: true,
-  eventTime: true,
-  receivedTime: true,
-  clientIp: true,
-  optPlatform: true,
-} satisfies Record<keyof OfficialAccount, true>) as (keyof OfficialAccount)[];
+/** The `detail` of the event that other systems get: a command's JSON Schema says what it holds. */
+export type Announcement = { version: typeof VERSION; type: string } & Record<string, unknown>;
 
 /**
  * Makes announcements of changes to the table: one for each event that the table took. The enrichment of the pipe
@@ -32,23 +19,26 @@ const ATTRIBUTES = Object.keys({
  * @returns the events' `detail`s, in the order of the changes, none for a change that is no event of Tencent's.
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/pipes-enrichment.html
  */
-export async function handler(records: readonly DynamoDBRecord[]): Promise<OfficialAccountCreated[]> {
+export async function handler(records: readonly DynamoDBRecord[]): Promise<Announcement[]> {
   return records.flatMap(({ dynamodb }) => {
     const [before, after] = [plain(dynamodb?.OldImage), plain(dynamodb?.NewImage)];
     // Deleted, or changed by others: people may add attributes of their own.
-    if (after === undefined || after['eventTime'] === before?.['eventTime']) return [];
-    return [announcement(after)];
+    if (after === undefined) return [];
+    const command = [...COMMANDS.values()].find(({ announcement }) => announcement.isOf(before, after));
+    return command === undefined ? [] : [announcementOf(command, after)];
   });
 }
 
-type Image = NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
+type StreamImage = NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
 
 /** Plain values, whatever people have added: an error here would hold up all changes behind it. */
-function plain(image: Image): Record<string, unknown> | undefined {
+function plain(image: StreamImage): Image | undefined {
   return image && unmarshall(image as Parameters<typeof unmarshall>[0], { wrapNumbers: Number });
 }
 
-function announcement(record: Record<string, unknown>): OfficialAccountCreated {
-  const attributes = ATTRIBUTES.filter((name) => name in record).map((name) => [name, record[name]]);
-  return { version: VERSION, ...Object.fromEntries(attributes) };
+/** Only what the schema names: what others may have added to a record is not ours to announce. */
+function announcementOf({ announcement: { schema } }: Command, record: Image): Announcement {
+  const names = Object.keys(schema.properties).filter((name) => name in record);
+  const attributes = Object.fromEntries(names.map((name) => [name, record[name]]));
+  return { ...attributes, version: VERSION, type: schema.title };
 }

@@ -1,4 +1,4 @@
-import { addressList } from './app.ts';
+import { addressList } from './allow-list.ts';
 
 /**
  * The function's environment variables. The stack's literal satisfies this type,

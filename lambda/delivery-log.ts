@@ -1,54 +1,79 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
-import type { MiddlewareObj, Request } from '@middy/core';
+import type { MiddlewareObj } from '@middy/core';
 import { callbackCommand, field, type Delivery } from './delivery.ts';
 import type { Kept } from './keep.ts';
 import { countDelivery } from './metrics.ts';
-import { Refusal } from './reply.ts';
+import { Ignored, Refusal, type Outcome, type ReasonName } from './outcomes.ts';
 
 /** Strangers choose these values before a signature is checked: they shall not fill the log. */
 const MAX_LOGGED_CHARACTERS = 128;
 
+/** What became of a delivery, and why. */
+interface Result {
+  outcome: Outcome;
+  reason?: ReasonName;
+  field?: string | undefined;
+  detail?: string | undefined;
+  isKept?: boolean;
+  error?: unknown;
+}
+
 /**
  * One line a delivery: which, and what became of it; and one in CloudWatch's embedded metric format, which counts it.
  * Never the query string (it carries Sign), the token or the whole body.
+ *
+ * Where a line can't be written, the delivery is answered all the same.
  */
 export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Delivery, unknown> {
   const startTimes = new WeakMap<Delivery, number>();
-  const describe = ({ event }: Request<Delivery, unknown>) => ({
-    requestId: event.requestContext.requestId,
-    command: cut(callbackCommand(event)),
-    officialAccountId: cut(field(event.body, 'Official_Account')),
-    name: cut(field(event.body, 'Name')),
-    ownerAccount: cut(field(event.body, 'Owner_Account')),
-    eventAgeMs: event.eventAgeMs,
-    storeMs: event.storeMs,
-    ms: Math.round(performance.now() - (startTimes.get(event) ?? Number.NaN)),
-  });
+
+  function tell(delivery: Delivery, result: Result): void {
+    const { eventAgeMs, storeMs } = delivery;
+    const { outcome, reason, error } = result;
+    const level = outcome === 'failed' ? 'error' : reason !== undefined || error !== undefined ? 'warn' : 'info';
+    attempt(() => {
+      logger[level]('delivery', {
+        requestId: delivery.requestContext.requestId,
+        command: cut(callbackCommand(delivery)),
+        officialAccountId: cut(field(delivery.body, 'Official_Account')),
+        name: cut(field(delivery.body, 'Name')),
+        ownerAccount: cut(field(delivery.body, 'Owner_Account')),
+        eventAgeMs,
+        storeMs,
+        ms: Math.round(performance.now() - (startTimes.get(delivery) ?? Number.NaN)),
+        ...result,
+      });
+    });
+    // Of what did not get as far as the store, neither the age nor the time to store is known.
+    attempt(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
+  }
+
   return {
     before: ({ event }) => {
       startTimes.set(event, performance.now());
     },
-    after: (request) => {
-      const kept = request.response as Kept;
-      if (kept.outcome === 'parked') logger.warn('delivery', { ...describe(request), ...kept });
-      else logger.info('delivery', { ...describe(request), ...kept });
-      const { eventAgeMs, storeMs } = request.event;
-      countDelivery(metrics, { outcome: kept.outcome, eventAgeMs, storeMs });
-    },
-    onError: (request) => {
-      const { error } = request;
-      if (error instanceof Refusal) {
-        const { reason, field: refusedField, detail, isQuarantined } = error;
-        const refused = { outcome: 'refused', reason, field: refusedField, detail, isQuarantined };
-        logger.warn('delivery', { ...describe(request), ...refused });
-        countDelivery(metrics, { outcome: 'refused', reason });
-      } else {
-        logger.error('delivery', { ...describe(request), outcome: 'failed', reason: 'notKept', error });
-        countDelivery(metrics, { outcome: 'failed' });
-      }
-    },
+    after: ({ event, response }) => tell(event, response as Kept),
+    onError: ({ event, error }) =>
+      tell(event, error instanceof Ignored ? { ...resultOf(error.cause), outcome: 'ignored' } : resultOf(error)),
   };
+}
+
+function resultOf(error: unknown): Result {
+  if (!(error instanceof Refusal)) return { outcome: 'failed', reason: 'notKept', error };
+  const { reason, field: refusedField, detail, isKept } = error;
+  return { outcome: 'refused', reason, field: refusedField, detail, isKept };
+}
+
+/** Whatever keeps a line from being written must not keep the delivery from being answered. */
+function attempt(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    process.stderr.write(
+      `${JSON.stringify({ level: 'ERROR', message: 'a log line is lost', error: String(error) })}\n`,
+    );
+  }
 }
 
 function cut(value: unknown): string | undefined {

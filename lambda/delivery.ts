@@ -10,7 +10,7 @@ export interface Delivery extends Pick<
   query: Query;
   /** Text until the body parser has run, then the JSON value. */
   body?: unknown;
-  /** The body as it came, at most its first 64 KiB; once it is decoded. */
+  /** The body as it came; once somebody has asked for it: see {@link bodyBytes}. */
   bytes?: Buffer;
   /** From EventTime to the receipt; once the payload is read. */
   eventAgeMs?: number;
@@ -65,6 +65,21 @@ export function readQuery({ event }: Pick<Request<Delivery>, 'event'>): void {
  */
 export function receivedTime(delivery: Delivery): number {
   return delivery.requestContext.timeEpoch;
+}
+
+/** The bytes of the body as they came, before and after it is parsed. */
+export function bodyBytes(delivery: Delivery): Buffer {
+  const { body, isBase64Encoded } = delivery;
+  delivery.bytes ??= Buffer.from(typeof body === 'string' ? body : '', isBase64Encoded ? 'base64' : 'utf8');
+  return delivery.bytes;
+}
+
+/**
+ * Whether it can be the console's Verify probe, which carries no command in its URL and nothing in its body.
+ * Not for one that is parsed already.
+ */
+export function isVerifyProbe(delivery: Delivery): boolean {
+  return delivery.query.callbackCommand === undefined && bodyBytes(delivery).toString().trim() === '';
 }
 
 /** The callback command that a delivery carries in its URL or its body; absent in the console's Verify probe. */

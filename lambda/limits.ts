@@ -25,25 +25,28 @@ export const WARM_UP_LIMITS = { totalMs: 700 };
 /** Nobody waits for what is redriven. */
 export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
 
+/** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
 /** How often a parked delivery is tried again before it is left to people: pauses of eight and a half hours in all. */
 export const MAX_RECEIPTS = 10;
 
 /**
  * Gives up on a call when its time is over. The SDK alone would first sit out its pause between two attempts.
- * What it may still do behind our back does no harm, since every write here may come twice or late: it is not aborted,
- * because the signal for that would cost every delivery more than the rest of our own code.
+ * What the call may still do afterwards does no harm, since every write here may come twice or late.
  *
- * @param client whose connections are then cut: those that stall would never be free again, and there are 50 at most.
+ * @param giveUp cuts the connection of a call that is given up: one that stalls would never be free again, and there
+ * are 50 at most.
  * @throws what the call throws, or a TimeoutError.
  */
 export async function withinTotal<T>(
   { totalMs }: Pick<Limits, 'totalMs'>,
   call: Promise<T>,
-  client?: { destroy(): void },
+  giveUp: () => void = () => {},
 ): Promise<T> {
   const over = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    client?.destroy();
+    giveUp();
     over.reject(new TimeoutError(`no answer within ${totalMs} ms`));
   }, totalMs);
   try {

@@ -1,4 +1,5 @@
 import { MetricUnit, type Metrics } from '@aws-lambda-powertools/metrics';
+import type { Outcome, ReasonName } from './outcomes.ts';
 
 /** The metrics' names in CloudWatch: the dashboard and the alarms take them from here. */
 export const NAMESPACE = 'TencentChatWebhook';
@@ -10,22 +11,26 @@ export const EVENT_AGE = 'EventAge';
 export const STORE_TIME = 'StoreTime';
 
 export interface DeliveryMetrics {
-  outcome: string;
-  /** Of a refusal. */
-  reason?: string | undefined;
+  outcome: Outcome;
+  /** What was wrong, where something was. */
+  reason?: ReasonName | undefined;
   eventAgeMs?: number | undefined;
   storeMs?: number | undefined;
 }
 
 /**
- * Counts a delivery, by its outcome and, where it was refused, by the reason as well. Few values each, since every
- * one that occurs is a metric of its own, and paid for: never an ID or anything else that a caller words.
+ * Counts a delivery, by its outcome and, where something was wrong, by the reason as well. One that was ignored although
+ * something was wrong counts by its reason alone: it does not show that genuine deliveries arrive.
+ *
+ * Few values each, since every one that occurs is a metric of its own, and paid for: never an ID or anything else that
+ * a caller words.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export function countDelivery(metrics: Metrics, { outcome, reason, eventAgeMs, storeMs }: DeliveryMetrics): void {
-  metrics.addDimension('outcome', outcome);
-  if (reason !== undefined) metrics.addDimensions({ reason }); // another set: each metric then counts for both
+  if (reason === undefined) metrics.addDimension('outcome', outcome);
+  else if (outcome === 'ignored') metrics.addDimension('reason', reason);
+  else metrics.addDimension('outcome', outcome).addDimensions({ reason }); // another set: each metric then counts for both
   metrics.addMetric(DELIVERIES, MetricUnit.Count, 1);
   // Tencent's clock may be ahead of ours, but one negative value would cost CloudWatch's percentiles.
   if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, MetricUnit.Milliseconds, Math.max(0, eventAgeMs));

@@ -4,7 +4,7 @@ import {
   type AttributeValue,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { withinTotal, type Limits } from './limits.ts';
+import type { InTime } from './sdk-client.ts';
 
 /** An official account's record, one item of the table. All times are Unix milliseconds. */
 export interface OfficialAccount {
@@ -45,7 +45,7 @@ export interface OfficialAccounts {
  * One conditional write, no read before it: whatever order deliveries come in, and however often,
  * the record ends as the newest says, and a repeat changes nothing, so that the table's stream stays silent.
  */
-export function officialAccounts(client: DynamoDBClient, tableName: string, limits: Limits): OfficialAccounts {
+export function officialAccounts(client: DynamoDBClient, tableName: string, inTime: InTime): OfficialAccounts {
   return {
     async upsert({ sdkAppId, officialAccountId, ...attributes }) {
       try {
@@ -55,7 +55,7 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, limi
           ConditionExpression: 'attribute_not_exists(eventTime) OR eventTime < :eventTime',
           ...replaceAll(attributes),
         });
-        await withinTotal(limits, client.send(update), client);
+        await inTime((options) => client.send(update, options));
         return 'stored';
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return 'stale';

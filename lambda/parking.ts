@@ -1,7 +1,8 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
-import { receivedTime, type Delivery, type Query } from './delivery.ts';
-import { PARK_LIMITS, withinTotal } from './limits.ts';
+import { bodyBytes, receivedTime, type Delivery, type Query } from './delivery.ts';
+import { MAX_BODY_BYTES, PARK_LIMITS } from './limits.ts';
+import { KEPT_REASONS, type KeptReason } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 
 /** Of the messages' shape. A message of another version is left to people by whoever reads it. */
@@ -14,7 +15,7 @@ const VERSION = 1;
 const PARKED_DELIVERY = v.object({
   version: v.literal(VERSION),
   /** Why it is here: it could not be stored, or was refused for this reason. */
-  reason: v.picklist(['notStored', 'badBody', 'commandsDisagree', 'badPayload']),
+  reason: v.picklist(['notStored', ...KEPT_REASONS]),
   /** The field that it was refused for. */
   field: v.optional(v.string()),
   /** API Gateway's ID of the request, as in the logs. */
@@ -32,15 +33,14 @@ const PARKED_DELIVERY = v.object({
 });
 type ParkedDelivery = v.InferOutput<typeof PARKED_DELIVERY>;
 
-/** The refusals of deliveries that are genuine: Chat ignores a FAIL, so what they hold would be gone. */
-export type QuarantineReason = Exclude<ParkedDelivery['reason'], 'notStored'>;
-
 /** Keeps what could not be stored or understood. Whatever fails is thrown: then the delivery is not kept. */
 export interface Parking {
   /** In the queue from which it is stored later. */
   park(delivery: Delivery): Promise<void>;
   /** In the dead-letter queue, for people. */
-  quarantine(delivery: Delivery, reason: QuarantineReason, field?: string): Promise<void>;
+  deadLetter(delivery: Delivery, reason: KeptReason, field?: string): Promise<void>;
+  /** Cuts the connections: what is on its way is given up. */
+  destroy(): void;
 }
 
 /** The queues' URLs. */
@@ -54,11 +54,12 @@ export function openParking({ parkingQueueUrl, deadLetterQueueUrl }: ParkingQueu
   const client = new SQSClient(clientSettings(PARK_LIMITS));
   const send = async (queueUrl: string, delivery: ParkedDelivery) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) });
-    await withinTotal(PARK_LIMITS, client.send(message), client);
+    await client.send(message);
   };
   return {
     park: (delivery) => send(parkingQueueUrl, parked(delivery, 'notStored')),
-    quarantine: (delivery, reason, field) => send(deadLetterQueueUrl, parked(delivery, reason, field)),
+    deadLetter: (delivery, reason, field) => send(deadLetterQueueUrl, parked(delivery, reason, field)),
+    destroy: () => client.destroy(),
   };
 }
 
@@ -71,7 +72,7 @@ function parked(delivery: Delivery, reason: ParkedDelivery['reason'], field?: st
     requestId: delivery.requestContext.requestId,
     receivedTime: receivedTime(delivery),
     query,
-    body: (delivery.bytes ?? Buffer.alloc(0)).toString('base64'),
+    body: bodyBytes(delivery).subarray(0, MAX_BODY_BYTES).toString('base64'),
   };
 }
 

@@ -3,29 +3,31 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { checkApp } from './app.ts';
 import { jsonBody } from './body.ts';
-import { checkCommand, commandTable, receive } from './commands.ts';
+import { checkCommand } from './check-command.ts';
+import { receive } from './commands.ts';
 import { readRedriveConfig } from './config.ts';
 import type { Delivery } from './delivery.ts';
-import { MAX_RECEIPTS, REDRIVE_LIMITS, withinTotal } from './limits.ts';
+import { MAX_RECEIPTS, REDRIVE_LIMITS } from './limits.ts';
 import { officialAccounts } from './official-accounts.ts';
+import { Refusal } from './outcomes.ts';
 import { unparked } from './parking.ts';
-import { Refusal } from './reply.ts';
-import { clientSettings } from './sdk-client.ts';
+import { checkSdkAppId } from './sdk-app-id.ts';
+import { clientSettings, severalAtATime } from './sdk-client.ts';
 
 const config = readRedriveConfig(process.env);
 const logger = new Logger({ serviceName: config.serviceName });
 const dynamoDb = new DynamoDBClient(clientSettings(REDRIVE_LIMITS));
-const commands = commandTable(officialAccounts(dynamoDb, config.tableName, REDRIVE_LIMITS));
 const queue = new SQSClient(clientSettings(REDRIVE_LIMITS));
+const inTime = severalAtATime(REDRIVE_LIMITS); // the messages of a batch share the clients
+const accounts = officialAccounts(dynamoDb, config.tableName, inTime);
 
 /** The receiver's own steps after its sender is proven. The upsert is conditional: twice or late does no harm. */
 const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })
-  .before(checkApp(config.sdkAppId))
-  .use(jsonBody(commands))
+  .before(checkSdkAppId(config.sdkAppId))
+  .use(jsonBody())
   .before(checkCommand)
-  .handler(receive(commands));
+  .handler(receive(accounts));
 
 /**
  * Stores what was parked. Each message stands for itself: those that fail go back to the queue,
@@ -89,7 +91,7 @@ async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord)
     VisibilityTimeout: seconds,
   });
   try {
-    await withinTotal(REDRIVE_LIMITS, queue.send(change), queue);
+    await inTime((options) => queue.send(change, options));
   } catch (error) {
     logger.warn('the visibility timeout could not be set', { messageId, error });
   }

@@ -10,10 +10,10 @@ import { isSignedBy } from './signature.ts';
 const REREAD_MS = 60_000;
 
 /** A token that has leaked is replaced: an instance that sees it used all the time must hear of that as well. */
-const MAX_AGE_MS = 5 * 60_000;
+const REFRESH_MS = 5 * 60_000;
 
 /** What a delivery whose signature is right may wait for that. */
-const FRESHENING_LIMITS = { totalMs: 250 };
+const REFRESH_LIMITS = { totalMs: 250 };
 
 /** The token that the Chat console signs with, as this instance knows it. */
 export interface WebhookToken {
@@ -60,9 +60,9 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
       const matches = () => versions.some((token) => isSignedBy(token, signature, requestTime));
       const mayReread = now() - triedAllTime >= REREAD_MS;
       if (matches()) {
-        if (now() - successTime < MAX_AGE_MS || !mayReread) return true;
+        if (now() - successTime < REFRESH_MS || !mayReread) return true;
         try {
-          await withinTotal(FRESHENING_LIMITS, readAll());
+          await withinTotal(REFRESH_LIMITS, readAll());
         } catch {
           return true;
         }
@@ -103,7 +103,7 @@ export function secretVersions(client: SecretsManagerClient, secretArn: string):
   };
   return async (which) => {
     const reads = [readCurrent(), which === 'all' ? readPrevious() : []] as const;
-    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all(reads), client);
+    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all(reads), () => client.destroy());
     return [current, ...previous];
   };
 }

@@ -2,25 +2,13 @@ import { Readable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { CREATED_COMMAND } from './commands.ts';
-import type { Config } from './config.ts';
 import type { Delivery } from './delivery.ts';
 import { WARM_UP_LIMITS, withinTotal } from './limits.ts';
 import { NAMESPACE } from './metrics.ts';
-import type { Parking } from './parking.ts';
+import { officialAccountCreated } from './official-account-created.ts';
+import type { Parts } from './receive.ts';
 import { sign } from './signature.ts';
-import { webhookToken, type WebhookToken } from './token.ts';
-
-/** What a receiver works with. */
-export interface Parts {
-  logger: Logger;
-  metrics: Metrics;
-  dynamoDb: DynamoDBClient;
-  tableName: string;
-  /** Undefined where authentication is off. */
-  token: WebhookToken | undefined;
-  parking: () => Promise<Parking>;
-}
+import { webhookToken } from './token.ts';
 
 type Receiver = (delivery: Delivery, context: never) => Promise<unknown>;
 type RequestHandler = DynamoDBClient['config']['requestHandler'];
@@ -35,13 +23,13 @@ type HttpRequest = Parameters<RequestHandler['handle']>[0];
  *
  * @param receiver makes a receiver of its parts.
  */
-export async function warmUp(config: Config, parts: Parts, receiver: (parts: Parts) => Receiver): Promise<void> {
+export async function warmUp(parts: Parts, receiver: (parts: Parts) => Receiver): Promise<void> {
   const { requestHandler } = parts.dynamoDb.config;
   const handle = requestHandler.handle.bind(requestHandler);
   const rehearsal: Parts = {
     ...parts,
-    logger: new UnheardLogger(),
-    metrics: new UncountedMetrics({ namespace: NAMESPACE }),
+    logger: new SilentLogger(),
+    metrics: new SilentMetrics({ namespace: NAMESPACE }),
     tableName: NO_TABLE,
     token: parts.token && webhookToken(async () => [REHEARSAL_TOKEN]),
     parking: () => Promise.reject(new Error('a rehearsal parks nothing')),
@@ -52,11 +40,11 @@ export async function warmUp(config: Config, parts: Parts, receiver: (parts: Par
       pinged = ping(handle, parts.dynamoDb, request).catch(() => {}); // at once: an unhandled rejection would end the instance
       return { response: { statusCode: 200, headers: {}, body: emptyAnswer() } };
     };
-    await receiver(rehearsal)(rehearsalDelivery(config), undefined as never);
+    await receiver(rehearsal)(rehearsalDelivery(parts), undefined as never);
     await pinged;
   };
   try {
-    await withinTotal(WARM_UP_LIMITS, rehearse(), parts.dynamoDb);
+    await withinTotal(WARM_UP_LIMITS, rehearse(), () => parts.dynamoDb.destroy());
   } catch {
     // The first delivery will hear of it.
   } finally {
@@ -88,14 +76,14 @@ function emptyAnswer(): Readable {
 }
 
 /** Does all the work of a logger but to print. */
-class UnheardLogger extends Logger {
+class SilentLogger extends Logger {
   protected override printLog(_level: number, item: Parameters<Logger['printLog']>[1]): void {
     JSON.stringify(item.getAttributes(), this.getJsonReplacer());
   }
 }
 
 /** Does all the work of metrics but to print. */
-class UncountedMetrics extends Metrics {
+class SilentMetrics extends Metrics {
   override publishStoredMetrics(): this {
     JSON.stringify(this.serializeMetrics());
     return this;
@@ -105,11 +93,11 @@ class UncountedMetrics extends Metrics {
 /** Is no secret: the receiver that takes it stores nothing. */
 const REHEARSAL_TOKEN = 'rehearsal';
 
-function rehearsalDelivery({ sdkAppId, allowedCidrs }: Config): Delivery {
+function rehearsalDelivery({ sdkAppId, allowedCidrs }: Parts): Delivery {
   const timeEpoch = Date.now();
   const requestTime = String(Math.floor(timeEpoch / 1000));
   const body = {
-    CallbackCommand: CREATED_COMMAND,
+    CallbackCommand: officialAccountCreated.name,
     Official_Account: '@TOA#_rehearsal',
     Operator_Account: 'rehearsal',
     Owner_Account: 'rehearsal',
@@ -120,7 +108,7 @@ function rehearsalDelivery({ sdkAppId, allowedCidrs }: Config): Delivery {
     headers: {},
     queryStringParameters: {
       SdkAppid: sdkAppId,
-      CallbackCommand: CREATED_COMMAND,
+      CallbackCommand: officialAccountCreated.name,
       contenttype: 'json',
       ClientIP: '192.0.2.1',
       OptPlatform: 'RESTAPI',

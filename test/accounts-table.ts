@@ -4,6 +4,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient, startDynamoDb } from '../infra/local/dynamodb.ts';
 import { REDRIVE_LIMITS } from '../lambda/limits.ts';
 import { officialAccounts, type OfficialAccounts } from '../lambda/official-accounts.ts';
+import { severalAtATime } from '../lambda/sdk-client.ts';
 
 const TABLE = 'accounts';
 
@@ -28,7 +29,7 @@ export async function startAccountsTable(): Promise<AccountsTable> {
   const client = dynamoDbClient(dynamoDb.url);
   return {
     client,
-    accounts: officialAccounts(client, TABLE, REDRIVE_LIMITS),
+    accounts: officialAccounts(client, TABLE, severalAtATime(REDRIVE_LIMITS)),
     async record(officialAccountId, sdkAppId = '1400000000') {
       const Key = { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } };
       const { Item } = await client.send(new GetItemCommand({ TableName: TABLE, Key }));

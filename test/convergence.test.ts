@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { commandTable, receive } from '../lambda/commands.ts';
+import { receive } from '../lambda/commands.ts';
 import type { Delivery } from '../lambda/delivery.ts';
-import { parkedOnFailure } from '../lambda/keep.ts';
+import { parkOnFailure } from '../lambda/keep.ts';
 import type { OfficialAccounts } from '../lambda/official-accounts.ts';
 import { startAccountsTable, type AccountsTable } from './accounts-table.ts';
 import { delivery, RECEIVED, recorded } from './delivery.ts';
@@ -40,10 +40,11 @@ test('whatever order deliveries, repeats, failures, parkings and redrives take, 
           return result;
         },
       };
-      const receiveOnce = receive(commandTable(faulty));
-      const receiver = parkedOnFailure(receiveOnce, async () => ({
+      const receiveOnce = receive(faulty);
+      const receiver = parkOnFailure(receiveOnce, async () => ({
         park: async (failed) => void parked.push(failed),
-        quarantine: () => Promise.reject(new Error('nothing here is refused')),
+        deadLetter: () => Promise.reject(new Error('nothing here is refused')),
+        destroy() {},
       }));
 
       async function redrive(pick: number, isRepeated: boolean): Promise<void> {

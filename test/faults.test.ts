@@ -228,7 +228,7 @@ describe('a genuine delivery that is refused', () => {
     expect(await until(() => log.linesOf('delivery')[0])).toMatchObject({
       outcome: 'refused',
       reason,
-      isQuarantined: true,
+      isKept: true,
     });
   });
 
@@ -382,7 +382,7 @@ describe('configured otherwise', () => {
       expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
         outcome: 'refused',
         reason: 'badPayload',
-        isQuarantined: false,
+        isKept: false,
       });
       for (const { name } of open.deployment.queues) expect(open.sqs.messages(name)).toEqual([]);
     } finally {

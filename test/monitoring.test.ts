@@ -5,7 +5,7 @@ import { faultyDynamoDb, faultySqs } from '../infra/local/faulty.ts';
 import { featureFlags } from '../infra/local/deployment.ts';
 import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
 import { NAMESPACE } from '../lambda/metrics.ts';
-import { REASONS } from '../lambda/reply.ts';
+import { REASONS } from '../lambda/outcomes.ts';
 import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
 import { logKeeper, until } from './infra/local-receiver.ts';
 

@@ -4,13 +4,14 @@ import { expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
 import packageJson from '../package.json' with { type: 'json' };
 import { webhookApp } from '../infra/app.ts';
-import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../infra/fan-out.ts';
+import { EVENT_SOURCE } from '../infra/fan-out.ts';
 import { OPTIONS } from '../infra/settings.ts';
 import { featureFlags } from '../infra/local/deployment.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
 import { STORE_LIMITS } from '../lambda/limits.ts';
+import { severalAtATime } from '../lambda/sdk-client.ts';
 import { officialAccounts } from '../lambda/official-accounts.ts';
-import { REASONS } from '../lambda/reply.ts';
+import { REASONS } from '../lambda/outcomes.ts';
 import { announcementProblems } from './announcement.ts';
 import { ROOT } from './infra/local-receiver.ts';
 
@@ -59,7 +60,7 @@ test('the record table holds every attribute that is written', async () => {
       names = [...Object.keys(input.Key), ...(input.UpdateExpression.match(/(?<![:\w])[a-z]\w*/g) ?? [])];
     },
   };
-  await officialAccounts(client as never, 'accounts', STORE_LIMITS).upsert({
+  await officialAccounts(client as never, 'accounts', severalAtATime(STORE_LIMITS)).upsert({
     sdkAppId: '1',
     officialAccountId: 'a',
     name: '名',
@@ -114,11 +115,11 @@ test('the event that it shows is one', () => {
   const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(readme) ?? [];
   const event = JSON.parse(json);
   expect(announcementProblems(event.detail)).toEqual([]);
-  expect([event.source, event['detail-type']]).toEqual([EVENT_SOURCE, EVENT_DETAIL_TYPE]);
-  for (const value of [`source: ['${EVENT_SOURCE}']`, `detailType: ['${EVENT_DETAIL_TYPE}']`]) {
+  expect([event.source, event['detail-type']]).toEqual([EVENT_SOURCE, 'Official Account Created']);
+  for (const value of [`source: ['${EVENT_SOURCE}']`, `detailType: ['Official Account Created']`]) {
     expect(readme).toContain(value);
   }
-  expect(readme).toContain(`Source: "${EVENT_SOURCE}", DetailType: "${EVENT_DETAIL_TYPE}"`);
+  expect(readme).toContain(`Source: "${EVENT_SOURCE}", DetailType: "Official Account Created"`);
 });
 
 test('every link to a part of it leads there', () => {

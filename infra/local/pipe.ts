@@ -13,6 +13,7 @@ export interface PipeSpec {
   batchSize: number;
   enrichment: FunctionSpec;
   source: string;
+  /** A text, or a path into what the enrichment answers. */
   detailType: string;
 }
 
@@ -66,4 +67,16 @@ export function startPipe(
     },
     stop: () => over.abort(),
   };
+}
+
+/**
+ * Resolves a dynamic path parameter, as far as it is one.
+ *
+ * @param parameter as in `$.type`: the whole of it is a path, or none of it.
+ * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-target.html "Dynamic path parameters"
+ */
+export function resolveParameter(parameter: string, event: unknown): string {
+  const [root, ...names] = parameter.split('.');
+  if (root !== '$') return parameter;
+  return String(names.reduce((value, name) => (value as Record<string, unknown>)[name], event));
 }

@@ -4,7 +4,7 @@ import { LOCAL_AWS, startDynamoDb } from './dynamodb.ts';
 import { startEventBus } from './event-bus.ts';
 import { startFunction, type FunctionSpec } from './function.ts';
 import { startGateway } from './gateway.ts';
-import { startPipe, type Pipe } from './pipe.ts';
+import { resolveParameter, startPipe, type Pipe } from './pipe.ts';
 import { startSecretsManager } from './secrets-manager.ts';
 import { startSqs } from './sqs.ts';
 
@@ -90,7 +90,9 @@ export async function startReceiver({
   const bus = startEventBus();
   for (const spec of deployment.pipes) {
     const { tableName, enrichment, source, detailType } = spec;
-    const pipe = startPipe(spec, (await start(enrichment)).invoke, (detail) => bus.put({ source, detailType, detail }));
+    const pipe = startPipe(spec, (await start(enrichment)).invoke, (detail) =>
+      bus.put({ source, detailType: resolveParameter(detailType, detail), detail }),
+    );
     pipes.push({ tableName, pipe });
     started.defer(pipe.stop);
   }

@@ -81,7 +81,7 @@ test('two syntheses give the same template and the same bundles, whose hashes st
   again.dispose();
 });
 
-const ENTRY = join(import.meta.dirname, '../../lambda/index.ts');
+const ENTRY = join(import.meta.dirname, '../../lambda/receiver.ts');
 
 describe('what a cold start loads', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));

@@ -15,6 +15,7 @@ const announced = async (...records: DynamoDBRecord[]) => JSON.parse(JSON.string
 
 const CREATED = {
   version: 1,
+  type: 'Official Account Created',
   sdkAppId: '1400000000',
   officialAccountId: '@TOA#_test_OA_for_penn',
   name: 'TestOfficialAccount',
@@ -28,6 +29,7 @@ const CREATED = {
 };
 const CHANGED = {
   version: 1,
+  type: 'Official Account Created',
   sdkAppId: '1400000000',
   officialAccountId: '@TOA#_test_OA_for_penn',
   name: '新闻公众号 🗞️',
@@ -88,6 +90,7 @@ describe('the announcement', () => {
 
 test('the schema finds fault with what is not an announcement', () => {
   expect(announcementProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
+  expect(announcementProblems({ ...CREATED, type: 'Changed' })).toEqual(['/type must be equal to constant']);
   expect(announcementProblems({ ...CREATED, createdTime: '1670574414123' })).toEqual(['/createdTime must be integer']);
   expect(announcementProblems({ ...CREATED, name: { S: 'x' } })).toEqual(['/name must be string']);
   expect(announcementProblems({ ...CREATED, category: 'news' })).toHaveLength(1);

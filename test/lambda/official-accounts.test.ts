@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import { officialAccounts, type OfficialAccount } from '../../lambda/official-accounts.ts';
+import { severalAtATime } from '../../lambda/sdk-client.ts';
 import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
 
 let table: AccountsTable;
@@ -62,9 +63,9 @@ test('the same ID in two apps is two official accounts', async () => {
 });
 
 test('what DynamoDB refuses for another reason than the condition is thrown', async () => {
-  await expect(officialAccounts(table.client, 'nowhere', REDRIVE_LIMITS).upsert(account('a', 1))).rejects.toMatchObject(
-    {
-      name: 'ResourceNotFoundException',
-    },
-  );
+  await expect(
+    officialAccounts(table.client, 'nowhere', severalAtATime(REDRIVE_LIMITS)).upsert(account('a', 1)),
+  ).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+  });
 });

@@ -1,0 +1,14 @@
+import type { Request } from '@middy/core';
+import { commandInBody, type Delivery } from './delivery.ts';
+import { Refusal } from './outcomes.ts';
+
+/** The command in the URL and the one in the body are the same, where both are there. */
+export function checkCommand({ event }: Request<Delivery>): void {
+  const { query, body } = event;
+  const inBody = commandInBody(body);
+  if (query.callbackCommand !== undefined && inBody !== undefined && query.callbackCommand !== inBody) {
+    throw new Refusal('commandsDisagree');
+  }
+  // Only the console's Verify probe, which has no command, may come without an SdkAppid.
+  if (query.sdkAppId === undefined && inBody !== undefined) throw new Refusal('wrongApp');
+}

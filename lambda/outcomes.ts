@@ -1,0 +1,128 @@
+/**
+ * What can become of a delivery: `outcome` in the log and in the metrics. Genuine is what shows that Chat's deliveries
+ * arrive and are taken.
+ */
+export const OUTCOMES = {
+  stored: { isGenuine: true },
+  /** The record already held this event or a newer one. */
+  stale: { isGenuine: true },
+  /** Its command is none that is handled here. With a reason, where something was wrong with it: then not genuine. */
+  ignored: { isGenuine: true },
+  /** It waits in the parking queue to be stored. */
+  parked: { isGenuine: true },
+  refused: { isGenuine: false },
+  /** It could be neither stored nor kept. */
+  failed: { isGenuine: false },
+} as const satisfies Record<string, { isGenuine: boolean }>;
+
+export type Outcome = keyof typeof OUTCOMES;
+
+interface Reason {
+  /** HTTP status: 200 says that the delivery was dealt with, 503 that it could not be kept. */
+  status: 200 | 503;
+  /** From 120001 to 130000, the range that Tencent leaves to an app's own codes. A code is never used twice. */
+  errorCode: number;
+  /** One short sentence. Never a token, a signature or anything that a stranger sent. */
+  errorInfo: string;
+  /**
+   * Whether a delivery with a right signature is kept in the dead-letter queue: Chat ignores a FAIL, so that what
+   * the delivery holds would be gone.
+   */
+  isKept: boolean;
+}
+
+/** Every FAIL reply that this receiver can give, in the order of the checks. */
+export const REASONS = {
+  wrongApp: {
+    status: 200,
+    errorCode: 120001,
+    errorInfo: 'SdkAppid is missing or is not this app',
+    isKept: false,
+  },
+  badSignature: {
+    status: 200,
+    errorCode: 120003,
+    errorInfo: 'Sign or RequestTime is missing, or Sign is wrong',
+    isKept: false,
+  },
+  expired: {
+    status: 200,
+    errorCode: 120004,
+    errorInfo: 'RequestTime is more than 60 seconds from now',
+    isKept: false,
+  },
+  wrongAddress: {
+    status: 200,
+    errorCode: 120002,
+    errorInfo: 'the calling address is not allowed',
+    isKept: true,
+  },
+  badBody: {
+    status: 200,
+    errorCode: 120005,
+    errorInfo: 'the body is not JSON in UTF-8 of at most 64 KiB',
+    isKept: true,
+  },
+  commandsDisagree: {
+    status: 200,
+    errorCode: 120006,
+    errorInfo: 'CallbackCommand differs between URL and body',
+    isKept: true,
+  },
+  badPayload: {
+    status: 200,
+    errorCode: 120007,
+    errorInfo: 'a field of the body is missing, of the wrong type or out of range',
+    isKept: true,
+  },
+  notKept: {
+    status: 503,
+    errorCode: 120500,
+    errorInfo: 'the delivery could not be kept',
+    isKept: false,
+  },
+} as const satisfies Record<string, Reason>;
+
+export type ReasonName = keyof typeof REASONS;
+/** The reasons that lie in the delivery, and not with us. */
+export type RefusalReason = Exclude<ReasonName, 'notKept'>;
+export type KeptReason = {
+  [Name in ReasonName]: (typeof REASONS)[Name]['isKept'] extends true ? Name : never;
+}[ReasonName];
+
+export function isKeptReason(name: ReasonName): name is KeptReason {
+  return REASONS[name].isKept;
+}
+
+export const KEPT_REASONS = (Object.keys(REASONS) as ReasonName[]).filter(isKeptReason);
+
+/** A delivery turned down because of what it is. Any other error means that we are at fault. */
+export class Refusal extends Error {
+  readonly reason: RefusalReason;
+  /** The wire name of the field at fault, added to ErrorInfo: one of our own literals, never the caller's text. */
+  readonly field: string | undefined;
+  /** For the log only. */
+  readonly detail: string | undefined;
+  /** Whether the delivery lies in the dead-letter queue. */
+  isKept = false;
+
+  constructor(reason: RefusalReason, { field, detail }: { field?: string; detail?: string } = {}) {
+    super(`refused: ${reason}`);
+    this.name = 'Refusal';
+    this.reason = reason;
+    this.field = field;
+    this.detail = detail;
+  }
+}
+
+/** Something is wrong with a delivery whose command is none of ours: Chat gets its OK all the same. */
+export class Ignored extends Error {
+  /** A Refusal, or an error of ours. */
+  override readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    super('ignored');
+    this.name = 'Ignored';
+    this.cause = cause;
+  }
+}

@@ -1,0 +1,86 @@
+import * as v from 'valibot';
+import { receivedTime, type Delivery } from './delivery.ts';
+import { Refusal } from './outcomes.ts';
+
+/** A time further ahead, once taken, would make every later delivery of its account stale. */
+const MAX_AHEAD_MS = 10 * 60_000;
+/** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
+const MAX_KEY_BYTES = 1024;
+
+/** A text to store. DynamoDB refuses half a surrogate pair; a damaged name is still worth keeping. */
+export const text = v.pipe(
+  v.string(),
+  v.transform((value) => value.toWellFormed()),
+);
+
+/** Unix milliseconds. A sister page of Tencent's (1047/34376) shows them as a text of digits. */
+const milliseconds = v.pipe(
+  v.union([
+    v.number(),
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,16}$/),
+      v.transform((digits) => Number(digits)),
+    ),
+  ]),
+  v.safeInteger(),
+  v.minValue(0),
+);
+
+/** The fields that every command about an official account has. */
+export const EVENT_FIELDS = {
+  Official_Account: v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.maxBytes(MAX_KEY_BYTES),
+    v.check((value) => value.isWellFormed()),
+  ),
+  EventTime: milliseconds,
+};
+
+/** What a record takes of an event, whatever the command. All times are Unix milliseconds. */
+export interface Event {
+  sdkAppId: string;
+  officialAccountId: string;
+  eventTime: number;
+  receivedTime: number;
+  clientIp: string | undefined;
+  optPlatform: string | undefined;
+}
+
+/**
+ * Reads the event that a delivery tells of.
+ *
+ * @param schema has {@link EVENT_FIELDS} and what else the command carries.
+ * @throws Refusal with the field at fault.
+ */
+export function readEvent<Entries extends v.ObjectEntries & typeof EVENT_FIELDS>(
+  schema: v.ObjectSchema<Entries, undefined>,
+  delivery: Delivery,
+): { event: Event; payload: v.InferOutput<v.ObjectSchema<Entries, undefined>> } {
+  const { query, body } = delivery;
+  const result = v.safeParse(schema, body, { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    // Only names from the schema: an issue's own text repeats what was sent.
+    const name = v.getDotPath(issue);
+    throw new Refusal('badPayload', name === null ? { detail: 'not an object' } : { field: name });
+  }
+  const { Official_Account, EventTime } = result.output as v.InferOutput<
+    v.ObjectSchema<typeof EVENT_FIELDS, undefined>
+  >;
+  delivery.eventAgeMs = receivedTime(delivery) - EventTime;
+  if (delivery.eventAgeMs < -MAX_AHEAD_MS) {
+    throw new Refusal('badPayload', { field: 'EventTime', detail: `${-delivery.eventAgeMs} ms ahead of the receipt` });
+  }
+  if (query.sdkAppId === undefined) throw new Refusal('wrongApp');
+  const event = {
+    sdkAppId: query.sdkAppId,
+    officialAccountId: Official_Account,
+    eventTime: EventTime,
+    receivedTime: receivedTime(delivery),
+    clientIp: query.clientIp,
+    optPlatform: query.optPlatform,
+  };
+  return { event, payload: result.output };
+}
