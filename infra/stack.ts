@@ -26,7 +26,7 @@ import type { Environment, RedriveEnvironment } from '../lambda/config.ts';
 import { MAX_RECEIPTS } from '../lambda/limits.ts';
 import { alarms } from './alarms.ts';
 import { dashboard } from './dashboard.ts';
-import { fanOut } from './fan-out.ts';
+import { announcements } from './announcements.ts';
 import type { Queues } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
@@ -55,7 +55,7 @@ export class WebhookStack extends Stack {
     const receiver = this.receiver(settings, table, queues, token);
     const redrive = this.redrive(settings, table, queues.parked);
     const announce = this.announce();
-    const { bus, pipe } = fanOut(this, table, announce, queues.unannounced, this.logGroup('PipeLog'));
+    const { bus, pipe } = announcements(this, table, announce, queues.unannounced, this.logGroup('PipeLog'));
     acceptDependencies(pipe);
     const { api, url, domain } = this.httpApi(settings, this.kept(receiver.lambda, settings.provisionedConcurrency));
 

@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { dynamoDbClient, startDynamoDb } from '../infra/local/dynamodb.ts';
+import { dynamoDbClient, startDynamoDb } from '../infra/local/aws/dynamodb.ts';
 import { REDRIVE_LIMITS } from '../lambda/limits.ts';
 import { officialAccounts, type OfficialAccounts } from '../lambda/official-accounts.ts';
 import { severalAtATime } from '../lambda/sdk-client.ts';

@@ -1,147 +1,115 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
-import type { Environment } from '../../lambda/config.ts';
-import { webhookApp } from '../app.ts';
-import { OPTIONS } from '../settings.ts';
-import type { Route } from './gateway.ts';
-import type { FunctionSpec } from './function.ts';
-import type { PipeSpec } from './pipe.ts';
-import type { QueueSpec } from './sqs.ts';
+import type { Writable } from 'node:stream';
+import { synthesize } from './template.ts';
+import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
+import { startEventBus } from './aws/event-bus.ts';
+import { startFunction, type FunctionSpec } from './aws/function.ts';
+import { startGateway } from './aws/gateway.ts';
+import { resolveParameter, startPipe, type Pipe } from './aws/pipe.ts';
+import { startSecretsManager } from './aws/secrets-manager.ts';
+import { startSqs } from './aws/sqs.ts';
 
-/** What the synthesized template says about the deployment: the only description of it. */
-export interface Deployment {
-  route: Route;
-  /** The function that the route invokes. */
-  receiver: FunctionSpec;
-  tables: CreateTableInput[];
-  /** The table that the receiver writes to. */
-  tableName: string;
-  queues: QueueSpec[];
-  /** The functions that are invoked with the messages of a queue. */
-  consumers: { queueName: string; batchSize: number; consumer: FunctionSpec }[];
-  /** From the tables' streams to the event bus. */
-  pipes: PipeSpec[];
-  /** The IDs of the secrets. */
-  secretIds: string[];
-  /** Removes the bundle from the disk. */
-  dispose(): void;
+/** By default the queues run sixty times faster than SQS: a delivery is tried again after a second, not a minute. */
+const QUEUE_SECOND_MS = 1_000 / 60;
+
+/** Where the events of the bus are served, on this machine only. */
+const EVENTS_PATH = '/events';
+
+export interface DeploymentOptions {
+  /** CDK context, as `cdk deploy -c` takes it. */
+  context: Readonly<Record<string, string>>;
+  token: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** Where to keep the table; in memory where there is none. */
+  dataDirectory?: string | undefined;
+  /** What starts the store: one that misbehaves, for instance. */
+  startStore?: typeof startDynamoDb;
+  startQueues?: typeof startSqs;
+  startSecrets?: typeof startSecretsManager;
+  /** How long a second of the queues' clock takes. */
+  queueSecondMs?: number;
+  /** Takes what the function logs (default: standard output). */
+  log?: Writable;
 }
 
-interface Template {
-  Resources: Record<string, Resource>;
-}
-interface Resource {
-  Type: string;
-  // CloudFormation's own shapes, as CDK has just checked them against its schemas.
-  Properties: Record<string, any>;
-  Metadata?: Record<string, string>;
-}
+export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
 
-/**
- * Synthesizes the stack in process and reads the deployment out of its template.
- * Where the template names a resource, its logical ID stands for the name that AWS would give it.
- *
- * @param context CDK context, as `cdk deploy -c` would take it.
- * @throws SettingsError where the context is wrong.
- */
-export function synthesize(context: Readonly<Record<string, string>>): Deployment {
-  const outdir = mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
-  const dispose = () => rmSync(outdir, { recursive: true, force: true });
-  try {
-    const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
-    const { app, stack } = webhookApp({ outdir, context: { ...featureFlags(), ...assetMetadata, ...context } });
-    const template: Template = app.synth().getStackByName(stack.stackName).template;
-    return { ...read(template, outdir), dispose };
-  } catch (error) {
-    dispose();
-    throw error;
-  }
-}
+/** Starts the whole deployment on this machine: what the template holds, with counterparts of the AWS services. */
+export async function startDeployment({
+  context,
+  token,
+  port,
+  dataDirectory,
+  startStore = startDynamoDb,
+  startQueues = startSqs,
+  startSecrets = startSecretsManager,
+  queueSecondMs = QUEUE_SECOND_MS,
+  log = process.stdout,
+}: DeploymentOptions) {
+  await using started = new AsyncDisposableStack();
 
-/** CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment. */
-export function featureFlags(): Record<string, unknown> {
-  const { context } = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'));
-  return Object.fromEntries(Object.entries(context).filter(([name]) => !OPTIONS.includes(name)));
-}
+  const deployment = synthesize(context);
+  started.defer(deployment.dispose);
 
-function read(template: Template, outdir: string): Omit<Deployment, 'dispose'> {
-  const ofType = (type: string) => Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
-  const resource = (logicalId: string) => {
-    const found = template.Resources[logicalId];
-    if (found === undefined) throw new Error(`the template has no resource ${logicalId}`);
-    return found;
-  };
+  const pipes: { tableName: string; pipe: Pipe }[] = [];
+  const dynamoDb = await startStore(deployment.tables, dataDirectory, (tableName, record) => {
+    for (const { pipe } of pipes.filter((each) => each.tableName === tableName)) pipe.take(record);
+  });
+  started.defer(dynamoDb.close);
 
-  const [[, route] = ['', undefined], ...otherRoutes] = ofType('AWS::ApiGatewayV2::Route');
-  if (route === undefined || otherRoutes.length > 0) throw new Error('the template should have one route');
-  const [method = '', path = ''] = String(route.Properties['RouteKey']).split(' ');
-  const integration = resource(resolve(route.Properties['Target']).replace('integrations/', ''));
-  const invoked = resource(resolve(integration.Properties['IntegrationUri']));
-  const isAlias = invoked.Type === 'AWS::Lambda::Alias';
-  const receiver = isAlias ? resource(resolve(invoked.Properties['FunctionName'])) : invoked;
+  const secretsManager = await startSecrets();
+  started.defer(secretsManager.close);
+  for (const secretId of deployment.secretIds) secretsManager.put(secretId, token);
 
-  const functionSpec = ({ Properties, Metadata }: Resource): FunctionSpec => {
-    const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
-    return {
-      file: join(outdir, Metadata?.['aws:asset:path'] ?? '', `${fileStem}.mjs`),
-      handlerName,
-      timeoutMs: Properties['Timeout'] * 1000,
-      environment: Object.fromEntries(
-        Object.entries(Properties['Environment']?.Variables ?? {}).map(([name, value]) => [name, resolve(value)]),
-      ),
+  const sqs = await startQueues(deployment.queues, queueSecondMs);
+  started.defer(sqs.close);
+
+  const queueNames = new Set(deployment.queues.map(({ name }) => name));
+  const start = async ({ environment, ...spec }: FunctionSpec) => {
+    const resolved = Object.entries(environment).map(([name, value]) => [
+      name,
+      queueNames.has(value) ? sqs.queueUrl(value) : value,
+    ]);
+    const endpoints = {
+      AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
+      AWS_ENDPOINT_URL_SQS: sqs.url,
     };
+    const local = await startFunction(
+      { ...spec, environment: { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) } },
+      log,
+    );
+    started.defer(local.stop);
+    return local;
   };
-  const receiverSpec = functionSpec(receiver);
+  const receiver = await start(deployment.receiver);
+  for (const { queueName, batchSize, consumer } of deployment.consumers) {
+    sqs.poll(queueName, batchSize, (await start(consumer)).invoke);
+  }
 
+  const bus = startEventBus();
+  for (const spec of deployment.pipes) {
+    const { tableName, enrichment, source, detailType } = spec;
+    const pipe = startPipe(spec, (await start(enrichment)).invoke, (detail) =>
+      bus.put({ source, detailType: resolveParameter(detailType, detail), detail }),
+    );
+    pipes.push({ tableName, pipe });
+    started.defer(pipe.stop);
+  }
+
+  const gateway = await startGateway(deployment.route, receiver.invoke, port, { [EVENTS_PATH]: bus.serve });
+  started.defer(gateway.close);
+
+  const running = started.move();
   return {
-    route: { method, path },
-    receiver: receiverSpec,
-    tables: ofType('AWS::DynamoDB::GlobalTable').map(([logicalId, { Properties }]) => ({
-      TableName: logicalId,
-      AttributeDefinitions: Properties['AttributeDefinitions'],
-      KeySchema: Properties['KeySchema'],
-      BillingMode: Properties['BillingMode'],
-    })),
-    tableName: receiverSpec.environment['TABLE_NAME' satisfies keyof Environment] ?? '',
-    queues: ofType('AWS::SQS::Queue').map(([logicalId, { Properties }]) => ({
-      name: logicalId,
-      visibilitySeconds: Properties['VisibilityTimeout'] ?? 30,
-      ...(Properties['RedrivePolicy'] !== undefined && {
-        deadLetters: {
-          queueName: resolve(Properties['RedrivePolicy'].deadLetterTargetArn),
-          maxReceiveCount: Properties['RedrivePolicy'].maxReceiveCount,
-        },
-      }),
-    })),
-    consumers: ofType('AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => ({
-      queueName: resolve(Properties['EventSourceArn']),
-      batchSize: Properties['BatchSize'],
-      consumer: functionSpec(resource(resolve(Properties['FunctionName']))),
-    })),
-    pipes: ofType('AWS::Pipes::Pipe').map(([, { Properties }]) => {
-      const source = Properties['SourceParameters'];
-      const target = Properties['TargetParameters'].EventBridgeEventBusParameters;
-      return {
-        tableName: resolve(Properties['Source']),
-        patterns: source.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern)),
-        batchSize: source.DynamoDBStreamParameters.BatchSize,
-        enrichment: functionSpec(resource(resolve(Properties['Enrichment']))),
-        source: target.Source,
-        detailType: target.DetailType,
-      };
-    }),
-    secretIds: ofType('AWS::SecretsManager::Secret').map(([logicalId]) => logicalId),
+    url: gateway.url + deployment.route.path,
+    eventsUrl: gateway.url + EVENTS_PATH,
+    bus,
+    deployment,
+    dynamoDb,
+    secretsManager,
+    sqs,
+    receiver,
+    stop: () => running.disposeAsync(),
   };
-}
-
-/** Resolves the intrinsic functions that the template uses; a resource and its ARN are both its logical ID. */
-function resolve(value: unknown): string {
-  if (typeof value === 'string') return value;
-  const [[name, argument] = []] = Object.entries(value as Record<string, any>);
-  if (name === 'Ref') return argument;
-  if (name === 'Fn::GetAtt') return argument[0];
-  if (name === 'Fn::Join') return argument[1].map(resolve).join(argument[0]);
-  throw new Error(`the template uses ${name}, which the local deployment can't resolve`);
 }

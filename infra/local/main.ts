@@ -14,9 +14,9 @@ import {
   post,
 } from './chat.ts';
 import { run, UsageError, wholeNumber } from './command-line.ts';
-import { LOCAL_AWS, dynamoDbClient } from './dynamodb.ts';
-import type { BusEvent } from './event-bus.ts';
-import { startReceiver, type Receiver } from './receiver.ts';
+import { LOCAL_AWS, dynamoDbClient } from './aws/dynamodb.ts';
+import type { BusEvent } from './aws/event-bus.ts';
+import { startDeployment, type Deployment } from './deployment.ts';
 
 const USAGE = `Runs the whole deployment on this machine, delivers Tencent's documented sample to it and goes on serving.
 
@@ -65,10 +65,10 @@ function contextOf(pairs: readonly string[]): Record<string, string> {
   );
 }
 
-async function start(options: Parameters<typeof startReceiver>[0]): Promise<Receiver> {
+async function start(options: Parameters<typeof startDeployment>[0]): Promise<Deployment> {
   console.log(`Synthesizing the stack …`);
   try {
-    return await startReceiver(options);
+    return await startDeployment(options);
   } catch (error) {
     if (error instanceof SettingsError) throw new UsageError(error.message);
     const { code, message, cause } = error as NodeJS.ErrnoException;
@@ -86,7 +86,7 @@ async function start(options: Parameters<typeof startReceiver>[0]): Promise<Rece
   }
 }
 
-function stopOnSignal(starting: Promise<Receiver>): void {
+function stopOnSignal(starting: Promise<Deployment>): void {
   let isStopping = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // Ctrl-C comes twice: from the terminal and from npm.
@@ -103,7 +103,7 @@ function stopOnSignal(starting: Promise<Receiver>): void {
   }
 }
 
-async function deliverSample(receiver: Receiver, sdkAppId: string, token: string): Promise<void> {
+async function deliverSample(receiver: Deployment, sdkAppId: string, token: string): Promise<void> {
   const { url, dynamoDb, deployment, bus } = receiver;
   const announced = new Promise<BusEvent>((resolve) => bus.subscribe(resolve));
   const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
@@ -141,7 +141,7 @@ function indent(value: unknown): string {
 }
 
 function printNextSteps(
-  { url, eventsUrl, bus, dynamoDb, deployment }: Receiver,
+  { url, eventsUrl, bus, dynamoDb, deployment }: Deployment,
   sdkAppId: string,
   token: string,
 ): void {

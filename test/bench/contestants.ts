@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { EXAMPLE_SDK_APP_ID } from '../../infra/local/chat.ts';
-import { synthesize } from '../../infra/local/deployment.ts';
+import { synthesize } from '../../infra/local/template.ts';
 
 export const CONTESTANTS = ['floor', 'plain', 'ours'] as const;
 export type ContestantName = (typeof CONTESTANTS)[number];

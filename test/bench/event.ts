@@ -5,7 +5,7 @@ import {
   EXAMPLE_TOKEN,
   deliveryUrl,
 } from '../../infra/local/chat.ts';
-import { toEvent } from '../../infra/local/gateway.ts';
+import { toEvent } from '../../infra/local/aws/gateway.ts';
 
 /** The documented sample as API Gateway hands it over: JSON text. Its signature stays good, its receipt being part of it. */
 export function deliveryEvent(): string {

@@ -7,14 +7,14 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { bundle } from '../../infra/bundle.ts';
-import { synthesize, type Deployment } from '../../infra/local/deployment.ts';
+import { synthesize, type DeploymentSpec } from '../../infra/local/template.ts';
 import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
 import { ROOT } from './local-receiver.ts';
 
 /** What a cold start has to read: each kilobyte more costs it a thousandth. */
 const BUDGET_BYTES = 240_000;
 
-let deployment: Deployment;
+let deployment: DeploymentSpec;
 /** Every file that is deployed, by its function's name. */
 let files: Record<string, string[]>;
 beforeAll(() => {
@@ -75,7 +75,7 @@ test('a bundle has no source map, which would cost a quarter', () => {
 
 test('two syntheses give the same template and the same bundles, whose hashes stand in their paths', () => {
   const again = synthesize({ sdkAppId: '1400000000' });
-  const shape = (of: Deployment) => JSON.stringify(of).replaceAll(/\/[^"]*tencent-chat-webhook-\w+/g, '');
+  const shape = (of: DeploymentSpec) => JSON.stringify(of).replaceAll(/\/[^"]*tencent-chat-webhook-\w+/g, '');
   expect(shape(deployment)).toMatch(/"\/asset\.[\da-f]{64}\/index\.mjs"/);
   expect(shape(again)).toEqual(shape(deployment));
   again.dispose();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { dynamoDbClient } from '../../infra/local/dynamodb.ts';
+import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { webhookApp } from '../../infra/app.ts';
 import { OPTIONS } from '../../infra/settings.ts';
-import { featureFlags } from '../../infra/local/deployment.ts';
+import { featureFlags } from '../../infra/local/template.ts';
 
 function synthesized(context: Record<string, string> = {}): Template {
   return Template.fromStack(webhookApp({ context: { ...featureFlags(), sdkAppId: '1400000000', ...context } }).stack);

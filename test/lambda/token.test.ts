@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { startSecretsManager, type SecretsManager } from '../../infra/local/secrets-manager.ts';
+import { startSecretsManager, type SecretsManager } from '../../infra/local/aws/secrets-manager.ts';
 import { secretVersions, webhookToken } from '../../lambda/token.ts';
 import { signed } from '../delivery.ts';
 

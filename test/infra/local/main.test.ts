@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { LOCAL_URL } from '../../../infra/local/chat.ts';
-import { listen } from '../../../infra/local/loopback.ts';
+import { listen } from '../../../infra/local/aws/loopback.ts';
 import { httpDelivery, post } from '../../delivery.ts';
 import { command, program, ROOT, signalGroup, startLocalReceiver, until } from '../local-receiver.ts';
 

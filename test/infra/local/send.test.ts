@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { DOCUMENTED_SAMPLE } from '../../../infra/local/chat.ts';
-import { listen, type Loopback } from '../../../infra/local/loopback.ts';
+import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { recorded, signed } from '../../delivery.ts';
 import { program, ROOT } from '../local-receiver.ts';
 

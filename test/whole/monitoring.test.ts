@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
-import { webhookApp } from '../infra/app.ts';
-import { faultyDynamoDb, faultySqs } from '../infra/local/faulty.ts';
-import { featureFlags } from '../infra/local/deployment.ts';
-import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
-import { NAMESPACE } from '../lambda/metrics.ts';
-import { REASONS } from '../lambda/outcomes.ts';
-import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
-import { logKeeper, until } from './infra/local-receiver.ts';
+import { webhookApp } from '../../infra/app.ts';
+import { faultyDynamoDb, faultySqs } from '../faults/faulty.ts';
+import { featureFlags } from '../../infra/local/template.ts';
+import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import { NAMESPACE } from '../../lambda/metrics.ts';
+import { REASONS } from '../../lambda/outcomes.ts';
+import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from '../delivery.ts';
+import { logKeeper, until } from '../infra/local-receiver.ts';
 
 /** A metric as CloudWatch knows it: its name and its dimensions. */
 type Metric = string;
@@ -73,9 +73,9 @@ const queried: string[] = dashboard.widgets
   });
 
 const [store, queue, log] = [faultyDynamoDb(), faultySqs(), logKeeper()];
-let receiver: Receiver;
+let receiver: Deployment;
 beforeAll(async () => {
-  receiver = await startReceiver({
+  receiver = await startDeployment({
     context,
     token: TOKEN,
     port: 0,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { startFunction, type LocalFunction } from '../../../infra/local/function.ts';
+import { startFunction, type LocalFunction } from '../../../../infra/local/aws/function.ts';
 
 let directory: string;
 let running: LocalFunction | undefined;

@@ -8,8 +8,8 @@ import {
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
-import { dynamoDbClient, startDynamoDb } from '../../../infra/local/dynamodb.ts';
-import type { Loopback } from '../../../infra/local/loopback.ts';
+import { dynamoDbClient, startDynamoDb } from '../../../../infra/local/aws/dynamodb.ts';
+import type { Loopback } from '../../../../infra/local/aws/loopback.ts';
 
 const TableName = 'accounts';
 let store: Loopback;

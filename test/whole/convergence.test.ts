@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { receive } from '../lambda/commands.ts';
-import type { Delivery } from '../lambda/delivery.ts';
-import { parkOnFailure } from '../lambda/keep.ts';
-import type { OfficialAccounts } from '../lambda/official-accounts.ts';
-import { startAccountsTable, type AccountsTable } from './accounts-table.ts';
-import { delivery, RECEIVED, recorded } from './delivery.ts';
+import { receive } from '../../lambda/commands.ts';
+import type { Delivery } from '../../lambda/delivery.ts';
+import { parkOnFailure } from '../../lambda/keep.ts';
+import type { OfficialAccounts } from '../../lambda/official-accounts.ts';
+import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
+import { delivery, RECEIVED, recorded } from '../delivery.ts';
 
 let table: AccountsTable;
 beforeAll(async () => {

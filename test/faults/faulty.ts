@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { startDynamoDb } from './dynamodb.ts';
-import { listen, type Loopback } from './loopback.ts';
-import { startSecretsManager } from './secrets-manager.ts';
-import { startSqs } from './sqs.ts';
+import { startDynamoDb } from '../../infra/local/aws/dynamodb.ts';
+import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
+import { startSecretsManager } from '../../infra/local/aws/secrets-manager.ts';
+import { startSqs } from '../../infra/local/aws/sqs.ts';
 
 /** Sends the request on to the service, and gives its answer to the response, if there is one. */
 type Forward = (response?: ServerResponse) => Promise<void>;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { CREATED, httpDelivery, post, recorded, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
-import { startLocalReceiver, until, type LocalReceiver } from './infra/local-receiver.ts';
+import { CREATED, httpDelivery, post, recorded, signed, TOKEN, unixSeconds, type HttpDelivery } from '../delivery.ts';
+import { startLocalReceiver, until, type LocalReceiver } from '../infra/local-receiver.ts';
 
 const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 

@@ -13,7 +13,7 @@ export const EVENT_SOURCE = 'tencent.chat.official-accounts';
 /** A stream keeps its records for 24 hours: what can't be announced is set aside while it is still there. */
 const MAX_RECORD_AGE_SECONDS = 12 * 60 * 60;
 
-export interface FanOut {
+export interface Announcements {
   bus: EventBus;
   pipe: CfnPipe;
 }
@@ -28,7 +28,13 @@ export interface FanOut {
  * @param unannounced takes what could not be announced in half a day.
  * @param log takes the pipe's errors.
  */
-export function fanOut(stack: Stack, table: TableV2, announce: Function, unannounced: Queue, log: LogGroup): FanOut {
+export function announcements(
+  stack: Stack,
+  table: TableV2,
+  announce: Function,
+  unannounced: Queue,
+  log: LogGroup,
+): Announcements {
   const stream = table.tableStreamArn;
   if (stream === undefined) throw new Error('the table has no stream to announce');
   const bus = new EventBus(stack, 'Announcements', { description: 'Announces new official accounts to other systems' });

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
-import { dynamoDbClient } from '../infra/local/dynamodb.ts';
-import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../infra/local/faulty.ts';
-import { startFunction } from '../infra/local/function.ts';
-import { startGateway } from '../infra/local/gateway.ts';
-import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from './delivery.ts';
-import { logKeeper, until } from './infra/local-receiver.ts';
+import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
+import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../faults/faulty.ts';
+import { startFunction } from '../../infra/local/aws/function.ts';
+import { startGateway } from '../../infra/local/aws/gateway.ts';
+import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { logKeeper, until } from '../infra/local-receiver.ts';
 
 const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 const CHAT_TIMEOUT_MS = 2_000;
@@ -25,7 +25,7 @@ async function startWatched(context: Record<string, string> = {}) {
     service.onRequest = ({ method, url, headers }) =>
       asked.push({ operation: String(headers['x-amz-target'] ?? `${method} ${url}`), headers });
   }
-  const receiver: Receiver = await startReceiver({
+  const receiver: Deployment = await startDeployment({
     context: { sdkAppId: SDK_APP_ID, ...context },
     token: TOKEN,
     port: 0,

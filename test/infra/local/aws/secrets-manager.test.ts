@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { startSecretsManager } from '../../../infra/local/secrets-manager.ts';
+import { startSecretsManager } from '../../../../infra/local/aws/secrets-manager.ts';
 
 test.each([
   ['no JSON', 'secretsmanager.GetSecretValue', 'x'],

@@ -1,11 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { dynamoDbClient } from '../infra/local/dynamodb.ts';
-import { faultyDynamoDb, faultySqs, type Fault } from '../infra/local/faulty.ts';
-import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from './delivery.ts';
-import { logKeeper, program, until } from './infra/local-receiver.ts';
+import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
+import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
+import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import {
+  httpDelivery,
+  post,
+  recorded,
+  SDK_APP_ID,
+  signed,
+  TOKEN,
+  unixSeconds,
+  type HttpDelivery,
+} from '../delivery.ts';
+import { logKeeper, program, until } from '../infra/local-receiver.ts';
 
 const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 const NOT_KEPT = {
@@ -22,11 +31,11 @@ const MORE_THAN_SOCKETS = Array.from({ length: 60 }, (_, index) => index);
 const store = faultyDynamoDb();
 const queue = faultySqs();
 const log = logKeeper();
-let receiver: Receiver;
+let receiver: Deployment;
 let [parkingQueue, deadLetterQueue] = ['', ''];
 
 beforeAll(async () => {
-  receiver = await startReceiver({
+  receiver = await startDeployment({
     context: { sdkAppId: SDK_APP_ID },
     token: TOKEN,
     port: 0,
@@ -339,7 +348,7 @@ describe('when the receiver dies', () => {
 describe('configured otherwise', () => {
   test('when the store stays down, the delivery ends in the dead-letter queue, from which it can be sent back', async () => {
     const [downStore, downLog] = [faultyDynamoDb(), logKeeper()];
-    const down = await startReceiver({
+    const down = await startDeployment({
       context: { sdkAppId: SDK_APP_ID },
       token: TOKEN,
       port: 0,
@@ -368,7 +377,7 @@ describe('configured otherwise', () => {
 
   test('with authentication=off a refused delivery is only logged: strangers must not fill the queue', async () => {
     const openLog = logKeeper();
-    const open = await startReceiver({
+    const open = await startDeployment({
       context: { sdkAppId: SDK_APP_ID, authentication: 'off' },
       token: TOKEN,
       port: 0,
@@ -391,7 +400,7 @@ describe('configured otherwise', () => {
   });
 
   test('without a token that can be read, deliveries are answered 503; once it can be read, they are stored', async () => {
-    const tokenless = await startReceiver({
+    const tokenless = await startDeployment({
       context: { sdkAppId: SDK_APP_ID },
       token: '',
       port: 0,
@@ -424,7 +433,7 @@ function resign(query: URLSearchParams, token: string, seconds = 0): void {
 }
 
 test('npm run faults loses nothing, whatever is wrong', async () => {
-  const { code, stdout, stderr } = await program('infra/local/faults.ts', ['--count', '40']).ended;
+  const { code, stdout, stderr } = await program('test/faults/main.ts', ['--count', '40']).ended;
   expect(stderr).toBe('');
   expect(stdout).toContain('Nothing lost, nothing wrong, every reply in time and OK where it can be.');
   expect(code).toBe(0);

@@ -11,11 +11,11 @@ import {
   deliveryUrl,
   isOk,
   post,
-} from './chat.ts';
-import { run, wholeNumber } from './command-line.ts';
-import { dynamoDbClient } from './dynamodb.ts';
+} from '../../infra/local/chat.ts';
+import { run, wholeNumber } from '../../infra/local/command-line.ts';
+import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { FAULT_NAMES, faultyDynamoDb, faultySqs, type Fault } from './faulty.ts';
-import { startReceiver } from './receiver.ts';
+import { startDeployment } from '../../infra/local/deployment.ts';
 
 const USAGE = `Shows that nothing is lost: delivers while the store, and then the queue as well, misbehaves in every way.
 
@@ -65,7 +65,7 @@ await run(
     const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 100);
     const store = faultyDynamoDb();
     const queue = faultySqs();
-    const receiver = await startReceiver({
+    const receiver = await startDeployment({
       context: { sdkAppId: EXAMPLE_SDK_APP_ID },
       token: EXAMPLE_TOKEN,
       port: 0,

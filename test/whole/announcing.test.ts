@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { dynamoDbClient } from '../infra/local/dynamodb.ts';
-import { startReceiver, type Receiver } from '../infra/local/receiver.ts';
-import { announcementProblems } from './announcement.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from './delivery.ts';
-import { startLocalReceiver, until } from './infra/local-receiver.ts';
+import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
+import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import { announcementProblems } from '../announcement.ts';
+import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { startLocalReceiver, until } from '../infra/local-receiver.ts';
 import { PassThrough } from 'node:stream';
 
 /** Reads Server-Sent Events, as `curl -N` and a browser's EventSource do. */
@@ -28,11 +28,11 @@ async function listen(url: string) {
   return { events, type: headers.get('content-type'), stop: () => (abort.abort(), reading) };
 }
 
-let receiver: Receiver;
+let receiver: Deployment;
 let listener: Awaited<ReturnType<typeof listen>>;
 beforeAll(async () => {
   const log = new PassThrough().resume();
-  receiver = await startReceiver({ context: { sdkAppId: SDK_APP_ID }, token: TOKEN, port: 0, log });
+  receiver = await startDeployment({ context: { sdkAppId: SDK_APP_ID }, token: TOKEN, port: 0, log });
   listener = await listen(receiver.eventsUrl);
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
 
 /**
- * One instance of the function, in a process of its own as in Lambda: node infra/local/instance.ts FILE HANDLER
+ * One instance of the function, in a process of its own as in Lambda: node infra/local/aws/instance.ts FILE HANDLER
  *
  * Takes invocations from its parent and answers them; init is over when it has sent `ready`.
  */

@@ -2,8 +2,8 @@ import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { startGateway } from '../../../infra/local/gateway.ts';
-import type { Loopback } from '../../../infra/local/loopback.ts';
+import { startGateway } from '../../../../infra/local/aws/gateway.ts';
+import type { Loopback } from '../../../../infra/local/aws/loopback.ts';
 
 let gateway: Loopback;
 let events: APIGatewayProxyEventV2[];

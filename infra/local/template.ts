@@ -1,0 +1,147 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
+import type { Environment } from '../../lambda/config.ts';
+import { webhookApp } from '../app.ts';
+import { OPTIONS } from '../settings.ts';
+import type { Route } from './aws/gateway.ts';
+import type { FunctionSpec } from './aws/function.ts';
+import type { PipeSpec } from './aws/pipe.ts';
+import type { QueueSpec } from './aws/sqs.ts';
+
+/** What the synthesized template says about the deployment: the only description of it. */
+export interface DeploymentSpec {
+  route: Route;
+  /** The function that the route invokes. */
+  receiver: FunctionSpec;
+  tables: CreateTableInput[];
+  /** The table that the receiver writes to. */
+  tableName: string;
+  queues: QueueSpec[];
+  /** The functions that are invoked with the messages of a queue. */
+  consumers: { queueName: string; batchSize: number; consumer: FunctionSpec }[];
+  /** From the tables' streams to the event bus. */
+  pipes: PipeSpec[];
+  /** The IDs of the secrets. */
+  secretIds: string[];
+  /** Removes the bundle from the disk. */
+  dispose(): void;
+}
+
+interface Template {
+  Resources: Record<string, Resource>;
+}
+interface Resource {
+  Type: string;
+  // CloudFormation's own shapes, as CDK has just checked them against its schemas.
+  Properties: Record<string, any>;
+  Metadata?: Record<string, string>;
+}
+
+/**
+ * Synthesizes the stack in process and reads the deployment out of its template.
+ * Where the template names a resource, its logical ID stands for the name that AWS would give it.
+ *
+ * @param context CDK context, as `cdk deploy -c` would take it.
+ * @throws SettingsError where the context is wrong.
+ */
+export function synthesize(context: Readonly<Record<string, string>>): DeploymentSpec {
+  const outdir = mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
+  const dispose = () => rmSync(outdir, { recursive: true, force: true });
+  try {
+    const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
+    const { app, stack } = webhookApp({ outdir, context: { ...featureFlags(), ...assetMetadata, ...context } });
+    const template: Template = app.synth().getStackByName(stack.stackName).template;
+    return { ...read(template, outdir), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment. */
+export function featureFlags(): Record<string, unknown> {
+  const { context } = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'));
+  return Object.fromEntries(Object.entries(context).filter(([name]) => !OPTIONS.includes(name)));
+}
+
+function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose'> {
+  const ofType = (type: string) => Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
+  const resource = (logicalId: string) => {
+    const found = template.Resources[logicalId];
+    if (found === undefined) throw new Error(`the template has no resource ${logicalId}`);
+    return found;
+  };
+
+  const [[, route] = ['', undefined], ...otherRoutes] = ofType('AWS::ApiGatewayV2::Route');
+  if (route === undefined || otherRoutes.length > 0) throw new Error('the template should have one route');
+  const [method = '', path = ''] = String(route.Properties['RouteKey']).split(' ');
+  const integration = resource(resolve(route.Properties['Target']).replace('integrations/', ''));
+  const invoked = resource(resolve(integration.Properties['IntegrationUri']));
+  const isAlias = invoked.Type === 'AWS::Lambda::Alias';
+  const receiver = isAlias ? resource(resolve(invoked.Properties['FunctionName'])) : invoked;
+
+  const functionSpec = ({ Properties, Metadata }: Resource): FunctionSpec => {
+    const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
+    return {
+      file: join(outdir, Metadata?.['aws:asset:path'] ?? '', `${fileStem}.mjs`),
+      handlerName,
+      timeoutMs: Properties['Timeout'] * 1000,
+      environment: Object.fromEntries(
+        Object.entries(Properties['Environment']?.Variables ?? {}).map(([name, value]) => [name, resolve(value)]),
+      ),
+    };
+  };
+  const receiverSpec = functionSpec(receiver);
+
+  return {
+    route: { method, path },
+    receiver: receiverSpec,
+    tables: ofType('AWS::DynamoDB::GlobalTable').map(([logicalId, { Properties }]) => ({
+      TableName: logicalId,
+      AttributeDefinitions: Properties['AttributeDefinitions'],
+      KeySchema: Properties['KeySchema'],
+      BillingMode: Properties['BillingMode'],
+    })),
+    tableName: receiverSpec.environment['TABLE_NAME' satisfies keyof Environment] ?? '',
+    queues: ofType('AWS::SQS::Queue').map(([logicalId, { Properties }]) => ({
+      name: logicalId,
+      visibilitySeconds: Properties['VisibilityTimeout'] ?? 30,
+      ...(Properties['RedrivePolicy'] !== undefined && {
+        deadLetters: {
+          queueName: resolve(Properties['RedrivePolicy'].deadLetterTargetArn),
+          maxReceiveCount: Properties['RedrivePolicy'].maxReceiveCount,
+        },
+      }),
+    })),
+    consumers: ofType('AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => ({
+      queueName: resolve(Properties['EventSourceArn']),
+      batchSize: Properties['BatchSize'],
+      consumer: functionSpec(resource(resolve(Properties['FunctionName']))),
+    })),
+    pipes: ofType('AWS::Pipes::Pipe').map(([, { Properties }]) => {
+      const source = Properties['SourceParameters'];
+      const target = Properties['TargetParameters'].EventBridgeEventBusParameters;
+      return {
+        tableName: resolve(Properties['Source']),
+        patterns: source.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern)),
+        batchSize: source.DynamoDBStreamParameters.BatchSize,
+        enrichment: functionSpec(resource(resolve(Properties['Enrichment']))),
+        source: target.Source,
+        detailType: target.DetailType,
+      };
+    }),
+    secretIds: ofType('AWS::SecretsManager::Secret').map(([logicalId]) => logicalId),
+  };
+}
+
+/** Resolves the intrinsic functions that the template uses; a resource and its ARN are both its logical ID. */
+function resolve(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const [[name, argument] = []] = Object.entries(value as Record<string, any>);
+  if (name === 'Ref') return argument;
+  if (name === 'Fn::GetAtt') return argument[0];
+  if (name === 'Fn::Join') return argument[1].map(resolve).join(argument[0]);
+  throw new Error(`the template uses ${name}, which the local deployment can't resolve`);
+}
