@@ -74,6 +74,7 @@ test('one event is announced for an official account, and none for a repeated or
       resources: [],
       detail: {
         version: 1,
+        type: 'Official Account Created',
         sdkAppId: '1400000000',
         officialAccountId: '@TOA#_once',
         name: 'TestOfficialAccount',
@@ -151,7 +152,9 @@ test('what people write into the table is announced where it is an event, and no
   );
   client.destroy();
   const events = await eventsBefore('after by hand');
-  expect(events.map(({ detail }) => detail)).toEqual([{ version: 1, ...Key, ...record }]);
+  expect(events.map(({ detail }) => detail)).toEqual([
+    { version: 1, type: 'Official Account Created', ...Key, ...record },
+  ]);
 });
 
 test('a delivery that was parked is announced once it is stored', async () => {
