@@ -22,6 +22,9 @@ import { permit, type Permissions } from './permissions.ts';
 import { REDRIVE_TIMEOUT, type Queues } from './queues.ts';
 import type { Settings } from './settings.ts';
 
+/** The functions' entries: the stems of files in `lambda/`. */
+export const ENTRIES = ['receiver', 'redrive', 'announce'] as const;
+
 /** Below it even warm deliveries wait for CPU. */
 export const MEMORY_MB = 512;
 
@@ -159,12 +162,8 @@ function withWarmInstances(lambda: Function, count: number): IFunction {
   return alias as IFunction; // its types don't know exactOptionalPropertyTypes
 }
 
-/**
- * Bundles a function's code, unless it is there: the npm package has it ready, beside this module.
- *
- * @param entry the stem of a file in `lambda/`.
- */
-function bundle(scope: Construct, entry: string): Code {
+/** Bundles a function's code, unless it is there: the npm package has it ready, beside this module. */
+function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
   const ready = join(import.meta.dirname, 'bundle', entry);
   if (existsSync(ready)) return Code.fromAsset(ready);
   const outdir = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle', entry);
