@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +8,6 @@ import { build } from 'esbuild';
 import { bundle } from '../../infra/bundle.ts';
 import { synthesize, type DeploymentSpec } from '../../infra/local/template.ts';
 import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
-import { ROOT } from './local-receiver.ts';
 
 /** What a cold start has to read: each kilobyte more costs it a thousandth. */
 const BUDGET_BYTES = 240_000;
@@ -119,6 +117,25 @@ describe('what a cold start loads', () => {
   });
 });
 
+test('what is imported when it is needed is found from whichever folder it is imported', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'bundle-test-'));
+  const files = {
+    'entry.ts': `import { inner } from './below/inner.ts';
+      export const all = async () => [await import('./below/lazy.ts'), await inner()].flat().map(({ name }) => name);`,
+    'below/inner.ts': `export const inner = async () => [await import('./lazy.ts'), await import('../lazy.ts')];`,
+    'below/lazy.ts': `export const name = 'lazy below';`,
+    'lazy.ts': `export const name = 'lazy';`,
+  };
+  mkdirSync(join(directory, 'below'));
+  for (const [name, source] of Object.entries(files)) writeFileSync(join(directory, name), source);
+  const outdir = join(directory, 'out');
+  await bundle(join(directory, 'entry.ts'), outdir, []);
+  const program = `console.log((await (await import(${JSON.stringify(join(outdir, 'index.mjs'))})).all()).join())`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
+  expect(stdout.trim()).toBe('lazy below,lazy below,lazy');
+  rmSync(directory, { recursive: true });
+});
+
 /** Stops the clock and what is random: two programs then send the same, signatures included. */
 const AT_REST = `
   const Clock = Date;
@@ -167,34 +184,33 @@ describe('a replacement', () => {
     await expect(build).rejects.toThrow(/infra\/replacements\.ts.*was-here.*it was here/s);
   });
 
-  test('of the errors makes the same ones', async () => {
-    const file = join(ROOT, 'node_modules/@aws-sdk/client-dynamodb/dist-es/models/errors.js');
-    const folded = REPLACEMENTS.find(({ module }) => module.test('@aws-sdk/client-dynamodb/dist-es/models/errors.js'))!;
-    const source = readFileSync(file, 'utf8');
-    const load = async (contents: string): Promise<Record<string, any>> => {
-      const stdin = { contents, resolveDir: dirname(file) };
-      const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'cjs', platform: 'node' });
-      const module = { exports: {} };
-      new Function('module', 'exports', 'require', outputFiles[0]!.text)(module, module.exports, createRequire(file));
-      return module.exports;
+  test('leaves out of Node what no delivery needs: a start loads neither Web Crypto nor web streams', async () => {
+    const program = `process.on('exit', () => console.log(JSON.stringify(process.moduleLoadList)))`;
+    const loaded = async (replacements: readonly Replacement[]): Promise<string[]> => {
+      await bundle(ENTRY, outdir, replacements);
+      const preload = `data:text/javascript,${encodeURIComponent(program)}`;
+      const args = ['--import', preload, join(outdir, 'index.mjs')];
+      const { stdout } = await promisify(execFile)(process.execPath, args, {
+        env: {
+          AWS_REGION: 'eu-central-1',
+          AWS_ACCESS_KEY_ID: 'id',
+          AWS_SECRET_ACCESS_KEY: 'secret',
+          AWS_ENDPOINT_URL_DYNAMODB: 'https://127.0.0.1:1', // nobody listens there
+          SERVICE_NAME: 'test',
+          SDK_APP_ID: '1400000000',
+          TABLE_NAME: 'accounts',
+          PARKING_QUEUE_URL: 'parked',
+          DEAD_LETTER_QUEUE_URL: 'dead-letters',
+          AUTHENTICATION: 'off',
+        },
+      });
+      return JSON.parse(stdout);
     };
-    const [theirs, ours] = [await load(source), await load(folded.contents(source))];
-    expect(Object.keys(ours)).toEqual(Object.keys(theirs));
-    expect(Object.keys(ours).length).toBeGreaterThan(20);
-    for (const [name, Theirs] of Object.entries(theirs)) {
-      const options = { message: '错', $metadata: {}, Item: { id: { S: 'x' } }, CancellationReasons: [] };
-      const [their, our] = [new Theirs(options), new ours[name](options)];
-      expect({ ...our, message: our.message }).toEqual({ ...their, message: their.message });
-      expect(our).toBeInstanceOf(ours[name]);
-      expect(our).toBeInstanceOf(Error);
-      expect(ours[name].shapeId).toBe(Theirs.shapeId);
+    const [theirs, ours] = [await loaded([]), await loaded(REPLACEMENTS)];
+    for (const name of ['internal/crypto/webcrypto', 'internal/webstreams/readablestream']) {
+      expect(theirs).toContain(`NativeModule ${name}`);
+      expect(ours).not.toContain(`NativeModule ${name}`);
     }
-    expect(new ours['ReplicatedWriteConflictException']({})).toHaveProperty('$retryable'); // one of its own kind
-  });
-
-  test('of a part that an update has changed stops the build', () => {
-    const ofPart = REPLACEMENTS.find(({ module }) => module.test('@smithy/core/dist-es/submodules/serde/index.js'))!;
-    expect(() => ofPart.contents('export const v4 = 4;')).toThrow('does not stand there once');
   });
 
   test.each(
