@@ -8,9 +8,7 @@ import { build } from 'esbuild';
 import { bundle } from '../../infra/bundle.ts';
 import { synthesize, type DeploymentSpec } from '../../infra/local/template.ts';
 import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
-
-/** What a cold start has to read: each kilobyte more costs it a thousandth. */
-const BUDGET_BYTES = 240_000;
+import { ENTRY_BUDGET_BYTES } from '../bench/targets.ts';
 
 let deployment: DeploymentSpec;
 /** Every file that is deployed, by its function's name. */
@@ -86,7 +84,7 @@ describe('what a cold start loads', () => {
   afterAll(() => rmSync(outdir, { recursive: true }));
 
   test('is within its budget', () => {
-    expect(statSync(deployment.receiver.file).size).toBeLessThan(BUDGET_BYTES);
+    expect(statSync(deployment.receiver.file).size).toBeLessThan(ENTRY_BUDGET_BYTES);
   });
 
   test('is of these packages alone: a new one is a decision, not an accident', async () => {
@@ -149,20 +147,27 @@ describe('a replacement', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
   afterAll(() => rmSync(outdir, { recursive: true }));
 
+  /** Bundles a program and runs it. @returns the JSON that it prints. */
+  async function outputOf(
+    entry: string,
+    replacements: readonly Replacement[],
+    preload: string,
+    env: Record<string, string>,
+  ): Promise<any> {
+    await bundle(entry, outdir, replacements);
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(preload)}`, join(outdir, 'index.mjs')];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+    return JSON.parse(stdout);
+  }
+
   test('changes no byte of what the SDK sends, to other tables, accounts, queues and regions in turn', async () => {
-    const requests = async (replacements: readonly Replacement[]) => {
-      await bundle(join(import.meta.dirname, 'sdk-requests.ts'), outdir, replacements);
-      const preload = `data:text/javascript,${encodeURIComponent(AT_REST)}`;
-      const { stdout } = await promisify(execFile)(process.execPath, ['--import', preload, join(outdir, 'index.mjs')], {
-        env: {
-          AWS_ACCESS_KEY_ID: 'id',
-          AWS_SECRET_ACCESS_KEY: 'secret',
-          AWS_SESSION_TOKEN: 'session',
-          AWS_ACCOUNT_ID: '111111111111',
-        },
+    const requests = (replacements: readonly Replacement[]) =>
+      outputOf(join(import.meta.dirname, 'sdk-requests.ts'), replacements, AT_REST, {
+        AWS_ACCESS_KEY_ID: 'id',
+        AWS_SECRET_ACCESS_KEY: 'secret',
+        AWS_SESSION_TOKEN: 'session',
+        AWS_ACCOUNT_ID: '111111111111',
       });
-      return JSON.parse(stdout);
-    };
     const [theirs, ours] = [await requests([]), await requests(REPLACEMENTS)];
     expect(ours).toEqual(theirs);
     expect(new Set(theirs.map(({ hostname }: { hostname: string }) => hostname))).toEqual(
@@ -185,27 +190,20 @@ describe('a replacement', () => {
   });
 
   test('leaves out of Node what no delivery needs: a start loads neither Web Crypto nor web streams', async () => {
-    const program = `process.on('exit', () => console.log(JSON.stringify(process.moduleLoadList)))`;
-    const loaded = async (replacements: readonly Replacement[]): Promise<string[]> => {
-      await bundle(ENTRY, outdir, replacements);
-      const preload = `data:text/javascript,${encodeURIComponent(program)}`;
-      const args = ['--import', preload, join(outdir, 'index.mjs')];
-      const { stdout } = await promisify(execFile)(process.execPath, args, {
-        env: {
-          AWS_REGION: 'eu-central-1',
-          AWS_ACCESS_KEY_ID: 'id',
-          AWS_SECRET_ACCESS_KEY: 'secret',
-          AWS_ENDPOINT_URL_DYNAMODB: 'https://127.0.0.1:1', // nobody listens there
-          SERVICE_NAME: 'test',
-          SDK_APP_ID: '1400000000',
-          TABLE_NAME: 'accounts',
-          PARKING_QUEUE_URL: 'parked',
-          DEAD_LETTER_QUEUE_URL: 'dead-letters',
-          AUTHENTICATION: 'off',
-        },
+    const report = `process.on('exit', () => console.log(JSON.stringify(process.moduleLoadList)))`;
+    const loaded = (replacements: readonly Replacement[]): Promise<string[]> =>
+      outputOf(ENTRY, replacements, report, {
+        AWS_REGION: 'eu-central-1',
+        AWS_ACCESS_KEY_ID: 'id',
+        AWS_SECRET_ACCESS_KEY: 'secret',
+        AWS_ENDPOINT_URL_DYNAMODB: 'https://127.0.0.1:1', // nobody listens there
+        SERVICE_NAME: 'test',
+        SDK_APP_ID: '1400000000',
+        TABLE_NAME: 'accounts',
+        PARKING_QUEUE_URL: 'parked',
+        DEAD_LETTER_QUEUE_URL: 'dead-letters',
+        AUTHENTICATION: 'off',
       });
-      return JSON.parse(stdout);
-    };
     const [theirs, ours] = [await loaded([]), await loaded(REPLACEMENTS)];
     for (const name of ['internal/crypto/webcrypto', 'internal/webstreams/readablestream']) {
       expect(theirs).toContain(`NativeModule ${name}`);
