@@ -126,6 +126,22 @@ test('the configuration table holds every option', () => {
   expect(table(root, 'option').map(([name]) => name)).toEqual(OPTIONS);
 });
 
+test('the construct is shown with props and properties that it has, and with all props that only a host can give', () => {
+  const [, section = ''] = /^## As a construct\n([^]*?)^## /m.exec(root) ?? [];
+  const source = read('infra/webhook.ts');
+  const members = (start: string) =>
+    [...(source.split(start)[1]?.split(/^(?:}|.* constructor)/m)[0] ?? '').matchAll(/^ {2}readonly (\w+)\??:/gm)].map(
+      ([, name = '']) => name,
+    );
+  const [hostProps, properties] = [members('export interface HostProps '), members('export class TencentChatWebhook ')];
+  const named = [...withoutCode(section).matchAll(/`([a-z]\w*)`/gi)].map(([, name = '']) => name);
+  expect(named).toEqual(expect.arrayContaining([...hostProps, 'url', 'token']));
+  const inCode = [...section.matchAll(/(?<!\/)webhook\.(\w+)/g)].map(([, name = '']) => name);
+  const known = [...OPTIONS, ...hostProps, ...properties, 'constructs'];
+  expect([...named, ...inCode].filter((name) => !known.includes(name))).toEqual([]);
+  expect(section).toContain(`from '${packageJson.name}'`);
+});
+
 test('the record table holds every attribute that is written', async () => {
   let names: string[] = [];
   const client = {
