@@ -19,9 +19,10 @@ export function checkSignature(token: WebhookToken) {
     if (signature === undefined || requestTime === undefined || !(await token.hasSigned(signature, requestTime))) {
       throw new Refusal('badSignature');
     }
+    // Other texts that JavaScript takes for numbers ('0x…', '+1', '1.9') are none of Chat's.
+    if (!/^\d+$/.test(requestTime)) throw new Refusal('expired', { detail: 'RequestTime is not Unix seconds' });
     const ageSeconds = Math.floor(receivedTime(event) / 1000) - Number(requestTime);
-    // Negated, so that a RequestTime that is no number (NaN) is refused too.
-    if (!(Math.abs(ageSeconds) <= MAX_AGE_SECONDS)) {
+    if (Math.abs(ageSeconds) > MAX_AGE_SECONDS) {
       throw new Refusal('expired', { detail: `RequestTime is ${ageSeconds} s before the receipt` });
     }
   };

@@ -35,7 +35,7 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
     attempt(() => {
       logger[level]('delivery', {
         requestId: delivery.requestContext.requestId,
-        command: cut(callbackCommand(delivery)),
+        command: commandText(callbackCommand(delivery)),
         officialAccountId: cut(field(delivery.body, 'Official_Account')),
         name: cut(field(delivery.body, 'Name')),
         ownerAccount: cut(field(delivery.body, 'Owner_Account')),
@@ -74,6 +74,16 @@ function attempt(write: () => void): void {
       `${JSON.stringify({ level: 'ERROR', message: 'a log line is lost', error: String(error) })}\n`,
     );
   }
+}
+
+/**
+ * A command as far as it looks like one: what else a caller puts there could hold a Sign, as it does where a `;` stands
+ * for the `&` before it.
+ */
+function commandText(command: unknown): string | undefined {
+  if (typeof command !== 'string') return undefined;
+  const isCommand = command.length <= MAX_LOGGED_CHARACTERS && /^[A-Za-z.]+$/.test(command);
+  return isCommand ? command : `${command.length} characters that are no command`;
 }
 
 function cut(value: unknown): string | undefined {

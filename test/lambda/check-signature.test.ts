@@ -33,12 +33,19 @@ describe('the signature check', () => {
     expect(await reasonFor({ sign: Sign, requestTime: RequestTime })).toBe(reason);
   });
 
-  test.each(['', 'now', '0x63888df0', 'Infinity'])(
-    'a signed RequestTime that is no time is refused: %j',
-    async (text) => {
-      expect(await reasonFor({ sign: signed(text).Sign, requestTime: text })).toBe('expired');
-    },
-  );
+  test.each([
+    '',
+    'now',
+    'Infinity',
+    `0x${receivedSeconds.toString(16)}`,
+    `+${receivedSeconds}`,
+    ` ${receivedSeconds}`,
+    `${receivedSeconds}.9`,
+    `${receivedSeconds / 10}e1`,
+    `${receivedSeconds},${receivedSeconds}`,
+  ])('a RequestTime of another form than digits is refused, although rightly signed: %j', async (text) => {
+    expect(await reasonFor({ sign: signed(text).Sign, requestTime: text })).toBe('expired');
+  });
 
   test('a delivery without Sign, without RequestTime or without both is refused', async () => {
     const { Sign, RequestTime } = signed(receivedSeconds);

@@ -5,7 +5,7 @@ import { faultyDynamoDb, faultySqs } from '../faults/faulty.ts';
 import { featureFlags } from '../../infra/local/template.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { NAMESPACE } from '../../lambda/metrics.ts';
-import { REASONS } from '../../lambda/outcomes.ts';
+import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
 import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from '../delivery.ts';
 import { logKeeper, until } from '../infra/local-receiver.ts';
 
@@ -101,7 +101,7 @@ const DELIVERIES: [string, (delivery: HttpDelivery) => void][] = [
   ['commandsDisagree', ({ payload }) => (payload['CallbackCommand'] = 'x')],
   ['badPayload', ({ payload }) => delete payload['Name']],
   ['parked', () => ([store.fault, queue.fault] = ['breaks', undefined])],
-  ['failed', () => ([store.fault, queue.fault] = ['breaks', 'breaks'])],
+  ['notKept', () => ([store.fault, queue.fault] = ['breaks', 'breaks'])],
 ];
 
 describe('what the bundle logs', () => {
@@ -122,9 +122,7 @@ describe('what the bundle logs', () => {
 
   test('is what became of each delivery, and a count of it', () => {
     const outcomes = lines.filter(({ message }) => message === 'delivery');
-    expect(outcomes.map(({ outcome, reason }) => (outcome === 'refused' ? reason : outcome))).toEqual(
-      DELIVERIES.map(([name]) => name),
-    );
+    expect(outcomes.map(({ outcome, reason }) => reason ?? outcome)).toEqual(DELIVERIES.map(([name]) => name));
     const counts = lines.filter(({ _aws }) => _aws);
     expect(counts.map(({ outcome, reason }) => reason ?? outcome)).toEqual(DELIVERIES.map(([name]) => name));
     for (const { Deliveries, service, _aws } of counts) {
@@ -157,7 +155,7 @@ describe('what the bundle logs', () => {
     const logged = new Set(lines.filter(({ _aws }) => _aws).flatMap(metricsOf));
     // Nobody else can call from an address that isn't this machine's: the test of the reasons makes up for it.
     const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
-    expect(shown).toHaveLength(6 + Object.keys(REASONS).length - 1 + 4);
+    expect(shown).toHaveLength(Object.keys(OUTCOMES).length + Object.keys(REASONS).length + 4);
     expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere, notHere]);
     expect(watched).toHaveLength(7);
   });
@@ -197,8 +195,10 @@ describe('what the bundle logs', () => {
 });
 
 test('every reason and outcome that the code knows has its line in the dashboard', () => {
-  const reasons = shown.flatMap((each) => /"reason","(\w+)"/.exec(each)?.[1] ?? []);
-  expect(reasons).toEqual(Object.keys(REASONS).filter((reason) => reason !== 'notKept'));
+  const drawn = (dimension: string) =>
+    shown.flatMap((each) => new RegExp(`^Deliveries .*"${dimension}","(\\w+)"`).exec(each)?.[1] ?? []);
+  expect(drawn('outcome')).toEqual(Object.keys(OUTCOMES));
+  expect(drawn('reason')).toEqual(Object.keys(REASONS));
 });
 
 test('the metrics of AWS that dashboard and alarms refer to have the names and dimensions that AWS documents', () => {

@@ -1,0 +1,41 @@
+import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { GetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
+import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
+import { severalAtATime } from '../../lambda/sdk-client.ts';
+
+const LIMITS = { attempts: 1, attemptMs: 200, totalMs: 200 };
+
+/** Says at once that an answer comes; of the table `slow` after 100 ms, of the table `stalled` never. */
+const server = createServer(async (request, response) => {
+  const { TableName } = JSON.parse(await text(request));
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).flushHeaders();
+  if (TableName === 'stalled') return;
+  await sleep(100);
+  response.end('{}');
+});
+
+let client: DynamoDBClient;
+let loopback: Loopback;
+beforeAll(async () => {
+  loopback = await listen(server, 0);
+  client = dynamoDbClient(loopback.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await loopback.close();
+});
+
+test('a call that is given up cuts its own connection, and not those of the calls beside it', async () => {
+  const inTime = severalAtATime(LIMITS);
+  const get = (TableName: string) =>
+    inTime((options) => client.send(new GetItemCommand({ TableName, Key: { id: { S: 'a' } } }), options));
+  const stalled = get('stalled').catch((error: Error) => error.name);
+  await sleep(150);
+  const beside = get('slow'); // on its way while the other is given up
+  expect(await stalled).toBe('TimeoutError');
+  expect(await beside).toMatchObject({ $metadata: { httpStatusCode: 200, attempts: 1 } });
+});
