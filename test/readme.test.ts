@@ -137,8 +137,8 @@ test('the construct is shown with props and properties that it has, and with all
   const named = [...withoutCode(section).matchAll(/`([a-z]\w*)`/gi)].map(([, name = '']) => name);
   expect(named).toEqual(expect.arrayContaining([...hostProps, 'url', 'token']));
   const inCode = [...section.matchAll(/(?<!\/)webhook\.(\w+)/g)].map(([, name = '']) => name);
-  const known = [...OPTIONS, ...hostProps, ...properties, 'constructs'];
-  expect([...named, ...inCode].filter((name) => !known.includes(name))).toEqual([]);
+  const known = new Set([...OPTIONS, ...hostProps, ...properties, 'constructs']);
+  expect([...named, ...inCode].filter((name) => !known.has(name))).toEqual([]);
   expect(section).toContain(`from '${packageJson.name}'`);
 });
 
