@@ -14,8 +14,8 @@ import { officialAccounts } from '../lambda/official-accounts.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
 import { severalAtATime } from '../lambda/sdk-client.ts';
 import { announcementProblems } from './announcement.ts';
+import { ROOT } from './program.ts';
 
-const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const PATHS = globSync('**/README.md', { cwd: ROOT, exclude: ['node_modules', 'cdk.out'] }).toSorted();
 const [root, lambda, infra] = ['README.md', 'lambda/README.md', 'infra/README.md'].map(read) as [
