@@ -1,7 +1,8 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
-import type { Command, Image } from './command.ts';
+import type { Image } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import officialAccount from './official-account.schema.json' with { type: 'json' };
 
 /** Of the announcements' shape, and of their JSON Schemas: a change that breaks consumers makes it 2. */
 const VERSION = 1;
@@ -10,8 +11,8 @@ const VERSION = 1;
 export type Announcement = { version: typeof VERSION; type: string } & Record<string, unknown>;
 
 /**
- * Makes announcements of changes to the table: one for each event that the table took. The enrichment of the pipe
- * from the table's stream to the event bus.
+ * Makes announcements of changes to the table: one for each change that a reader of the record would notice. The
+ * enrichment of the pipe from the table's stream to the event bus.
  *
  * A function and not the pipe's own input template: that doesn't escape quotes and backslashes in a name, and can't
  * leave out what isn't there.
@@ -22,10 +23,15 @@ export type Announcement = { version: typeof VERSION; type: string } & Record<st
 export async function handler(records: readonly DynamoDBRecord[]): Promise<Announcement[]> {
   return records.flatMap(({ dynamodb }) => {
     const [before, after] = [plain(dynamodb?.OldImage), plain(dynamodb?.NewImage)];
-    // Deleted, or changed by others: people may add attributes of their own.
+    // Deleted by people: Tencent's destruction of an account keeps its record.
     if (after === undefined) return [];
-    const command = [...COMMANDS.values()].find(({ announcement }) => announcement.isOf(before, after));
-    return command === undefined ? [] : [announcementOf(command, after)];
+    const commands = [...COMMANDS.values()].filter(({ announcement }) => announcement.isOf(before, after));
+    return commands.map(({ announcement: { schema, details } }) => ({
+      ...attributesOf(after),
+      ...details?.(before, after),
+      version: VERSION,
+      type: schema.title,
+    }));
   });
 }
 
@@ -37,8 +43,7 @@ function plain(image: StreamImage): Image | undefined {
 }
 
 /** Only what the schema names: what others may have added to a record is not ours to announce. */
-function announcementOf({ announcement: { schema } }: Command, record: Image): Announcement {
-  const names = Object.keys(schema.properties).filter((name) => name in record);
-  const attributes = Object.fromEntries(names.map((name) => [name, record[name]]));
-  return { ...attributes, version: VERSION, type: schema.title };
+function attributesOf(record: Image): Image {
+  const names = Object.keys(officialAccount.properties).filter((name) => name in record);
+  return Object.fromEntries(names.map((name) => [name, record[name]]));
 }

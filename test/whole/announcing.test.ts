@@ -83,6 +83,8 @@ test('one event is announced for an official account, and none for a repeated or
         receivedTime: expect.any(Number),
         clientIp: '203.0.113.7',
         optPlatform: 'RESTAPI',
+        revision: 1,
+        type: 'Official Account Created',
       },
     },
   ]);
@@ -150,7 +152,9 @@ test('what people write into the table is announced where it is an event, and no
   );
   client.destroy();
   const events = await eventsBefore('after by hand');
-  expect(events.map(({ detail }) => detail)).toEqual([{ version: 1, ...Key, ...record }]);
+  expect(events.map(({ detail }) => detail)).toEqual([
+    { version: 1, type: 'Official Account Created', ...Key, ...record },
+  ]);
 });
 
 test('a delivery that was parked is announced once it is stored', async () => {
