@@ -112,6 +112,7 @@ describe('when the store', () => {
         receivedTime: expect.any(Number),
         clientIp: '203.0.113.7',
         optPlatform: 'RESTAPI',
+        revision: 1,
       });
       // Not when it was stored in the end.
       const { receivedTime } = (await recordOf(fault)) as { receivedTime: number };
@@ -145,10 +146,10 @@ describe('when the store', () => {
     expect(await recordOf('slow')).toBeDefined();
   });
 
-  test('is asked, it is by one request a delivery, and by none for a delivery that is refused or ignored', async () => {
+  test('is asked, it is by one request for a delivery in order, and by none for one that is refused or ignored', async () => {
     const before = store.requests;
     await deliver('one');
-    await deliver('one');
+    await deliver('one', ({ payload }) => (payload['EventTime'] = 1670574414124));
     expect(store.requests - before).toBe(2);
     await deliver('one', ({ query }) => query.set('Sign', '0'));
     await deliver('one', (d) => (d.query.set('CallbackCommand', 'x'), (d.payload = {})));
