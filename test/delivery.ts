@@ -24,6 +24,11 @@ export function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
+/** Signs the query of a delivery anew. @param seconds from now. */
+export function sign(query: URLSearchParams, seconds = 0, token = TOKEN): void {
+  for (const [name, value] of Object.entries(signed(unixSeconds() + seconds, token))) query.set(name, value);
+}
+
 /** What Chat posts, in the parts that a test may change. */
 export interface HttpDelivery {
   query: URLSearchParams;
@@ -50,6 +55,9 @@ export function httpDelivery(change: (delivery: HttpDelivery) => void = () => {}
   change(delivery);
   return delivery;
 }
+
+/** The reply to a delivery that was dealt with, whole. */
+export const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 
 export async function post(url: string, { query, payload, body, headers }: HttpDelivery) {
   const response = await fetch(`${url}?${query}`, {

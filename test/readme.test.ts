@@ -13,7 +13,7 @@ import { severalAtATime } from '../lambda/sdk-client.ts';
 import { officialAccounts } from '../lambda/official-accounts.ts';
 import { REASONS } from '../lambda/outcomes.ts';
 import { announcementProblems } from './announcement.ts';
-import { ROOT } from './infra/local-receiver.ts';
+import { ROOT } from './program.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const template = Template.fromStack(

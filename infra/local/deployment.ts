@@ -48,25 +48,25 @@ export async function startDeployment({
 }: DeploymentOptions) {
   await using started = new AsyncDisposableStack();
 
-  const deployment = synthesize(context);
-  started.defer(deployment.dispose);
+  const spec = synthesize(context);
+  started.defer(spec.dispose);
 
   const pipes: { tableName: string; pipe: Pipe }[] = [];
-  const dynamoDb = await startStore(deployment.tables, dataDirectory, (tableName, record) => {
+  const dynamoDb = await startStore(spec.tables, dataDirectory, (tableName, record) => {
     for (const { pipe } of pipes.filter((each) => each.tableName === tableName)) pipe.take(record);
   });
   started.defer(dynamoDb.close);
 
   const secretsManager = await startSecrets();
   started.defer(secretsManager.close);
-  for (const secretId of deployment.secretIds) secretsManager.put(secretId, token);
+  for (const secretId of spec.secretIds) secretsManager.put(secretId, token);
 
-  const sqs = await startQueues(deployment.queues, queueSecondMs);
+  const sqs = await startQueues(spec.queues, queueSecondMs);
   started.defer(sqs.close);
 
-  const queueNames = new Set(deployment.queues.map(({ name }) => name));
-  const start = async ({ environment, ...spec }: FunctionSpec) => {
-    const resolved = Object.entries(environment).map(([name, value]) => [
+  const queueNames = new Set(spec.queues.map(({ name }) => name));
+  const start = async (functionSpec: FunctionSpec) => {
+    const resolved = Object.entries(functionSpec.environment).map(([name, value]) => [
       name,
       queueNames.has(value) ? sqs.queueUrl(value) : value,
     ]);
@@ -76,36 +76,36 @@ export async function startDeployment({
       AWS_ENDPOINT_URL_SQS: sqs.url,
     };
     const local = await startFunction(
-      { ...spec, environment: { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) } },
+      { ...functionSpec, environment: { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) } },
       log,
     );
     started.defer(local.stop);
     return local;
   };
-  const receiver = await start(deployment.receiver);
-  for (const { queueName, batchSize, consumer } of deployment.consumers) {
+  const receiver = await start(spec.receiver);
+  for (const { queueName, batchSize, consumer } of spec.consumers) {
     sqs.poll(queueName, batchSize, (await start(consumer)).invoke);
   }
 
   const bus = startEventBus();
-  for (const spec of deployment.pipes) {
-    const { tableName, enrichment, source, detailType } = spec;
-    const pipe = startPipe(spec, (await start(enrichment)).invoke, (detail) =>
+  for (const pipeSpec of spec.pipes) {
+    const { tableName, enrichment, source, detailType } = pipeSpec;
+    const pipe = startPipe(pipeSpec, (await start(enrichment)).invoke, (detail) =>
       bus.put({ source, detailType: resolveParameter(detailType, detail), detail }),
     );
     pipes.push({ tableName, pipe });
     started.defer(pipe.stop);
   }
 
-  const gateway = await startGateway(deployment.route, receiver.invoke, port, { [EVENTS_PATH]: bus.serve });
+  const gateway = await startGateway(spec.route, receiver.invoke, port, { [EVENTS_PATH]: bus.serve });
   started.defer(gateway.close);
 
   const running = started.move();
   return {
-    url: gateway.url + deployment.route.path,
+    url: gateway.url + spec.route.path,
     eventsUrl: gateway.url + EVENTS_PATH,
     bus,
-    deployment,
+    spec,
     dynamoDb,
     secretsManager,
     sqs,

@@ -48,9 +48,9 @@ await run(
     if (options.token === '') throw new UsageError('--token is empty');
     const starting = start({ context, token: options.token, port, dataDirectory: options['data-dir'] });
     stopOnSignal(starting);
-    const receiver = await starting;
-    await deliverSample(receiver, context.sdkAppId, options.token);
-    printNextSteps(receiver, context.sdkAppId, options.token);
+    const deployment = await starting;
+    await deliverSample(deployment, context.sdkAppId, options.token);
+    printNextSteps(deployment, context.sdkAppId, options.token);
   },
 );
 
@@ -95,7 +95,7 @@ function stopOnSignal(starting: Promise<Deployment>): void {
       isStopping = true;
       console.log('\nStopping.');
       await starting.then(
-        (receiver) => receiver.stop(),
+        (deployment) => deployment.stop(),
         () => {}, // said already
       );
       process.exit(0);
@@ -103,8 +103,8 @@ function stopOnSignal(starting: Promise<Deployment>): void {
   }
 }
 
-async function deliverSample(receiver: Deployment, sdkAppId: string, token: string): Promise<void> {
-  const { url, dynamoDb, deployment, bus } = receiver;
+async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {
+  const { url, dynamoDb, spec, bus } = deployment;
   const announced = new Promise<BusEvent>((resolve) => bus.subscribe(resolve));
   const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
   console.log(`Listening on ${url}
@@ -119,13 +119,13 @@ ${indent(DOCUMENTED_SAMPLE)}
   const client = dynamoDbClient(dynamoDb.url);
   const { Item } = await client.send(
     new GetItemCommand({
-      TableName: deployment.tableName,
+      TableName: spec.tableName,
       Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: DOCUMENTED_SAMPLE.Official_Account } },
     }),
   );
   client.destroy();
   console.log(
-    `Stored in the DynamoDB table ${deployment.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing: see the reply'}`,
+    `Stored in the DynamoDB table ${spec.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing: see the reply'}`,
   );
   const event = await Promise.race([announced, sleep(ANNOUNCED_WITHIN_MS, undefined, { ref: false })]);
   console.log(`\nAnnounced on the event bus:\n${event ? indent(event) : '  nothing: the record has not changed'}`);
@@ -140,11 +140,7 @@ function indent(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/^/gm, '  ');
 }
 
-function printNextSteps(
-  { url, eventsUrl, bus, dynamoDb, deployment }: Deployment,
-  sdkAppId: string,
-  token: string,
-): void {
+function printNextSteps({ url, eventsUrl, bus, dynamoDb, spec }: Deployment, sdkAppId: string, token: string): void {
   const send = [
     'npm run send --',
     ...(url === LOCAL_URL ? [] : ['--url', url]),
@@ -158,7 +154,7 @@ Send more, as Chat does, from another terminal (all options: npm run send -- --h
 
 See the records (any region and credentials will do):
   AWS_ACCESS_KEY_ID=${LOCAL_AWS.AWS_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY=${LOCAL_AWS.AWS_SECRET_ACCESS_KEY} aws dynamodb scan --region ${LOCAL_AWS.AWS_REGION} \\
-    --endpoint-url ${dynamoDb.url} --table-name ${deployment.tableName}
+    --endpoint-url ${dynamoDb.url} --table-name ${spec.tableName}
 
 What DynamoDB can't take is parked in a queue and stored later; its clock runs sixty times faster here.
 See that nothing gets lost: npm run faults

@@ -13,11 +13,11 @@ export function deliveryEvent(): string {
   const url = deliveryUrl({ url: 'https://example.com/webhook', ...sender }, DOCUMENTED_SAMPLE.CallbackCommand);
   const body = Buffer.from(JSON.stringify(DOCUMENTED_SAMPLE));
   const request = {
-    method: 'POST',
     httpVersion: '1.1',
-    headersDistinct: { host: [url.host], 'content-length': [String(body.length)] },
-    socket: { remoteAddress: '198.51.100.1' },
+    headers: { host: [url.host], 'content-length': [String(body.length)] },
+    rawQueryString: url.search.slice(1),
+    body,
+    sourceIp: '198.51.100.1',
   };
-  const event = toEvent(request as never, { method: 'POST', path: url.pathname }, url.search.slice(1), body);
-  return JSON.stringify(event);
+  return JSON.stringify(toEvent(request, { method: 'POST', path: url.pathname }));
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { program } from '../infra/local-receiver.ts';
+import { program } from '../program.ts';
 import { coldStart } from './cold.ts';
 import { bundleContestants, CONTESTANTS } from './contestants.ts';
 import { cpuShare, MB_PER_VCPU, whyNoCpuShare } from './cpu-share.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { ROOT } from '../infra/local-receiver.ts';
+import { ROOT } from '../program.ts';
 import { madeUpResult } from './made-up-result.ts';
 import { plot } from './plot.ts';
 import { withFigures } from './readme.ts';

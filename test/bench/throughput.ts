@@ -1,4 +1,5 @@
-import { program, startLocalReceiver } from '../infra/local-receiver.ts';
+import { startLocalReceiver } from '../local-receiver.ts';
+import { program } from '../program.ts';
 
 const COUNT = 3_000;
 const CONCURRENCY = 20;

@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PassThrough } from 'node:stream';
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import {
   DOCUMENTED_SAMPLE,
@@ -11,11 +9,12 @@ import {
   deliveryUrl,
   isOk,
   post,
+  type HttpReply,
 } from '../../infra/local/chat.ts';
 import { run, wholeNumber } from '../../infra/local/command-line.ts';
-import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
+import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import { recordsOf } from '../records.ts';
 import { FAULT_NAMES, faultyDynamoDb, faultySqs, type Fault } from './faulty.ts';
-import { startDeployment } from '../../infra/local/deployment.ts';
 
 const USAGE = `Shows that nothing is lost: delivers while the store, and then the queue as well, misbehaves in every way.
 
@@ -57,15 +56,16 @@ interface Sent {
   name: string;
 }
 
+const store = faultyDynamoDb();
+const queue = faultySqs();
+
 await run(
   USAGE,
   { count: { type: 'string', default: '1000' }, concurrency: { type: 'string', default: '20' } },
   async (options) => {
     const count = wholeNumber('--count', options.count, 1, 1_000_000);
     const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 100);
-    const store = faultyDynamoDb();
-    const queue = faultySqs();
-    const receiver = await startDeployment({
+    const deployment = await startDeployment({
       context: { sdkAppId: EXAMPLE_SDK_APP_ID },
       token: EXAMPLE_TOKEN,
       port: 0,
@@ -74,92 +74,88 @@ await run(
       queueSecondMs: QUEUE_SECOND_MS,
       log: new PassThrough().resume(),
     });
-
-    const table: Record<string, Record<string, number>> = {};
-    let isWell = true;
+    const results: Record<string, Result> = {};
     for (const [index, row] of ROWS.entries()) {
       console.log(`${row.name} …`);
-      const deliveries = randomDeliveries(count, `@TOA#_${index}_`);
-      const isOver = new AbortController();
-      const switching = switchFaults(row, isOver.signal);
-      const replies = await deliverAll(deliveries, concurrency);
-      isOver.abort();
-      await switching;
-      [store.fault, queue.fault] = [undefined, undefined];
-      await parkedAreStored();
-      const result = { ...replies.counts, ...judge(replies.answeredOk, deliveries, await records(`@TOA#_${index}_`)) };
-      table[row.name] = { sent: count, ...result, 'slowest ms': replies.slowestMs };
-      isWell &&= result.lost === 0 && result.wrong === 0 && replies.slowestMs < CHAT_TIMEOUT_MS;
-      isWell &&= result.OK === count || (row.store !== undefined && row.queue !== undefined);
+      results[row.name] = await deliverThrough(
+        deployment,
+        row,
+        randomDeliveries(count, `@TOA#_${index}_`),
+        concurrency,
+      );
     }
-    await receiver.stop();
-    console.table(table);
+    await deployment.stop();
+    console.table(results);
+    const areWell = ROWS.every((row) => isWell(results[row.name]!, row));
     console.log(
-      isWell ? 'Nothing lost, nothing wrong, every reply in time and OK where it can be.' : 'NOT WELL: see the table.',
+      areWell ? 'Nothing lost, nothing wrong, every reply in time and OK where it can be.' : 'NOT WELL: see the table.',
     );
-    process.exitCode = isWell ? 0 : 1;
-
-    async function switchFaults({ store: storeFault, queue: queueFault, comesAndGoes }: Row, over: AbortSignal) {
-      do {
-        [store.fault, queue.fault] = [storeFault, queueFault];
-        if (!comesAndGoes) return;
-        await sleep(100);
-        [store.fault, queue.fault] = [undefined, undefined];
-        await sleep(100);
-      } while (!over.aborted);
-    }
-
-    async function deliverAll(deliveries: readonly Sent[], workers: number) {
-      const waiting = deliveries.toReversed();
-      const answeredOk: Sent[] = [];
-      const counts = { OK: 0, FAIL: 0, 'HTTP 503': 0, other: 0 };
-      let slowestMs = 0;
-      const worker = async () => {
-        for (let delivery = waiting.pop(); delivery !== undefined; delivery = waiting.pop()) {
-          const reply = await post(
-            deliveryUrl(
-              { url: receiver.url, sdkAppId: EXAMPLE_SDK_APP_ID, token: EXAMPLE_TOKEN, ...EXAMPLE_CLIENT },
-              DOCUMENTED_SAMPLE.CallbackCommand,
-            ),
-            JSON.stringify({
-              ...DOCUMENTED_SAMPLE,
-              Official_Account: delivery.officialAccountId,
-              EventTime: delivery.eventTime,
-              Name: delivery.name,
-            }),
-          );
-          slowestMs = Math.max(slowestMs, reply.milliseconds);
-          if (isOk(reply)) answeredOk.push(delivery);
-          counts[isOk(reply) ? 'OK' : reply.status === 200 ? 'FAIL' : reply.status === 503 ? 'HTTP 503' : 'other'] += 1;
-        }
-      };
-      await Promise.all(Array.from({ length: workers }, worker));
-      return { answeredOk, counts, slowestMs };
-    }
-
-    /** Waits for the redrive: by itself it stores all that is parked. */
-    async function parkedAreStored(): Promise<void> {
-      const [{ queueName } = { queueName: '' }] = receiver.deployment.consumers;
-      while (receiver.sqs.messages(queueName).length > 0) await sleep(20);
-    }
-
-    async function records(prefix: string): Promise<Map<string, Record<string, unknown>>> {
-      const client = dynamoDbClient(receiver.dynamoDb.url);
-      const found = new Map<string, Record<string, unknown>>();
-      let page: Record<string, any> | undefined;
-      do {
-        const input = { TableName: receiver.deployment.tableName, ExclusiveStartKey: page };
-        const { Items = [], LastEvaluatedKey } = await client.send(new ScanCommand(input));
-        for (const item of Items.map((attributes) => unmarshall(attributes))) {
-          if (item['officialAccountId'].startsWith(prefix)) found.set(item['officialAccountId'], item);
-        }
-        page = LastEvaluatedKey;
-      } while (page !== undefined);
-      client.destroy();
-      return found;
-    }
+    process.exitCode = areWell ? 0 : 1;
   },
 );
+
+type Result = Awaited<ReturnType<typeof deliverThrough>>;
+
+/** Delivers while the row's faults are there, and looks at the records once they are over and the redrive is done. */
+async function deliverThrough(deployment: Deployment, row: Row, deliveries: readonly Sent[], concurrency: number) {
+  const isOver = new AbortController();
+  const switching = switchFaults(row, isOver.signal);
+  const { answeredOk, counts, slowestMs } = await deliverAll(deployment.url, deliveries, concurrency);
+  isOver.abort();
+  await switching;
+  [store.fault, queue.fault] = [undefined, undefined];
+  await parkedAreStored(deployment);
+  const records = await recordsOf(deployment.dynamoDb.url, deployment.spec.tableName);
+  return {
+    sent: deliveries.length,
+    ...counts,
+    ...judge(answeredOk, deliveries, records as unknown as Sent[]),
+    'slowest ms': slowestMs,
+  };
+}
+
+function isWell({ sent, OK, lost, wrong, 'slowest ms': slowestMs }: Result, row: Row): boolean {
+  const canAllBeOk = row.store === undefined || row.queue === undefined;
+  return lost === 0 && wrong === 0 && slowestMs < CHAT_TIMEOUT_MS && (OK === sent || !canAllBeOk);
+}
+
+async function switchFaults({ store: storeFault, queue: queueFault, comesAndGoes }: Row, over: AbortSignal) {
+  do {
+    [store.fault, queue.fault] = [storeFault, queueFault];
+    if (!comesAndGoes) return;
+    await sleep(100);
+    [store.fault, queue.fault] = [undefined, undefined];
+    await sleep(100);
+  } while (!over.aborted);
+}
+
+async function deliverAll(url: string, deliveries: readonly Sent[], concurrency: number) {
+  const waiting = deliveries.toReversed();
+  const answeredOk: Sent[] = [];
+  const counts = { OK: 0, FAIL: 0, 'HTTP 503': 0, other: 0 };
+  let slowestMs = 0;
+  const worker = async () => {
+    for (let delivery = waiting.pop(); delivery !== undefined; delivery = waiting.pop()) {
+      const reply = await deliver(url, delivery);
+      slowestMs = Math.max(slowestMs, reply.milliseconds);
+      if (isOk(reply)) answeredOk.push(delivery);
+      counts[isOk(reply) ? 'OK' : reply.status === 200 ? 'FAIL' : reply.status === 503 ? 'HTTP 503' : 'other'] += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  return { answeredOk, counts, slowestMs };
+}
+
+function deliver(url: string, { officialAccountId, eventTime, name }: Sent): Promise<HttpReply> {
+  const sender = { url, sdkAppId: EXAMPLE_SDK_APP_ID, token: EXAMPLE_TOKEN, ...EXAMPLE_CLIENT };
+  const body = { ...DOCUMENTED_SAMPLE, Official_Account: officialAccountId, EventTime: eventTime, Name: name };
+  return post(deliveryUrl(sender, DOCUMENTED_SAMPLE.CallbackCommand), JSON.stringify(body));
+}
+
+/** Waits for the redrive: by itself it stores all that is parked. */
+async function parkedAreStored({ sqs, spec }: Deployment): Promise<void> {
+  for (const { queueName } of spec.consumers) while (sqs.messages(queueName).length > 0) await sleep(20);
+}
 
 /** Few accounts and few times, so that deliveries repeat, and come late and in any order. */
 function randomDeliveries(count: number, prefix: string): Sent[] {
@@ -170,20 +166,22 @@ function randomDeliveries(count: number, prefix: string): Sent[] {
   });
 }
 
-function judge(answeredOk: readonly Sent[], deliveries: readonly Sent[], stored: Map<string, Record<string, unknown>>) {
-  const newest = new Map<string, number>();
-  for (const { officialAccountId, eventTime } of answeredOk) {
-    newest.set(officialAccountId, Math.max(eventTime, newest.get(officialAccountId) ?? 0));
-  }
-  const isLost = ([id, eventTime]: [string, number]) => Number(stored.get(id)?.['eventTime'] ?? 0) < eventTime;
+/** @param records those of other rows as well. */
+function judge(answeredOk: readonly Sent[], deliveries: readonly Sent[], records: readonly Sent[]) {
+  const ids = new Set(deliveries.map(({ officialAccountId }) => officialAccountId));
+  const stored = records.filter(({ officialAccountId }) => ids.has(officialAccountId));
+  const newestSent = new Map(stored.map(({ officialAccountId, eventTime }) => [officialAccountId, eventTime]));
+  const lost = answeredOk.filter(({ officialAccountId: id, eventTime }) => eventTime > (newestSent.get(id) ?? 0));
   // A delivery answered 503 may have been stored all the same: its service did not say so.
-  const isWrong = ([id, record]: [string, Record<string, unknown>]) =>
-    record['name'] !== `第${String(record['eventTime'])}号` ||
-    !deliveries.some((sent) => sent.officialAccountId === id && sent.eventTime === record['eventTime']);
+  const isRight = (record: Sent) =>
+    deliveries.some(
+      ({ officialAccountId, eventTime, name }) =>
+        officialAccountId === record.officialAccountId && eventTime === record.eventTime && name === record.name,
+    );
   return {
-    accounts: new Set(deliveries.map(({ officialAccountId }) => officialAccountId)).size,
-    stored: stored.size,
-    lost: [...newest].filter(isLost).length,
-    wrong: [...stored].filter(isWrong).length,
+    accounts: ids.size,
+    stored: stored.length,
+    lost: new Set(lost.map(({ officialAccountId }) => officialAccountId)).size,
+    wrong: stored.filter((record) => !isRight(record)).length,
   };
 }

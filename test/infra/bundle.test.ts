@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 import { bundle } from '../../infra/bundle.ts';
 import { synthesize, type DeploymentSpec } from '../../infra/local/template.ts';
 import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
-import { ROOT } from './local-receiver.ts';
+import { ROOT } from '../program.ts';
 
 /** What a cold start has to read: each kilobyte more costs it a thousandth. */
 const BUDGET_BYTES = 240_000;

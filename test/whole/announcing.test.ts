@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
@@ -5,8 +6,8 @@ import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { announcementProblems } from '../announcement.ts';
 import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
-import { startLocalReceiver, until } from '../infra/local-receiver.ts';
-import { PassThrough } from 'node:stream';
+import { startLocalReceiver } from '../local-receiver.ts';
+import { until } from '../until.ts';
 
 /** Reads Server-Sent Events, as `curl -N` and a browser's EventSource do. */
 async function listen(url: string) {
@@ -28,16 +29,16 @@ async function listen(url: string) {
   return { events, type: headers.get('content-type'), stop: () => (abort.abort(), reading) };
 }
 
-let receiver: Deployment;
+let deployment: Deployment;
 let listener: Awaited<ReturnType<typeof listen>>;
 beforeAll(async () => {
   const log = new PassThrough().resume();
-  receiver = await startDeployment({ context: { sdkAppId: SDK_APP_ID }, token: TOKEN, port: 0, log });
-  listener = await listen(receiver.eventsUrl);
+  deployment = await startDeployment({ context: { sdkAppId: SDK_APP_ID }, token: TOKEN, port: 0, log });
+  listener = await listen(deployment.eventsUrl);
 });
 afterAll(async () => {
   await listener.stop();
-  await receiver.stop();
+  await deployment.stop();
 });
 beforeEach(() => {
   listener.events.length = 0;
@@ -45,7 +46,7 @@ beforeEach(() => {
 
 const deliver = (id: string, change: Record<string, unknown> = {}) =>
   post(
-    receiver.url,
+    deployment.url,
     httpDelivery(({ payload }) => Object.assign(payload, { Official_Account: id }, change)),
   );
 
@@ -73,6 +74,7 @@ test('one event is announced for an official account, and none for a repeated or
       resources: [],
       detail: {
         version: 1,
+        type: 'Official Account Created',
         sdkAppId: '1400000000',
         officialAccountId: '@TOA#_once',
         name: 'TestOfficialAccount',
@@ -104,7 +106,7 @@ test('one more is announced where a newer delivery changes the record', async ()
 test('nothing is announced of a delivery that is refused or ignored', async () => {
   await deliver('refused', { Name: 1 });
   await post(
-    receiver.url,
+    deployment.url,
     httpDelivery(({ query }) => query.set('Sign', '0')),
   );
   await deliver('ignored', { CallbackCommand: 'x' });
@@ -130,8 +132,8 @@ test('200 deliveries at once make 200 events, each once', async () => {
 });
 
 test('what people write into the table is announced where it is an event, and not where it is a note of theirs', async () => {
-  const client = dynamoDbClient(receiver.dynamoDb.url);
-  const TableName = receiver.deployment.tableName;
+  const client = dynamoDbClient(deployment.dynamoDb.url);
+  const TableName = deployment.spec.tableName;
   const Key = { sdkAppId: SDK_APP_ID, officialAccountId: 'by hand' };
   const record = {
     name: '手写',
@@ -158,10 +160,10 @@ test('what people write into the table is announced where it is an event, and no
 });
 
 test('a delivery that was parked is announced once it is stored', async () => {
-  const [{ queueName } = { queueName: '' }] = receiver.deployment.consumers;
+  const [{ queueName } = { queueName: '' }] = deployment.spec.consumers;
   const body = Buffer.from(JSON.stringify({ ...recorded('created'), Official_Account: 'parked' })).toString('base64');
   const query = { sdkAppId: SDK_APP_ID };
-  receiver.sqs.send(
+  deployment.sqs.send(
     queueName,
     JSON.stringify({ version: 1, reason: 'notStored', requestId: 'r', receivedTime: Date.now(), query, body }),
   );

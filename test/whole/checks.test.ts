@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
-import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { COMMANDS } from '../../lambda/commands.ts';
 import { REASONS, type ReasonName } from '../../lambda/outcomes.ts';
 import { CREATED, httpDelivery, post, recorded, SDK_APP_ID, signed, TOKEN, unixSeconds } from '../delivery.ts';
 import type { HttpDelivery } from '../delivery.ts';
 import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault } from '../faults/faulty.ts';
-import { logKeeper, until } from '../infra/local-receiver.ts';
+import { logKeeper } from '../function-log.ts';
+import { recordsOf } from '../records.ts';
+import { until } from '../until.ts';
 
 /** Chat waits no longer. */
 const CHAT_TIMEOUT_MS = 2_000;
@@ -28,14 +28,13 @@ async function startObserved(context: Record<string, string>) {
     startSecrets: secrets.start,
     log: log.stream,
   });
-  const client = dynamoDbClient(store.serviceUrl);
   const counts = () =>
     log.text
       .split('\n')
       .filter((line) => line.includes('"_aws"'))
       .map((line) => JSON.parse(line));
-  const parkingQueue = running.deployment.consumers[0]!.queueName;
-  const deadLetterQueue = running.deployment.queues.find(({ deadLetters }) => deadLetters)!.deadLetters!.queueName;
+  const parkingQueue = running.spec.consumers[0]!.queueName;
+  const deadLetterQueue = running.spec.queues.find(({ deadLetters }) => deadLetters)!.deadLetters!.queueName;
 
   return {
     ...running,
@@ -43,8 +42,8 @@ async function startObserved(context: Record<string, string>) {
     parkingQueue,
     deadLetterQueue,
     async stored() {
-      const { Items = [] } = await client.send(new ScanCommand({ TableName: running.deployment.tableName }));
-      return Items.map(({ officialAccountId }) => officialAccountId?.S);
+      const records = await recordsOf(store.serviceUrl, running.spec.tableName);
+      return records.map(({ officialAccountId }) => officialAccountId);
     },
     /** Posts a delivery that is right in every way but for the changes. */
     async outcomeOf(...changes: ((delivery: HttpDelivery) => void)[]) {
@@ -68,10 +67,6 @@ async function startObserved(context: Record<string, string>) {
         deadLetters: deadLetters!.map((text) => JSON.parse(text).reason),
         counted: { outcome: count.outcome, reason: count.reason },
       };
-    },
-    async stop() {
-      client.destroy();
-      await running.stop();
     },
   };
 }

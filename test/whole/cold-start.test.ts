@@ -1,15 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
-import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../faults/faulty.ts';
 import { startFunction } from '../../infra/local/aws/function.ts';
 import { startGateway } from '../../infra/local/aws/gateway.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
-import { logKeeper, until } from '../infra/local-receiver.ts';
+import { httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { logKeeper } from '../function-log.ts';
+import { recordsOf } from '../records.ts';
+import { until } from '../until.ts';
 
-const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 const CHAT_TIMEOUT_MS = 2_000;
 /** What init may take where everything is wrong: limits.ts grants it 700 ms, a process has to start, and this machine may be busy. */
 const INIT_MS = 2_500;
@@ -50,12 +49,10 @@ async function startWatched(context: Record<string, string> = {}) {
         httpDelivery((delivery) => (delivery.payload = { ...recorded('created'), Official_Account: id })),
       ),
     async ids(): Promise<unknown[]> {
-      const client = dynamoDbClient(store.serviceUrl);
-      const { Items = [] } = await client.send(new ScanCommand({ TableName: receiver.deployment.tableName }));
-      client.destroy();
-      return Items.map((item) => item['officialAccountId']?.S);
+      const records = await recordsOf(store.serviceUrl, receiver.spec.tableName);
+      return records.map(({ officialAccountId }) => officialAccountId);
     },
-    messages: () => receiver.deployment.queues.flatMap(({ name }) => receiver.sqs.messages(name)),
+    messages: () => receiver.spec.queues.flatMap(({ name }) => receiver.sqs.messages(name)),
   };
 }
 
@@ -162,7 +159,7 @@ describe.each<Fault>(FAULTS)('when at init a service %s:', (fault) => {
 
 /** Runs an instance with these variables in its environment, and a delivery through it. @returns the reply. */
 async function deliverTo(environment: Record<string, string>) {
-  const { receiver: spec, route } = receiver.deployment;
+  const { receiver: spec, route } = receiver.spec;
   const instance = await startFunction(
     {
       ...spec,

@@ -1,22 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
-import {
-  httpDelivery,
-  post,
-  recorded,
-  SDK_APP_ID,
-  signed,
-  TOKEN,
-  unixSeconds,
-  type HttpDelivery,
-} from '../delivery.ts';
-import { logKeeper, program, until } from '../infra/local-receiver.ts';
+import { httpDelivery, OK, post, recorded, SDK_APP_ID, sign, TOKEN, type HttpDelivery } from '../delivery.ts';
+import { logKeeper } from '../function-log.ts';
+import { program } from '../program.ts';
+import { recordsOf } from '../records.ts';
+import { until } from '../until.ts';
 
-const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 const NOT_KEPT = {
   status: 503,
   type: 'application/json',
@@ -31,11 +21,11 @@ const MORE_THAN_SOCKETS = Array.from({ length: 60 }, (_, index) => index);
 const store = faultyDynamoDb();
 const queue = faultySqs();
 const log = logKeeper();
-let receiver: Deployment;
+let deployment: Deployment;
 let [parkingQueue, deadLetterQueue] = ['', ''];
 
 beforeAll(async () => {
-  receiver = await startDeployment({
+  deployment = await startDeployment({
     context: { sdkAppId: SDK_APP_ID },
     token: TOKEN,
     port: 0,
@@ -44,24 +34,24 @@ beforeAll(async () => {
     queueSecondMs: 2,
     log: log.stream,
   });
-  parkingQueue = receiver.deployment.consumers[0]!.queueName;
-  deadLetterQueue = receiver.deployment.queues.find(({ name }) => name !== parkingQueue)!.name;
+  parkingQueue = deployment.spec.consumers[0]!.queueName;
+  deadLetterQueue = deployment.spec.queues.find(({ name }) => name !== parkingQueue)!.name;
 });
-afterAll(() => receiver.stop());
+afterAll(() => deployment.stop());
 beforeEach(() => {
   log.text = '';
 });
 afterEach(() => {
   [store.fault, queue.fault] = [undefined, undefined];
-  for (const name of [parkingQueue, deadLetterQueue]) receiver.sqs.purge(name);
+  for (const name of [parkingQueue, deadLetterQueue]) deployment.sqs.purge(name);
 });
 
-const parked = () => receiver.sqs.messages(parkingQueue);
-const deadLetters = () => receiver.sqs.messages(deadLetterQueue).map((text) => JSON.parse(text));
+const parked = () => deployment.sqs.messages(parkingQueue);
+const deadLetters = () => deployment.sqs.messages(deadLetterQueue).map((text) => JSON.parse(text));
 
 const deliver = (id: string, change: (delivery: HttpDelivery) => void = () => {}) =>
   post(
-    receiver.url,
+    deployment.url,
     httpDelivery((delivery) => {
       delivery.payload = { ...recorded('created-chinese'), Official_Account: id };
       change(delivery);
@@ -69,10 +59,8 @@ const deliver = (id: string, change: (delivery: HttpDelivery) => void = () => {}
   );
 
 async function recordOf(id: string): Promise<Record<string, unknown> | undefined> {
-  const client = dynamoDbClient(store.serviceUrl);
-  const { Items = [] } = await client.send(new ScanCommand({ TableName: receiver.deployment.tableName }));
-  client.destroy();
-  return Items.map((item) => unmarshall(item)).find(({ officialAccountId }) => officialAccountId === id);
+  const records = await recordsOf(store.serviceUrl, deployment.spec.tableName);
+  return records.find(({ officialAccountId }) => officialAccountId === id);
 }
 
 describe('when the store', () => {
@@ -218,7 +206,7 @@ describe('a genuine delivery that is refused', () => {
     ['is empty', 'badBody', (d) => (d.body = '')],
   ])('since it %s gets its FAIL and is kept whole', async (_why, reason, change) => {
     const sent = httpDelivery((d) => ((d.payload['Official_Account'] = 'kept'), change(d)));
-    expect(JSON.parse((await post(receiver.url, sent)).body).ActionStatus).toBe('FAIL');
+    expect(JSON.parse((await post(deployment.url, sent)).body).ActionStatus).toBe('FAIL');
     const [letter, ...others] = deadLetters();
     expect(others).toEqual([]);
     expect(letter).toEqual({
@@ -270,14 +258,14 @@ describe('a genuine delivery that is refused', () => {
     await deliver('understood', ({ payload }) => (payload['CallbackCommand'] = 'x'));
     const [letter] = deadLetters();
     const body = JSON.stringify({ ...recorded('created'), Official_Account: 'understood' });
-    receiver.sqs.send(parkingQueue, JSON.stringify({ ...letter, body: Buffer.from(body).toString('base64') }));
+    deployment.sqs.send(parkingQueue, JSON.stringify({ ...letter, body: Buffer.from(body).toString('base64') }));
     expect(await until(() => recordOf('understood'))).toMatchObject({ clientIp: '203.0.113.7' });
   });
 
   test.each<[string, (delivery: HttpDelivery) => void]>([
     ['of another app', ({ query }) => query.set('SdkAppid', '1')],
     ['with a wrong Sign', ({ query }) => query.set('Sign', '0')],
-    ['signed too long ago', ({ query }) => resign(query, TOKEN, -100)],
+    ['signed too long ago', ({ query }) => sign(query, -100)],
   ])('%s is a stranger’s, and is not kept', async (_whose, change) => {
     const before = queue.requests;
     await deliver('stranger', (d) => ((d.body = 'not JSON'), change(d)));
@@ -303,10 +291,10 @@ describe('a parked message', () => {
     await deliver(`after ${what}`);
     const [good] = parked();
     const bad = change(JSON.parse(good ?? ''));
-    receiver.sqs.send(parkingQueue, bad);
+    deployment.sqs.send(parkingQueue, bad);
     store.fault = undefined;
     await until(() => (parked().length === 0 ? true : undefined));
-    expect(receiver.sqs.messages(deadLetterQueue)).toEqual([bad]);
+    expect(deployment.sqs.messages(deadLetterQueue)).toEqual([bad]);
     expect(await recordOf(`before ${what}`)).toBeDefined();
     expect(await recordOf(`after ${what}`)).toBeDefined();
     expect(log.linesOf('redrive').filter(({ outcome }) => outcome === 'notUnderstood')).toHaveLength(10);
@@ -324,7 +312,7 @@ describe('when the receiver dies', () => {
     store.fault = 'does it, then hangs';
     const reply = deliver('died after');
     expect(await until(() => recordOf('died after'))).toMatchObject({ eventTime: 1670574414123 });
-    receiver.receiver.kill();
+    deployment.receiver.kill();
     expect(await reply).toMatchObject({ status: 500, body: '{"message":"Internal Server Error"}' });
     expect(parked()).toEqual([]);
     store.fault = undefined;
@@ -336,7 +324,7 @@ describe('when the receiver dies', () => {
     const before = queue.requests;
     const reply = deliver('died between');
     await until(() => (queue.requests > before ? true : undefined)); // the store has failed, the queue not answered
-    receiver.receiver.kill();
+    deployment.receiver.kill();
     expect(await reply).toMatchObject({ status: 500, body: '{"message":"Internal Server Error"}' });
     [store.fault, queue.fault] = [undefined, undefined];
     expect(parked()).toEqual([]);
@@ -394,7 +382,7 @@ describe('configured otherwise', () => {
         reason: 'badPayload',
         isKept: false,
       });
-      for (const { name } of open.deployment.queues) expect(open.sqs.messages(name)).toEqual([]);
+      for (const { name } of open.spec.queues) expect(open.sqs.messages(name)).toEqual([]);
     } finally {
       await open.stop();
     }
@@ -412,15 +400,15 @@ describe('configured otherwise', () => {
       expect(
         await post(
           tokenless.url,
-          httpDelivery(({ query }) => resign(query, '')),
+          httpDelivery(({ query }) => sign(query, 0, '')),
         ),
       ).toEqual(NOT_KEPT);
-      for (const token of ['old', TOKEN]) tokenless.secretsManager.put(tokenless.deployment.secretIds[0]!, token);
+      for (const token of ['old', TOKEN]) tokenless.secretsManager.put(tokenless.spec.secretIds[0]!, token);
       expect(await post(tokenless.url, httpDelivery())).toEqual(OK);
       expect(
         await post(
           tokenless.url,
-          httpDelivery(({ query }) => resign(query, 'old')),
+          httpDelivery(({ query }) => sign(query, 0, 'old')),
         ),
       ).toEqual(OK);
     } finally {
@@ -428,10 +416,6 @@ describe('configured otherwise', () => {
     }
   });
 });
-
-function resign(query: URLSearchParams, token: string, seconds = 0): void {
-  for (const [name, value] of Object.entries(signed(unixSeconds() + seconds, token))) query.set(name, value);
-}
 
 test('npm run faults loses nothing, whatever is wrong', async () => {
   const { code, stdout, stderr } = await program('test/faults/main.ts', ['--count', '40']).ended;

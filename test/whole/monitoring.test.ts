@@ -7,7 +7,8 @@ import { startDeployment, type Deployment } from '../../infra/local/deployment.t
 import { NAMESPACE } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
 import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from '../delivery.ts';
-import { logKeeper, until } from '../infra/local-receiver.ts';
+import { logKeeper } from '../function-log.ts';
+import { until } from '../until.ts';
 
 /** A metric as CloudWatch knows it: its name and its dimensions. */
 type Metric = string;

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { CREATED, httpDelivery, post, recorded, signed, TOKEN, unixSeconds, type HttpDelivery } from '../delivery.ts';
-import { startLocalReceiver, until, type LocalReceiver } from '../infra/local-receiver.ts';
-
-const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
+import { CREATED, httpDelivery, OK, post, recorded, sign, TOKEN, unixSeconds, type HttpDelivery } from '../delivery.ts';
+import { startLocalReceiver, type LocalReceiver } from '../local-receiver.ts';
+import { until } from '../until.ts';
 
 /** A FAIL reply in Tencent's shape, whole. */
 function fail(errorCode: number, errorInfo: string, status = 200) {
@@ -100,10 +99,6 @@ describe('a right delivery', () => {
     },
   );
 });
-
-function sign(query: URLSearchParams, seconds: number, token = TOKEN): void {
-  for (const [name, value] of Object.entries(signed(unixSeconds() + seconds, token))) query.set(name, value);
-}
 
 function nested(depth: number): string {
   return '['.repeat(depth) + ']'.repeat(depth);

@@ -46,7 +46,9 @@ export async function startGateway(
     }
     const body = await buffer(request);
     if (body.length > MAX_PAYLOAD_BYTES) return send(response, 413, 'Request Entity Too Large');
-    const event = toEvent(request, route, rawQueryString, body);
+    const { httpVersion, headersDistinct: headers, socket } = request;
+    const sourceIp = socket.remoteAddress ?? '';
+    const event = toEvent({ httpVersion, headers, rawQueryString, body, sourceIp }, route);
     if (Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES) {
       return send(response, 413, 'Request Entity Too Large');
     }
@@ -64,20 +66,25 @@ function send(response: ServerResponse, status: number, message: string): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ message }));
 }
 
+/** A request as it came in over HTTP, whole. */
+export interface HttpRequest {
+  httpVersion: string;
+  /** Names in lower case, each with all its values. */
+  headers: Readonly<Record<string, readonly string[] | undefined>>;
+  rawQueryString: string;
+  body: Buffer;
+  sourceIp: string;
+}
+
 /** The event that API Gateway makes of a request. */
-export function toEvent(
-  request: Pick<IncomingMessage, 'method' | 'headersDistinct' | 'httpVersion' | 'socket'>,
-  route: Route,
-  rawQueryString: string,
-  body: Buffer,
-): APIGatewayProxyEventV2 {
+export function toEvent(request: HttpRequest, route: Route): APIGatewayProxyEventV2 {
+  const { httpVersion, rawQueryString, body, sourceIp } = request;
   const headers = joinRepeats(
-    Object.entries(request.headersDistinct).flatMap(([name, values = []]) => values.map((value) => [name, value])),
+    Object.entries(request.headers).flatMap(([name, values = []]) => values.map((value) => [name, value])),
   );
   const query = joinRepeats([...new URLSearchParams(rawQueryString)]);
   const { cookie, ...otherHeaders } = headers;
   const now = new Date();
-  const sourceIp = request.socket.remoteAddress ?? '';
   const routeKey = `${route.method} ${route.path}`;
   const isText = arrivesAsText(headers['content-type']);
   return {
@@ -102,7 +109,7 @@ export function toEvent(
       http: {
         method: route.method,
         path: route.path,
-        protocol: `HTTP/${request.httpVersion}`,
+        protocol: `HTTP/${httpVersion}`,
         sourceIp,
         userAgent: headers['user-agent'] ?? '',
       },

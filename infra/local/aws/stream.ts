@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { AttributeValue, DynamoDBRecord } from 'aws-lambda';
-import dynaliteDb from 'dynalite/db/index.js';
+import dynaliteDb, { type ItemDb, type WriteDone } from 'dynalite/db/index.js';
 
 export type OnChange = (tableName: string, record: DynamoDBRecord) => void;
 
 /**
- * The counterpart of DynamoDB Streams, which dynalite lacks: it calls the given function, in order, for every write
- * that changes an item.
+ * The counterpart of DynamoDB Streams, which dynalite lacks: it calls the given function, in order, once a write that
+ * changes an item is done.
  *
  * Every write of dynalite's goes through its updateIndexes, with the item before and after, while it holds the item's
- * lock. That is none of its public functions: the version of dynalite is pinned, and a test writes in every way.
+ * lock, and writes the item as the first thing that comes after. Neither is one of its public functions: the version
+ * of dynalite is pinned, and a test writes in every way.
  *
  * @param options what dynalite is started with: its stores know it, and so which of them belongs to whom.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
@@ -26,12 +27,26 @@ dynaliteDb.updateIndexes = (store, table, before, after, done) =>
   updateIndexes(store, table, before, after, (error) => {
     const onChange = watchers.get(store.options);
     const images = [before, after].map((item) => JSON.stringify(item ?? undefined));
-    if (error === undefined || error === null) {
-      // A write that changes nothing is none, for a stream.
-      if (onChange !== undefined && images[0] !== images[1]) onChange(table.TableName, toRecord(table, images));
+    // A write that changes nothing is none, for a stream.
+    if (!error && onChange !== undefined && images[0] !== images[1]) {
+      const items = store.getItemDb(table.TableName);
+      afterNextWrite(items, after ? 'put' : 'del', () => onChange(table.TableName, toRecord(table, images)));
     }
     done(error);
   });
+
+/** Calls the function once the next write has taken place, and before the writer hears of it. */
+function afterNextWrite(items: ItemDb, kind: 'put' | 'del', written: () => void): void {
+  const write = items[kind];
+  items[kind] = (...args) => {
+    items[kind] = write;
+    const done = args.pop() as WriteDone;
+    write(...args, (error: unknown) => {
+      if (!error) written();
+      done(error);
+    });
+  };
+}
 
 let sequenceNumber = 0;
 

@@ -7,7 +7,9 @@ import { expect, test } from '@jest/globals';
 import { LOCAL_URL } from '../../../infra/local/chat.ts';
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import { httpDelivery, post } from '../../delivery.ts';
-import { command, program, ROOT, signalGroup, startLocalReceiver, until } from '../local-receiver.ts';
+import { startLocalReceiver } from '../../local-receiver.ts';
+import { command, program, ROOT, signalGroup } from '../../program.ts';
+import { until } from '../../until.ts';
 
 const start = (...args: string[]) => program('infra/local/main.ts', args).ended;
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { DOCUMENTED_SAMPLE } from '../../../infra/local/chat.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { recorded, signed } from '../../delivery.ts';
-import { program, ROOT } from '../local-receiver.ts';
+import { program, ROOT } from '../../program.ts';
 
 interface Received {
   query: URLSearchParams;

@@ -1,29 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import {
   BatchWriteItemCommand,
   DeleteItemCommand,
   PutItemCommand,
   UpdateItemCommand,
+  GetItemCommand,
   type AttributeValue,
+  type CreateTableInput,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
+import { Level } from 'level';
 import { dynamoDbClient, startDynamoDb } from '../../../../infra/local/aws/dynamodb.ts';
 import type { Loopback } from '../../../../infra/local/aws/loopback.ts';
 
 const TableName = 'accounts';
+const TABLE: CreateTableInput = {
+  TableName,
+  AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+  KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+  BillingMode: 'PAY_PER_REQUEST',
+};
 let store: Loopback;
 let client: DynamoDBClient;
 let changes: [string, DynamoDBRecord][] = [];
 
 beforeAll(async () => {
-  const table = {
-    TableName,
-    AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' as const }],
-    KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' as const }],
-    BillingMode: 'PAY_PER_REQUEST' as const,
-  };
-  store = await startDynamoDb([table], undefined, (...change) => changes.push(change));
+  store = await startDynamoDb([TABLE], undefined, (...change) => changes.push(change));
   client = dynamoDbClient(store.url);
 });
 afterAll(async () => {
@@ -83,6 +90,36 @@ test('many writes to one item are told in the order in which they took place', a
   const names = changes.map(([, { dynamodb }]) => [dynamodb?.OldImage?.['name']?.S, dynamodb?.NewImage?.['name']?.S]);
   expect(names).toHaveLength(50);
   for (const [index, [before]] of names.entries()) expect(before).toBe(names[index - 1]?.[1]);
+});
+
+test('a write is told once it can be read, on a slow disk as well', async () => {
+  const { put } = Level.prototype;
+  Object.assign(Level.prototype, {
+    async put(this: Level, key: unknown, value: unknown, options: object) {
+      if (String(key).startsWith('item-')) await sleep(50);
+      return put.call(this, key, value, options);
+    },
+  });
+  const directory = mkdtempSync(join(tmpdir(), 'stream-test-'));
+  const reads: Promise<string | undefined>[] = [];
+  const onDisk = await startDynamoDb([TABLE], directory, (_table, { dynamodb }) =>
+    reads.push(read(dynamodb?.NewImage?.['id']?.S)),
+  );
+  const reader = dynamoDbClient(onDisk.url);
+  async function read(id = '') {
+    const { Item } = await reader.send(new GetItemCommand({ TableName, Key: { id: { S: id } } }));
+    return Item?.['id']?.S;
+  }
+  try {
+    const ids = ['a', 'b', 'c'];
+    await Promise.all(ids.map((id) => reader.send(new PutItemCommand({ TableName, Item: item(id, 'x') }))));
+    expect((await Promise.all(reads)).toSorted()).toEqual(ids);
+  } finally {
+    Level.prototype.put = put;
+    reader.destroy();
+    await onDisk.close();
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test('another store is not listened to', async () => {

@@ -1,0 +1,27 @@
+import { Writable } from 'node:stream';
+import { until } from './until.ts';
+
+/** The function's own lines in what was printed. */
+export function logLines(printed: string): Record<string, any>[] {
+  return printed
+    .split('\n')
+    .filter((line) => /^\{"level".*\}$/.test(line))
+    .map((line) => JSON.parse(line));
+}
+
+/** Keeps what the functions log, out of the test's own output. */
+export function logKeeper() {
+  const keeper = {
+    text: '',
+    stream: new Writable({
+      write(chunk, _encoding, done) {
+        keeper.text += chunk;
+        done();
+      },
+    }),
+    linesOf: (message: 'delivery' | 'redrive') => logLines(keeper.text).filter((line) => line['message'] === message),
+    deliveryOf: (id: string) =>
+      until(() => keeper.linesOf('delivery').find((line) => line['officialAccountId'] === id)),
+  };
+  return keeper;
+}

@@ -1,0 +1,38 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+export const ROOT = join(import.meta.dirname, '..');
+
+/** Runs one of the project's programs as a user does. */
+export function program(file: string, args: readonly string[], env: Record<string, string> = {}) {
+  return command(process.execPath, [join(ROOT, file), ...args], env);
+}
+
+/** Runs a command in the project's root, in a process group of its own. What a test leaves behind is ended with it. */
+export function command(executable: string, args: readonly string[], env: Record<string, string> = {}) {
+  // A developer may have exported the token of a deployed receiver.
+  const { CHAT_WEBHOOK_TOKEN: _, ...inherited } = process.env;
+  const child = spawn(executable, args, { cwd: ROOT, env: { ...inherited, ...env }, detached: true });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => (output.stdout += chunk));
+  child.stderr.on('data', (chunk) => (output.stderr += chunk));
+  const running = {
+    child,
+    output,
+    ended: once(child, 'close').then(([code]) => ({ code: code as number | null, ...output })),
+  };
+  const end = () => signalGroup(child, 'SIGKILL');
+  process.once('exit', end);
+  void running.ended.then(() => process.off('exit', end));
+  return running;
+}
+
+/** Sends a signal to the command and all that it has started, as a terminal's Ctrl-C does. */
+export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
