@@ -86,7 +86,6 @@ test('one event is announced for an official account, and none for a repeated or
         clientIp: '203.0.113.7',
         optPlatform: 'RESTAPI',
         revision: 1,
-        type: 'Official Account Created',
       },
     },
   ]);

@@ -1,19 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import * as fc from 'fast-check';
-import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import type { BusEvent } from '../../infra/local/aws/event-bus.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { accountEvent, modelOf, payloadOf, visible } from '../account-events.ts';
 import { announcementProblems } from '../announcement.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
-import { logKeeper, until } from '../infra/local-receiver.ts';
-
-const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
+import { logKeeper } from '../function-log.ts';
+import { recordsOf } from '../records.ts';
+import { until } from '../until.ts';
 
 const [store, log] = [faultyDynamoDb(), logKeeper()];
 let receiver: Deployment;
@@ -48,10 +45,8 @@ const deliver = (payload: Record<string, unknown>, change: (query: URLSearchPara
   );
 
 async function recordOf(id: string): Promise<Record<string, unknown> | undefined> {
-  const client = dynamoDbClient(store.serviceUrl);
-  const { Items = [] } = await client.send(new ScanCommand({ TableName: receiver.deployment.tableName }));
-  client.destroy();
-  return Items.map((item) => unmarshall(item)).find(({ officialAccountId }) => officialAccountId === id);
+  const records = await recordsOf(store.serviceUrl, receiver.spec.tableName);
+  return records.find(({ officialAccountId }) => officialAccountId === id);
 }
 
 /** Once all that was written before has been announced: announcements come in order. */
@@ -165,7 +160,7 @@ test('200 mixed deliveries of one account, 16 at a time and with the store throt
     }
   };
   await Promise.all(Array.from({ length: 16 }, worker));
-  const [{ queueName } = { queueName: '' }] = receiver.deployment.consumers;
+  const [{ queueName } = { queueName: '' }] = receiver.spec.consumers;
   while (receiver.sqs.messages(queueName).length > 0) await sleep(20);
 
   const outcomes = new Set(log.linesOf('delivery').map(({ outcome }) => outcome));
