@@ -142,7 +142,7 @@ async function bodies(
       : wholeNumber('--event-time', options['event-time'], 0, Number.MAX_SAFE_INTEGER);
   const command = options.command ?? DOCUMENTED_SAMPLE.CallbackCommand;
   const sample = DOCUMENTED_SAMPLES.find(({ CallbackCommand }) => CallbackCommand === command) ?? DOCUMENTED_SAMPLE;
-  const [foreign] = givenNames.filter((field) => !(field in sample));
+  const foreign = givenNames.find((field) => !(field in sample));
   if (foreign !== undefined) throw new UsageError(`${command} has no ${foreign}: leave out --${FIELDS[foreign]}`);
   const isChange = command === 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
   const isPart = isChange && PROFILE.some((field) => field in given);
