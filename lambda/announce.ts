@@ -4,7 +4,7 @@ import type { Image } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import officialAccount from './official-account.schema.json' with { type: 'json' };
 
-/** Of the announcements' shape, and of their JSON Schemas: a change that breaks consumers makes it 2. */
+/** The version of the announcements' shape and of their JSON Schemas. A change that breaks consumers makes it 2. */
 const VERSION = 1;
 
 /** The `detail` of the event that other systems get: a command's JSON Schema says what it holds. */
@@ -37,12 +37,12 @@ export async function handler(records: readonly DynamoDBRecord[]): Promise<Annou
 
 type StreamImage = NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
 
-/** Plain values, whatever people have added: an error here would hold up all changes behind it. */
+/** Gives plain values, whatever people have added: an error here would hold up all changes behind it. */
 function plain(image: StreamImage): Image | undefined {
   return image && unmarshall(image as Parameters<typeof unmarshall>[0], { wrapNumbers: Number });
 }
 
-/** Only what the schema names: what others may have added to a record is not ours to announce. */
+/** Gives the attributes that the schema names. Others may have been added by people, and are not announced. */
 function attributesOf(record: Image): Image {
   const names = Object.keys(officialAccount.properties).filter((name) => name in record);
   return Object.fromEntries(names.map((name) => [name, record[name]]));

@@ -3,17 +3,17 @@ import type { ApplyResult, OfficialAccounts } from './official-accounts.ts';
 
 /** A callback command that is handled here: one file each. */
 export interface Command {
-  /** Whole, with its group: other groups' commands end in the same words. */
+  /** The whole CallbackCommand, with its group: commands of other groups end in the same words. */
   name: string;
   /** @throws Refusal where the payload is at fault, and what DynamoDB's client throws. */
   receive(officialAccounts: OfficialAccounts, delivery: Delivery): Promise<ApplyResult>;
-  /** How other systems hear of it. */
+  /** The event that tells other systems. */
   announcement: {
     /** The JSON Schema of the event's detail. Its title is the detail type. */
     schema: { title: string };
-    /** Whether a change of a record is one that this command made. */
+    /** Tells whether this command made a change of a record. */
     isOf(before: Image | undefined, after: Image): boolean;
-    /** What the detail holds beside the record's attributes. */
+    /** Makes what the detail holds beside the record's attributes. */
     details?(before: Image | undefined, after: Image): Record<string, unknown>;
   };
 }

@@ -19,7 +19,7 @@ export const COMMANDS: ReadonlyMap<unknown, Command> = new Map(
   ]),
 );
 
-/** Does what the delivery's command wants; nothing for one that isn't in the table. */
+/** Hands a delivery to its command. One whose command isn't in the table is ignored. */
 export function receive(officialAccounts: OfficialAccounts) {
   return async (delivery: Delivery): Promise<ApplyResult | 'ignored'> => {
     const command = COMMANDS.get(callbackCommand(delivery));

@@ -14,7 +14,7 @@ export interface OfficialAccount extends Partial<Record<`${Text}Time`, number>> 
   organization?: string;
   /** The creator, who is the owner. */
   ownerAccount?: string;
-  /** Who made the newest request that created or changed it. */
+  /** The user who made the newest request that created or changed it. */
   operatorAccount?: string;
   /** EventTime of the creation. Absent: the creation has not been seen. */
   createdTime?: number;
@@ -24,7 +24,7 @@ export interface OfficialAccount extends Partial<Record<`${Text}Time`, number>> 
   lastFullTime?: number;
   /** EventTime of the newest event applied. */
   eventTime: number;
-  /** When that event first reached this receiver. */
+  /** The time when that event first reached this receiver. */
   receivedTime: number;
   /** The end client's address, where Chat sent it with that event. */
   clientIp?: string;
@@ -34,11 +34,11 @@ export interface OfficialAccount extends Partial<Record<`${Text}Time`, number>> 
   revision?: number;
 }
 
-/** What an event may say of an account. */
+/** Attributes that an event may say. */
 const TEXTS = ['name', 'introduction', 'faceUrl', 'organization', 'ownerAccount', 'operatorAccount'] as const;
 type Text = (typeof TEXTS)[number];
 
-/** What may happen to an account after its creation, by the attribute that takes the event's time. */
+/** Attributes that take the time of an event after the creation. */
 const MARKS = ['destroyedTime', 'lastFullTime'] as const;
 type Mark = (typeof MARKS)[number];
 
@@ -52,7 +52,7 @@ export interface AccountEvent {
   optPlatform: string | undefined;
   /** The attribute that takes the event's time. `createdTime` begins a new account: nothing older remains of it. */
   marks?: 'createdTime' | Mark;
-  /** What it says of the account: an absent text stays as it is, an empty one is empty from now on. */
+  /** Attributes that it says: an absent one stays as it is, an empty one is empty from now on. */
   texts: Partial<Record<Text, string | undefined>>;
 }
 
@@ -121,7 +121,7 @@ export function changesByNewest(event: AccountEvent): Changes {
 
 const timeName = (text: string) => `${text}Time`;
 
-/** What a creation leaves of an older account. */
+/** Removes all that a creation leaves nothing of. */
 const NOTHING_OLDER: Changes = Object.fromEntries(
   [...TEXTS.flatMap((text) => [text, timeName(text)]), ...MARKS].map((name) => [name, undefined]),
 );

@@ -84,7 +84,7 @@ function newerThanAll({ eventTime }: AccountEvent): Condition {
   };
 }
 
-/** By EventTime as well as by revision: versions of this software before 0.2 write no revision. */
+/** Compares EventTime as well as revision: versions of this software before 0.2 write no revision. */
 function stillAs(record: Attributes): Condition {
   const values: Record<string, AttributeValue> = {};
   const isSame = ['eventTime', 'revision'].map((name) => {
