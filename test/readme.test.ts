@@ -194,7 +194,9 @@ test('the widgets table holds every widget of the dashboard, in its order', () =
 
 test('the outputs, log groups and limits that the pages name are there', () => {
   const outputs = Object.keys(template.findOutputs('*'));
-  const named = [...all.matchAll(/`((?!Callback|FaceUrl)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(([, name]) => name);
+  const named = [...all.matchAll(/`((?!Callback|FaceUrl)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(
+    ([, name]) => name,
+  );
   expect(new Set(named).size).toBeGreaterThan(8);
   expect(named.filter((name) => !outputs.includes(name ?? ''))).toEqual([]);
 
