@@ -3,16 +3,16 @@ import type { Outcome, ReasonName } from './outcomes.ts';
 
 /** The metrics' names in CloudWatch: the dashboard and the alarms take them from here. */
 export const NAMESPACE = 'TencentChatWebhook';
-/** One for each delivery. */
+/** A count: one for each delivery. */
 export const DELIVERIES = 'Deliveries';
-/** From Tencent's EventTime to API Gateway, milliseconds; of deliveries that could be read. */
+/** Milliseconds from Tencent's EventTime to API Gateway, of deliveries whose payload was read. */
 export const EVENT_AGE = 'EventAge';
-/** What DynamoDB took to answer, milliseconds. */
+/** Milliseconds that DynamoDB took to answer. */
 export const STORE_TIME = 'StoreTime';
 
 export interface DeliveryMetrics {
   outcome: Outcome;
-  /** What was wrong, where something was. */
+  /** The reason, where something was wrong. */
   reason?: ReasonName | undefined;
   eventAgeMs?: number | undefined;
   storeMs?: number | undefined;

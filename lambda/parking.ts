@@ -5,7 +5,7 @@ import { MAX_BODY_BYTES, PARK_LIMITS } from './limits.ts';
 import { KEPT_REASONS, type KeptReason } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 
-/** Of the messages' shape. A message of another version is left to people by whoever reads it. */
+/** The version of the messages' shape. Readers leave a message of another version to people. */
 const VERSION = 1;
 
 /**
@@ -14,7 +14,7 @@ const VERSION = 1;
  */
 const PARKED_DELIVERY = v.object({
   version: v.literal(VERSION),
-  /** Why it is here: it could not be stored, or was refused for this reason. */
+  /** The reason why it is here: it could not be stored, or was refused. */
   reason: v.picklist(['notStored', ...KEPT_REASONS]),
   /** The field that it was refused for. */
   field: v.optional(v.string()),
@@ -35,9 +35,9 @@ type ParkedDelivery = v.InferOutput<typeof PARKED_DELIVERY>;
 
 /** Keeps what could not be stored or understood. Whatever fails is thrown: then the delivery is not kept. */
 export interface Parking {
-  /** In the queue from which it is stored later. */
+  /** Puts it into the queue from which it is stored later. */
   park(delivery: Delivery): Promise<void>;
-  /** In the dead-letter queue, for people. */
+  /** Puts it into the dead-letter queue, for people. */
   deadLetter(delivery: Delivery, reason: KeptReason, field?: string): Promise<void>;
   /** Cuts the connections: what is on its way is given up. */
   destroy(): void;

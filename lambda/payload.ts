@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { receivedTime, type Delivery } from './delivery.ts';
+import type { AccountEvent } from './official-account.ts';
 import { Refusal } from './outcomes.ts';
 
 /** A time further ahead, once taken, would make every later delivery of its account stale. */
@@ -38,16 +39,6 @@ export const EVENT_FIELDS = {
   EventTime: milliseconds,
 };
 
-/** What a record takes of an event, whatever the command. All times are Unix milliseconds. */
-export interface Event {
-  sdkAppId: string;
-  officialAccountId: string;
-  eventTime: number;
-  receivedTime: number;
-  clientIp: string | undefined;
-  optPlatform: string | undefined;
-}
-
 /**
  * Reads the event that a delivery tells of.
  *
@@ -57,7 +48,7 @@ export interface Event {
 export function readEvent<Entries extends v.ObjectEntries & typeof EVENT_FIELDS>(
   schema: v.ObjectSchema<Entries, undefined>,
   delivery: Delivery,
-): { event: Event; payload: v.InferOutput<v.ObjectSchema<Entries, undefined>> } {
+): { event: Omit<AccountEvent, 'marks' | 'texts'>; payload: v.InferOutput<v.ObjectSchema<Entries, undefined>> } {
   const { query, body } = delivery;
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (!result.success) {

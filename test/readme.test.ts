@@ -8,12 +8,16 @@ import { EVENT_SOURCE } from '../infra/announcements.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
 import { featureFlags } from '../infra/local/template.ts';
 import { OPTIONS } from '../infra/settings.ts';
+import { COMMANDS, receive } from '../lambda/commands.ts';
 import { MAX_RECEIPTS, PARK_LIMITS, STORE_LIMITS } from '../lambda/limits.ts';
+import record from '../lambda/official-account.schema.json' with { type: 'json' };
 import schema from '../lambda/official-account-created.schema.json' with { type: 'json' };
+import destroyed from '../lambda/official-account-destroyed.schema.json' with { type: 'json' };
 import { officialAccounts } from '../lambda/official-accounts.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
 import { severalAtATime } from '../lambda/sdk-client.ts';
 import { announcementProblems } from './announcement.ts';
+import { delivery, recorded } from './delivery.ts';
 import { ROOT } from './program.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -143,29 +147,24 @@ test('the construct is shown with props and properties that it has, and with all
 });
 
 test('the record table holds every attribute that is written', async () => {
-  let names: string[] = [];
+  const written = new Set<string>();
   const client = {
     send: async ({ input }: { input: { Key: object; UpdateExpression: string } }) => {
-      names = [...Object.keys(input.Key), ...(input.UpdateExpression.match(/(?<![:\w])[a-z]\w*/g) ?? [])];
+      for (const name of Object.keys(input.Key)) written.add(name);
+      for (const [name] of input.UpdateExpression.matchAll(/(?<![:\w])[a-z]\w*/g)) written.add(name);
     },
   };
-  await officialAccounts(client as never, 'accounts', severalAtATime(STORE_LIMITS)).upsert({
-    sdkAppId: '1',
-    officialAccountId: 'a',
-    name: '名',
-    ownerAccount: 'o',
-    operatorAccount: 'p',
-    createdTime: 1,
-    eventTime: 1,
-    receivedTime: 2,
-    clientIp: undefined,
-    optPlatform: undefined,
-  });
+  const accounts = officialAccounts(client as never, 'accounts', severalAtATime(STORE_LIMITS));
+  for (const name of ['created', 'changed', 'destroyed', 'full']) {
+    await receive(accounts)(
+      delivery((event) => Object.assign(event, { query: { sdkAppId: '1' }, body: recorded(name) })),
+    );
+  }
   expect(
     table(lambda, 'attribute')
-      .map(([name]) => name)
+      .flatMap(([names = '']) => names.split(', '))
       .toSorted(),
-  ).toEqual(names.toSorted());
+  ).toEqual([...written].toSorted());
 });
 
 describe('the list of alarms', () => {
@@ -195,7 +194,9 @@ test('the widgets table holds every widget of the dashboard, in its order', () =
 
 test('the outputs, log groups and limits that the pages name are there', () => {
   const outputs = Object.keys(template.findOutputs('*'));
-  const named = [...all.matchAll(/`((?!Callback)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(([, name]) => name);
+  const named = [...all.matchAll(/`((?!Callback|FaceUrl)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(
+    ([, name]) => name,
+  );
   expect(new Set(named).size).toBeGreaterThan(8);
   expect(named.filter((name) => !outputs.includes(name ?? ''))).toEqual([]);
 
@@ -220,10 +221,20 @@ test('the event that is shown is one, and so is what is announced by hand', () =
 
   const [byHand = ''] = /^jq -c '\.Items\[\][^]*?```/m.exec(infra) ?? [];
   const [, names = ''] = /IN\(([^)]*)\)/.exec(byHand) ?? [];
-  const { version, type, ...attributes } = schema.properties;
-  expect(names.match(/\w+/g)?.toSorted()).toEqual(Object.keys(attributes).toSorted());
-  expect(byHand).toContain(`{version: ${version.const}, type: "${type.const}"}`);
+  expect(names.match(/\w+/g)).toEqual(Object.keys(record.properties));
+  const types = `if .destroyedTime then "${destroyed.title}" else "${schema.title}" end`;
+  expect(byHand).toContain(`{version: ${schema.properties.version.const}, type: (${types})}`);
   expect(byHand).toContain(`Source: "${EVENT_SOURCE}", DetailType: .type`);
+});
+
+test('the table of events holds every event, with its schema', () => {
+  expect(table(lambda, 'detail type').map(([type, , link]) => [type, link])).toEqual(
+    [...COMMANDS.values()].map(({ announcement }) => {
+      const file = `${announcement.schema.title.toLowerCase().replaceAll(' ', '-')}.schema.json`;
+      expect(existsSync(join(ROOT, 'lambda', file))).toBe(true);
+      return [announcement.schema.title, file];
+    }),
+  );
 });
 
 test('every npm script that the pages name is there', () => {
