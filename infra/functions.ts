@@ -25,9 +25,6 @@ import type { Settings } from './settings.ts';
 /** The functions' entries: the stems of files in `lambda/`. */
 export const ENTRIES = ['receiver', 'redrive', 'announce'] as const;
 
-/** Below it even warm deliveries wait for CPU. */
-export const MEMORY_MB = 512;
-
 export interface Functions {
   /** Checks Chat's deliveries and stores official accounts. */
   receiver: Function;
@@ -145,7 +142,7 @@ function createFunction(
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     handler: 'index.handler',
-    memorySize: MEMORY_MB,
+    memorySize: 512, // below it even warm deliveries wait for CPU
     role,
     logGroup,
     tracing: Tracing.ACTIVE,
