@@ -161,11 +161,15 @@ function withWarmInstances(lambda: Function, count: number): IFunction {
   return alias as IFunction; // its types don't know exactOptionalPropertyTypes
 }
 
+/** Where each entry was bundled by this process: a second construct, or a second stage of an app, takes the same. */
+const BUNDLED = new Map<string, string>();
+
 /** Bundles a function's code, unless it is there: the npm package has it ready, beside this module. */
 function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
-  const ready = join(import.meta.dirname, 'bundle', entry);
-  if (existsSync(ready)) return Code.fromAsset(ready);
+  const ready = [join(import.meta.dirname, 'bundle', entry), BUNDLED.get(entry) ?? ''].find((path) => existsSync(path));
+  if (ready !== undefined) return Code.fromAsset(ready);
   const outdir = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle', entry);
+  BUNDLED.set(entry, outdir);
   return Code.fromCustomCommand(outdir, [
     process.execPath,
     join(import.meta.dirname, 'bundle.ts'),
