@@ -4,15 +4,18 @@ import { expect, test } from '@jest/globals';
 
 interface Package {
   version: string;
+  dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
 const read = (name: string) => JSON.parse(readFileSync(join(import.meta.dirname, '..', name), 'utf8'));
-const { devDependencies }: Package = read('package.json');
+const { dependencies, devDependencies }: Package = read('package.json');
 const locked: Record<string, Package> = read('package-lock.json').packages;
 
 test('the SDK clients are of one release, and share one copy of what they are made of', () => {
-  const clients = Object.entries(devDependencies ?? {}).filter(([name]) => name.startsWith('@aws-sdk/client-'));
+  const clients = Object.entries({ ...dependencies, ...devDependencies }).filter(([name]) =>
+    name.startsWith('@aws-sdk/client-'),
+  );
   expect(clients.map(([name]) => name)).toEqual([
     '@aws-sdk/client-dynamodb',
     '@aws-sdk/client-secrets-manager',

@@ -59,8 +59,11 @@ test.each(['same', 'ours'] as const)('what does not reply OK is not measured: %s
 
 test.each(['same', 'ours'] as const)('%s refuses what was signed with another token', async (name) => {
   const stranger = await startEndpoint(mkdtempSync(join(scratch, 'stranger-')), 'another token');
-  await expect(coldStart(bundled.contestants[name], stranger)).rejects.toThrow(/ErrorCode.*120003/);
-  await stranger.stop();
+  try {
+    await expect(coldStart(bundled.contestants[name], stranger)).rejects.toThrow(/ErrorCode.*120003/);
+  } finally {
+    await stranger.stop();
+  }
 });
 
 test('everything is measured, and the cost reckoned, for the memory size that the stack gives the receiver', () => {

@@ -18,7 +18,7 @@ interface Target {
 export const TARGETS: readonly Target[] = [
   { measure: 'instructions', oursTo: 'floor', atMost: 4.8, isBudget: true },
   { measure: 'instructions', oursTo: 'plain', atMost: 0.74 },
-  { measure: 'instructions', oursTo: 'same', atMost: 0.65 },
+  { measure: 'instructions', oursTo: 'same', atMost: 0.65 }, // 0.60 was aimed at; 0.63 is reached
   { measure: 'firstMs', oursTo: 'plain', atMost: 0.25 },
   { measure: 'firstMsAt256', oursTo: 'plain', atMost: 0.2 },
   { measure: 'toFirstMsAt512', oursTo: 'plain', atMost: 0.6 },
