@@ -34,9 +34,7 @@ export interface Advice {
   first: string;
 }
 
-/**
- * What each alarm means, and what to do first: the alarm's own description. The worst first.
- */
+/** What each alarm means, and what to do first: the alarm's own description. The most urgent first. */
 export const ADVICE = {
   NotKept: {
     act: 'at once',
@@ -54,8 +52,16 @@ export const ADVICE = {
       'if NotKept has gone off as well, go on there. If not, the receiver died, timed out or could not start: see the ' +
       "last lines of its log, and the access log's integrationError.",
   },
+  BadSignatures: {
+    act: 'at once',
+    means: `More than ${MAX_BAD_SIGNATURES} deliveries of whatever command in five minutes had a wrong signature.`,
+    first:
+      'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make both ' +
+      'the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
+  },
+  ...functionAdvice('Receiver', 'at once', 'The delivery is lost, unless Chat repeats it.'),
   DeadLettered: {
-    act: 'this week',
+    act: 'today',
     means:
       'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
       'While it lies there, a further one raises no new alarm.',
@@ -67,21 +73,6 @@ export const ADVICE = {
       'For 15 minutes there were deliveries that wait to be stored. Each is tried for up to eight hours, then goes to ' +
       'the dead-letter queue.',
     first: "see in the redrive's log why, and whether DynamoDB throttles or is down.",
-  },
-  SlowReplies: {
-    act: 'this week',
-    means:
-      `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after ` +
-      `${CHAT_TIMEOUT_MS} (what is stored by then stays stored).`,
-    first:
-      'see on the dashboard whether it is cold starts (set provisionedConcurrency) or the time to store (DynamoDB).',
-  },
-  BadSignatures: {
-    act: 'at once',
-    means: `More than ${MAX_BAD_SIGNATURES} deliveries of whatever command in five minutes had a wrong signature.`,
-    first:
-      'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make both ' +
-      'the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
   },
   WrongAddresses: {
     act: 'today',
@@ -98,31 +89,38 @@ export const ADVICE = {
       'see their status in the access log. 404 is a wrong path: strangers, or the URL in the Chat console; 429 means ' +
       "that Chat's deliveries are throttled and lost.",
   },
-  ...functionAdvice('Receiver', 'at once', 'The delivery is lost, unless Chat repeats it.'),
-  ...functionAdvice('Redrive', 'today', 'Nothing is lost: parked deliveries stay in their queue.'),
-  ...functionAdvice('Announce', 'today', 'Nothing is lost: the pipe tries again for half a day.'),
-  PipeFailed: {
-    act: 'today',
-    means:
-      'New official accounts are stored, but could not be announced on the event bus. The pipe goes on trying for half ' +
-      'a day; but AWS may stop a pipe that lacks a right or a resource, and what the stream holds is gone after 24 hours.',
-    first:
-      'aws pipes describe-pipe --name PIPE_NAME says in StateReason whether it was stopped; the ' +
-      "pipe's log says what failed. Mend it, and start it again with aws pipes start-pipe.",
-  },
-  NotAnnounced: {
-    act: 'this week',
-    means:
-      'A new official account is stored, but was not announced for half a day, and will not be by itself. While it lies ' +
-      'in its queue, a further one raises no new alarm.',
-    first: 'mend the cause (see PipeFailed), then announce it by hand, as the README says under "Announcing again".',
-  },
   Silence: {
     act: 'today',
     means: 'No genuine delivery came for the hours of silenceHours, or none yet since the first deployment.',
     first:
       'see on the dashboard whether deliveries are refused. If none come at all, check the URL, the event and the ' +
       'authentication in the Chat console.',
+  },
+  ...functionAdvice('Redrive', 'today', 'Nothing is lost: parked deliveries stay in their queue.'),
+  PipeFailed: {
+    act: 'today',
+    means:
+      'Changes of official accounts are stored, but could not be announced on the event bus. The pipe goes on trying ' +
+      'for half a day; but AWS may stop a pipe that lacks a right or a resource, and what the stream holds is gone after 24 hours.',
+    first:
+      'aws pipes describe-pipe --name PIPE_NAME says in StateReason whether it was stopped; the ' +
+      "pipe's log says what failed. Mend it, and start it again with aws pipes start-pipe.",
+  },
+  ...functionAdvice('Announce', 'today', 'Nothing is lost: the pipe tries again for half a day.'),
+  NotAnnounced: {
+    act: 'this week',
+    means:
+      'A change of an official account is stored, but was not announced for half a day, and will not be by itself. ' +
+      'While it lies in its queue, a further one raises no new alarm.',
+    first: 'mend the cause (see PipeFailed), then announce it by hand, as the README says under "Announcing again".',
+  },
+  SlowReplies: {
+    act: 'this week',
+    means:
+      `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after ` +
+      `${CHAT_TIMEOUT_MS} (what is stored by then stays stored).`,
+    first:
+      'see on the dashboard whether it is cold starts (set provisionedConcurrency) or the time to store (DynamoDB).',
   },
 } as const satisfies Record<string, Advice>;
 
@@ -139,7 +137,7 @@ export interface AlarmsProps {
 /**
  * Creates the alarms, which tell the topic where something is wrong.
  *
- * @returns the alarms, the worst first.
+ * @returns the alarms, the most urgent first.
  */
 export function alarms(scope: Construct, { topic, watched, settings }: AlarmsProps): Alarm[] {
   const { api, functions, queues, pipe } = watched;

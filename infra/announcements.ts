@@ -44,7 +44,9 @@ export function announcements(
 ): Announcements {
   const stream = table.tableStreamArn;
   if (stream === undefined) throw new Error('the table has no stream to announce');
-  const bus = new EventBus(scope, 'Announcements', { description: 'Announces new official accounts to other systems' });
+  const bus = new EventBus(scope, 'Announcements', {
+    description: 'Announces changes of official accounts to other systems',
+  });
   const role = new Role(scope, 'PipeRole', {
     assumedBy: new ServicePrincipal('pipes.amazonaws.com', {
       conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } }, // no pipe of others

@@ -25,9 +25,6 @@ import type { Settings } from './settings.ts';
 /** The functions' entries: the stems of files in `lambda/`. */
 export const ENTRIES = ['receiver', 'redrive', 'announce'] as const;
 
-/** Below it even warm deliveries wait for CPU. */
-export const MEMORY_MB = 512;
-
 export interface Functions {
   /** Checks Chat's deliveries and stores official accounts. */
   receiver: Function;
@@ -145,7 +142,7 @@ function createFunction(
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     handler: 'index.handler',
-    memorySize: MEMORY_MB,
+    memorySize: 512, // below it even warm deliveries wait for CPU
     role,
     logGroup,
     tracing: Tracing.ACTIVE,
@@ -164,11 +161,15 @@ function withWarmInstances(lambda: Function, count: number): IFunction {
   return alias as IFunction; // its types don't know exactOptionalPropertyTypes
 }
 
+/** Where each entry was bundled by this process: a second construct, or a second stage of an app, takes the same. */
+const BUNDLED = new Map<string, string>();
+
 /** Bundles a function's code, unless it is there: the npm package has it ready, beside this module. */
 function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
-  const ready = join(import.meta.dirname, 'bundle', entry);
-  if (existsSync(ready)) return Code.fromAsset(ready);
+  const ready = [join(import.meta.dirname, 'bundle', entry), BUNDLED.get(entry) ?? ''].find((path) => existsSync(path));
+  if (ready !== undefined) return Code.fromAsset(ready);
   const outdir = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle', entry);
+  BUNDLED.set(entry, outdir);
   return Code.fromCustomCommand(outdir, [
     process.execPath,
     join(import.meta.dirname, 'bundle.ts'),

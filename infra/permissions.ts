@@ -7,16 +7,16 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
 /** What a role may do: IAM actions, each with the resources that it may be done to. */
-export type Permissions = Readonly<Record<string, readonly (ITable | IQueue | Secret)[]>>;
+export type Permissions = { readonly [Name in Action]?: readonly (ITable | IQueue | Secret)[] };
 
 /**
- * What AWS asks of a caller where a customer's key encrypts the resource: these actions on the key, by way of the service
- * that the action belongs to.
+ * The actions that a role can be given. Where a customer's key encrypts the resource, AWS asks the caller for these actions
+ * on the key as well, by way of the service that the action belongs to.
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
  */
-const KEY_ACTIONS: Readonly<Record<string, readonly string[]>> = {
+const KEY_ACTIONS = {
   'dynamodb:GetItem': ['kms:Decrypt'],
   'dynamodb:GetRecords': ['kms:Decrypt'],
   'dynamodb:UpdateItem': [
@@ -29,22 +29,27 @@ const KEY_ACTIONS: Readonly<Record<string, readonly string[]>> = {
     'kms:ReEncryptTo',
   ],
   'secretsmanager:GetSecretValue': ['kms:Decrypt'],
+  'sqs:ChangeMessageVisibility': [],
+  'sqs:DeleteMessage': [],
+  'sqs:GetQueueAttributes': [],
   'sqs:ReceiveMessage': ['kms:Decrypt'],
   'sqs:SendMessage': ['kms:Decrypt', 'kms:GenerateDataKey'],
-};
+} as const satisfies Record<string, readonly string[]>;
+
+type Action = keyof typeof KEY_ACTIONS;
 
 /** Lets a role do what it is listed for, and use the keys that this needs. */
 export function permit(role: IRole, permissions: Permissions): void {
-  for (const [action, resources] of Object.entries(permissions)) {
+  for (const [action, resources] of Object.entries(permissions) as [Action, (ITable | IQueue | Secret)[]][]) {
     role.addToPrincipalPolicy(new PolicyStatement({ actions: [action], resources: resources.map(arnOf) }));
     for (const resource of resources) permitKey(role, action, keyOf(resource));
   }
 }
 
 /** Lets a role use the key, if there is one, as an action on what it encrypts needs it; not for anything else. */
-export function permitKey(role: IRole, action: string, key: IKey | undefined): void {
+export function permitKey(role: IRole, action: Action, key: IKey | undefined): void {
   const keyActions = KEY_ACTIONS[action];
-  if (key === undefined || keyActions === undefined) return;
+  if (key === undefined || keyActions.length === 0) return;
   const [service] = action.split(':');
   role.addToPrincipalPolicy(
     new PolicyStatement({

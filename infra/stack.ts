@@ -20,7 +20,11 @@ export class WebhookStack extends Stack {
     if (token !== undefined)
       this.output('ShowTokenCommand', showTokenCommand(token), 'Prints the token for the Chat console');
     this.output('TableName', table.tableName, "The DynamoDB table with the official accounts' records");
-    this.output('EventBusName', eventBus.eventBusName, 'Announces new official accounts: let your rules listen here');
+    this.output(
+      'EventBusName',
+      eventBus.eventBusName,
+      'Announces changes of official accounts: let your rules listen here',
+    );
     this.output('PipeName', pipe.ref, 'Goes from the table to the event bus');
     this.output('DashboardName', dashboard.dashboardName, 'Under Dashboards in the CloudWatch console');
     this.output('AlarmTopicArn', alarmTopic.topicArn, 'Every alarm is told to it');

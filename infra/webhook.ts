@@ -72,7 +72,7 @@ export class TencentChatWebhook extends Construct {
   readonly token: Secret | undefined;
   /** The official accounts' records. */
   readonly table: ITable;
-  /** Announces new official accounts: let your rules listen here. */
+  /** Announces changes of official accounts: let your rules listen here. */
   readonly eventBus: EventBus;
   /** Goes from the table to the event bus. */
   readonly pipe: CfnPipe;
@@ -89,7 +89,7 @@ export class TencentChatWebhook extends Construct {
   readonly domain: DomainName | undefined;
   /** Every alarm is told to it. */
   readonly alarmTopic: Topic;
-  /** The worst first. */
+  /** The most urgent first. */
   readonly alarms: readonly Alarm[];
   readonly dashboard: Dashboard;
 

@@ -207,18 +207,21 @@ describe('with what only a host can give', () => {
     template.allResourcesProperties(type, properties);
   });
 
-  const keyRights = (roleId: string) =>
-    Object.fromEntries(
-      statements(template, roleId)
-        .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('kms:')))
-        .map(({ Action, Resource, Condition }) => {
-          expect(Resource).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^Key/), 'Arn'] });
-          const service = JSON.stringify(Condition).match(
-            /^{"StringLike":{"kms:ViaService":{"Fn::Join":\["",\["(\w+)\.",{"Ref":"AWS::Region"},"\.amazonaws\.com\*"\]\]}}}$/,
-          );
-          return [service?.[1], [Action].flat()];
-        }),
-    );
+  /** What a role may do with the key, by the service by way of which it may. */
+  const keyRights = (roleId: string) => {
+    const rights: Record<string, string[]> = {};
+    for (const { Action, Resource, Condition } of statements(template, roleId)) {
+      const actions = [Action].flat().filter((action) => action.startsWith('kms:'));
+      if (actions.length === 0) continue;
+      expect(Resource).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^Key/), 'Arn'] });
+      const [, service = 'any'] =
+        /^{"StringLike":{"kms:ViaService":{"Fn::Join":\["",\["(\w+)\.",{"Ref":"AWS::Region"},"\.amazonaws\.com\*"\]\]}}}$/.exec(
+          JSON.stringify(Condition),
+        ) ?? [];
+      rights[service] = [...new Set([...(rights[service] ?? []), ...actions])].toSorted();
+    }
+    return rights;
+  };
   const WRITE = [
     'kms:Decrypt',
     'kms:DescribeKey',
