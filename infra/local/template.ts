@@ -15,6 +15,7 @@ export interface DeploymentSpec {
   route: Route;
   /** The function that the route invokes. */
   receiver: FunctionSpec;
+  receiverMemoryMb: number;
   tables: CreateTableInput[];
   /** The table that the receiver writes to. */
   tableName: string;
@@ -98,6 +99,7 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
   return {
     route: { method, path },
     receiver: receiverSpec,
+    receiverMemoryMb: receiver.Properties['MemorySize'],
     tables: ofType('AWS::DynamoDB::GlobalTable').map(([logicalId, { Properties }]) => ({
       TableName: logicalId,
       AttributeDefinitions: Properties['AttributeDefinitions'],
