@@ -5,18 +5,24 @@ import { expect, test } from '@jest/globals';
 interface Package {
   version: string;
   dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
 const read = (name: string) => JSON.parse(readFileSync(join(import.meta.dirname, '..', name), 'utf8'));
-const { dependencies }: Package = read('package.json');
+const { dependencies, devDependencies }: Package = read('package.json');
 const locked: Record<string, Package> = read('package-lock.json').packages;
 
 test('the SDK clients are of one release, and share one copy of what they are made of', () => {
-  const clients = Object.entries(dependencies ?? {}).filter(([name]) => name.startsWith('@aws-sdk/client-'));
+  const clients = Object.entries({ ...dependencies, ...devDependencies }).filter(([name]) =>
+    name.startsWith('@aws-sdk/client-'),
+  );
   expect(clients.map(([name]) => name)).toEqual([
     '@aws-sdk/client-dynamodb',
     '@aws-sdk/client-secrets-manager',
     '@aws-sdk/client-sqs',
+    '@aws-sdk/client-cloudformation',
+    '@aws-sdk/client-eventbridge',
+    '@aws-sdk/client-lambda',
   ]);
   expect(new Set(clients.map(([, version]) => version)).size).toBe(1);
   const sdk = Object.keys(locked).filter((path) => /node_modules\/@(aws-sdk|smithy)\/[^/]+$/.test(path));
