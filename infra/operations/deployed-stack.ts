@@ -23,6 +23,7 @@ export const DEPLOYMENT_USAGE = `  --stack NAME     the deployed stack, found wi
 export interface DeployedStack {
   /** For messages. */
   name: string;
+  region: string;
   webhookUrl: string;
   /** None on this machine, where {@link eventsUrl} has the events. */
   eventBusName: string | undefined;
@@ -61,13 +62,14 @@ export async function findDeployment(options: {
 
 async function deployedStack(stackName: string, settings: ClientSettings): Promise<DeployedStack> {
   const cloudFormation = new CloudFormationClient(settings);
+  const region = await tryTo(`find the stack ${stackName}`, () => cloudFormation.config.region());
   const { Stacks: [stack] = [] } = await tryTo(`find the stack ${stackName}`, async () => {
     try {
       return await cloudFormation.send(new DescribeStacksCommand({ StackName: stackName }));
     } catch (error) {
       const { name, message } = error as Error;
       if (name !== 'ValidationError' || !/does not exist/.test(message)) throw error;
-      throw new Failure(`There is no stack ${stackName} in ${await cloudFormation.config.region()}`);
+      throw new Failure(`There is no stack ${stackName} in ${region}`);
     }
   });
   const output = (name: string): string => {
@@ -85,6 +87,7 @@ async function deployedStack(stackName: string, settings: ClientSettings): Promi
   );
   return {
     name: `the stack ${stackName}`,
+    region,
     webhookUrl,
     eventBusName,
     eventsUrl: undefined,
@@ -102,15 +105,20 @@ async function localDeployment(port: number): Promise<DeployedStack> {
     throw new Failure(`Nothing that 'npm start' runs answers on port ${port}: start it, or give its port with --port`);
   }
   const { webhookUrl, eventsUrl, environment } = description;
-  const { AWS_REGION: region, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
+  const {
+    AWS_REGION: region = '',
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  } = environment;
   return {
     name: 'the deployment on this machine',
+    region,
     webhookUrl,
     eventBusName: undefined,
     eventsUrl,
     config: configOf(environment, `on port ${port}`),
     clientSettings: (service) => ({
-      region: region ?? '',
+      region,
       endpoint: environment[`AWS_ENDPOINT_URL_${service}`] ?? '',
       credentials: { accessKeyId: accessKeyId ?? '', secretAccessKey: secretAccessKey ?? '' },
     }),
