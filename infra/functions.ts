@@ -22,6 +22,9 @@ import { permit, type Permissions } from './permissions.ts';
 import { REDRIVE_TIMEOUT, type Queues } from './queues.ts';
 import type { Settings } from './settings.ts';
 
+/** The functions' entries: the stems of files in `lambda/`. */
+export const ENTRIES = ['receiver', 'redrive', 'announce'] as const;
+
 /** Below it even warm deliveries wait for CPU. */
 export const MEMORY_MB = 512;
 
@@ -70,6 +73,7 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
         : { AUTHENTICATION: 'token' as const, TOKEN_SECRET_ARN: token.secretArn }),
     } satisfies Environment,
     permissions: {
+      'dynamodb:GetItem': [table],
       'dynamodb:UpdateItem': [table],
       // Without a signature to prove the sender, refused deliveries are not kept: strangers could fill the queue.
       'sqs:SendMessage': [queues.parked, ...(token === undefined ? [] : [queues.deadLetters])],
@@ -84,6 +88,7 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     timeout: REDRIVE_TIMEOUT,
     environment,
     permissions: {
+      'dynamodb:GetItem': [table],
       'dynamodb:UpdateItem': [table],
       'sqs:ReceiveMessage': [queues.parked],
       'sqs:DeleteMessage': [queues.parked],
@@ -159,12 +164,8 @@ function withWarmInstances(lambda: Function, count: number): IFunction {
   return alias as IFunction; // its types don't know exactOptionalPropertyTypes
 }
 
-/**
- * Bundles a function's code, unless it is there: the npm package has it ready, beside this module.
- *
- * @param entry the stem of a file in `lambda/`.
- */
-function bundle(scope: Construct, entry: string): Code {
+/** Bundles a function's code, unless it is there: the npm package has it ready, beside this module. */
+function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
   const ready = join(import.meta.dirname, 'bundle', entry);
   if (existsSync(ready)) return Code.fromAsset(ready);
   const outdir = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle', entry);

@@ -17,6 +17,7 @@ export type Permissions = Readonly<Record<string, readonly (ITable | IQueue | Se
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
  */
 const KEY_ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  'dynamodb:GetItem': ['kms:Decrypt'],
   'dynamodb:GetRecords': ['kms:Decrypt'],
   'dynamodb:UpdateItem': [
     'kms:Decrypt',

@@ -22,6 +22,10 @@ import { queues, type Queues } from './queues.ts';
 import { OPTIONS, readOptions, throwIfAny, type Settings, type WebhookOptions } from './settings.ts';
 import { officialAccounts, tableProblems } from './table.ts';
 
+export { EVENT_SOURCE } from './announcements.ts';
+export { SettingsError } from './settings.ts';
+export type { Queues, WebhookOptions };
+
 /** What a CDK app gives, beside the options. */
 export interface HostProps {
   /**

@@ -1,4 +1,4 @@
-import { MetricUnit, type Metrics } from '@aws-lambda-powertools/metrics';
+import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Outcome, ReasonName } from './outcomes.ts';
 
 /** The metrics' names in CloudWatch: the dashboard and the alarms take them from here. */
@@ -31,9 +31,9 @@ export function countDelivery(metrics: Metrics, { outcome, reason, eventAgeMs, s
   if (reason === undefined) metrics.addDimension('outcome', outcome);
   else if (outcome === 'ignored') metrics.addDimension('reason', reason);
   else metrics.addDimension('outcome', outcome).addDimensions({ reason }); // another set: each metric then counts for both
-  metrics.addMetric(DELIVERIES, MetricUnit.Count, 1);
+  metrics.addMetric(DELIVERIES, 'Count', 1);
   // Tencent's clock may be ahead of ours, but one negative value would cost CloudWatch's percentiles.
-  if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, MetricUnit.Milliseconds, Math.max(0, eventAgeMs));
-  if (storeMs !== undefined) metrics.addMetric(STORE_TIME, MetricUnit.Milliseconds, storeMs);
+  if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, 'Milliseconds', Math.max(0, eventAgeMs));
+  if (storeMs !== undefined) metrics.addMetric(STORE_TIME, 'Milliseconds', storeMs);
   metrics.publishStoredMetrics();
 }

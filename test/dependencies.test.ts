@@ -17,12 +17,12 @@ test('the SDK clients are of one release, and share one copy of what they are ma
     name.startsWith('@aws-sdk/client-'),
   );
   expect(clients.map(([name]) => name)).toEqual([
-    '@aws-sdk/client-dynamodb',
-    '@aws-sdk/client-secrets-manager',
-    '@aws-sdk/client-sqs',
     '@aws-sdk/client-cloudformation',
+    '@aws-sdk/client-dynamodb',
     '@aws-sdk/client-eventbridge',
     '@aws-sdk/client-lambda',
+    '@aws-sdk/client-secrets-manager',
+    '@aws-sdk/client-sqs',
   ]);
   expect(new Set(clients.map(([, version]) => version)).size).toBe(1);
   const sdk = Object.keys(locked).filter((path) => /node_modules\/@(aws-sdk|smithy)\/[^/]+$/.test(path));

@@ -12,17 +12,21 @@ interface Report {
  * Synthesizes an app in a temporary folder.
  *
  * @param make makes the app; it must write to the given folder.
- * @returns what each of the app's validation plugins has found.
  */
 export function findings(make: (outdir: string) => App): Record<string, unknown[]> {
   const outdir = mkdtempSync(join(tmpdir(), 'synth-'));
   try {
     make(outdir).synth();
-    const report: Report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
-    return Object.fromEntries(report.pluginReports.map(({ pluginName, violations }) => [pluginName, violations]));
+    return findingsIn(outdir);
   } finally {
     rmSync(outdir, { recursive: true });
   }
+}
+
+/** What each of an app's validation plugins has found in it. @param outdir where the app was synthesized. */
+export function findingsIn(outdir: string): Record<string, unknown[]> {
+  const report: Report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
+  return Object.fromEntries(report.pluginReports.map(({ pluginName, violations }) => [pluginName, violations]));
 }
 
 /** What is found where both of cdk-nag's packs, and CDK's own rules, find nothing. */

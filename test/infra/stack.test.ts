@@ -19,6 +19,7 @@ describe('the stack', () => {
 
   test('lets the receiver write, send and read its token, on the very resources, and nothing else', () => {
     expect(permissions(template, 'Receiver')).toEqual([
+      ['dynamodb:GetItem', 'OfficialAccounts'],
       ['dynamodb:UpdateItem', 'OfficialAccounts'],
       ['logs:CreateLogStream', 'ReceiverLog'],
       ['logs:PutLogEvents', 'ReceiverLog'],
@@ -32,6 +33,7 @@ describe('the stack', () => {
 
   test('lets the redrive receive, delete and write, on the very resources, and nothing else', () => {
     expect(permissions(template, 'Redrive')).toEqual([
+      ['dynamodb:GetItem', 'OfficialAccounts'],
       ['dynamodb:UpdateItem', 'OfficialAccounts'],
       ['logs:CreateLogStream', 'RedriveLog'],
       ['logs:PutLogEvents', 'RedriveLog'],
@@ -303,6 +305,7 @@ describe('configured otherwise', () => {
     const template = synthesized({ authentication: 'off' });
     template.resourceCountIs('AWS::SecretsManager::Secret', 0);
     expect(permissions(template, 'Receiver')).toEqual([
+      ['dynamodb:GetItem', 'OfficialAccounts'],
       ['dynamodb:UpdateItem', 'OfficialAccounts'],
       ['logs:CreateLogStream', 'ReceiverLog'],
       ['logs:PutLogEvents', 'ReceiverLog'],

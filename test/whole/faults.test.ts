@@ -1,7 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
-import { httpDelivery, OK, post, recorded, SDK_APP_ID, sign, TOKEN, type HttpDelivery } from '../delivery.ts';
+import {
+  CHAT_TIMEOUT_MS,
+  httpDelivery,
+  OK,
+  post,
+  recorded,
+  SDK_APP_ID,
+  sign,
+  TOKEN,
+  type HttpDelivery,
+} from '../delivery.ts';
 import { logKeeper } from '../function-log.ts';
 import { program } from '../program.ts';
 import { recordsOf } from '../records.ts';
@@ -12,9 +22,6 @@ const NOT_KEPT = {
   type: 'application/json',
   body: '{"ActionStatus":"FAIL","ErrorInfo":"the delivery could not be kept","ErrorCode":120500}',
 };
-/** Chat's own limit, and no more than the constants in lambda/limits.ts add up to. */
-const CHAT_TIMEOUT_MS = 2_000;
-
 /** The SDK opens 50 at most. */
 const MORE_THAN_SOCKETS = Array.from({ length: 60 }, (_, index) => index);
 

@@ -6,7 +6,7 @@ import { startDeployment, type Deployment } from '../../infra/local/deployment.t
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { accountEvent, modelOf, payloadOf, visible } from '../account-events.ts';
 import { announcementProblems } from '../announcement.ts';
-import { httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordsOf } from '../records.ts';
@@ -135,6 +135,33 @@ test('a repeat is announced no more, nor is a late event that changes nothing to
     ['新名字', 30, undefined],
     ['新名字', 30, 10],
   ]);
+});
+
+test('an event out of order is answered in time although it takes three calls of a slow store', async () => {
+  await deliver({ ...recorded('changed'), Official_Account: 'slow', EventTime: 2 });
+  store.fault = 'is slow';
+  const before = store.requests;
+  const start = performance.now();
+  expect(await deliver({ ...recorded('created'), Official_Account: 'slow', EventTime: 1 })).toEqual(OK);
+  expect(performance.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+  store.fault = undefined;
+  expect(store.requests - before).toBe(3); // the write that is refused, the read that dynalite makes necessary, the write
+  expect(await recordOf('slow')).toMatchObject({ createdTime: 1, eventTime: 2, revision: 2 });
+});
+
+test('where the store hangs half-way through an event out of order, the delivery is parked in time, and completed later', async () => {
+  await deliver({ ...recorded('changed'), Official_Account: 'half-way', EventTime: 2 });
+  const before = store.requests;
+  store.onRequest = () => {
+    if (store.requests - before === 2) store.fault = 'hangs';
+  };
+  const start = performance.now();
+  expect(await deliver({ ...recorded('created'), Official_Account: 'half-way', EventTime: 1 })).toEqual(OK);
+  expect(performance.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+  expect(await recordOf('half-way')).not.toHaveProperty('createdTime');
+  [store.onRequest, store.fault] = [undefined, undefined];
+  await until(async () => ('createdTime' in ((await recordOf('half-way')) ?? {}) ? true : undefined));
+  expect(await recordOf('half-way')).toMatchObject({ name: 'NewName', createdTime: 1, eventTime: 2 });
 });
 
 test('200 mixed deliveries of one account, 16 at a time and with the store throttling, end as their times say; so does who listens', async () => {
