@@ -8,17 +8,15 @@ export class WebhookStack extends Stack {
   constructor(scope: Construct, id: string, props: TencentChatWebhookProps) {
     super(scope, id, { description: "Receives Tencent Cloud Chat's official-account webhooks" });
     // An ID that adds nothing to logical IDs: the resources of stacks that were deployed before keep theirs.
-    const { url, domain, token, table, eventBus, pipe, dashboard, alarmTopic, queues } = new TencentChatWebhook(
-      this,
-      'Default',
-      props,
-    );
+    const { url, domain, token, receiver, table, eventBus, pipe, dashboard, alarmTopic, queues } =
+      new TencentChatWebhook(this, 'Default', props);
 
     this.output('WebhookUrl', url, "Paste it into the Chat console as the webhook's URL");
     if (domain !== undefined)
       this.output('DomainTarget', domain.regionalDomainName, 'Point a CNAME or alias record of the domain to it');
     if (token !== undefined)
       this.output('ShowTokenCommand', showTokenCommand(token), 'Prints the token for the Chat console');
+    this.output('ReceiverName', receiver.functionName, 'The function: commands for operators read its environment');
     this.output('TableName', table.tableName, "The DynamoDB table with the official accounts' records");
     this.output(
       'EventBusName',

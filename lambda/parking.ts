@@ -31,7 +31,7 @@ const PARKED_DELIVERY = v.object({
   /** The body as it came, its first 64 KiB, in base64: it need not be text. */
   body: v.pipe(v.string(), v.base64()),
 });
-type ParkedDelivery = v.InferOutput<typeof PARKED_DELIVERY>;
+export type ParkedDelivery = v.InferOutput<typeof PARKED_DELIVERY>;
 
 /** Keeps what could not be stored or understood. Whatever fails is thrown: then the delivery is not kept. */
 export interface Parking {
@@ -77,12 +77,21 @@ function parked(delivery: Delivery, reason: ParkedDelivery['reason'], field?: st
 }
 
 /**
- * Makes the delivery of a message again, ready for the steps that come after its sender is proven.
+ * Reads what a message holds.
  *
  * @throws where the message is none of ours, cut short, or of another version of this software.
  */
+export function readParked(message: string): ParkedDelivery {
+  return v.parse(PARKED_DELIVERY, JSON.parse(message));
+}
+
+/**
+ * Makes the delivery of a message again, ready for the steps that come after its sender is proven.
+ *
+ * @throws as {@link readParked}.
+ */
 export function unparked(message: string): Delivery {
-  const { requestId, receivedTime: timeEpoch, query, body } = v.parse(PARKED_DELIVERY, JSON.parse(message));
+  const { requestId, receivedTime: timeEpoch, query, body } = readParked(message);
   return {
     headers: {},
     requestContext: { requestId, timeEpoch, http: { sourceIp: '' } },

@@ -11,9 +11,11 @@ import { REDRIVE_LIMITS } from '../lambda/limits.ts';
 import { officialAccounts, type OfficialAccounts } from '../lambda/official-accounts.ts';
 import { severalAtATime } from '../lambda/sdk-client.ts';
 
-const TABLE = 'accounts';
+export const TABLE = 'accounts';
 
 export interface AccountsTable {
+  /** Where the embedded DynamoDB is. */
+  url: string;
   client: DynamoDBClient;
   /** As dynalite is: a refused write doesn't say what stood in its way. */
   accounts: OfficialAccounts;
@@ -66,6 +68,7 @@ export async function startAccountsTable(): Promise<AccountsTable> {
   const reader = dynamoDbClient(dynamoDb.url);
   const inTime = severalAtATime(REDRIVE_LIMITS);
   return {
+    url: dynamoDb.url,
     client,
     accounts: officialAccounts(client, TABLE, inTime),
     accountsAsOnAws: officialAccounts(asOnAws, TABLE, inTime),

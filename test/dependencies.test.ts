@@ -17,7 +17,10 @@ test('the SDK clients are of one release, and share one copy of what they are ma
     name.startsWith('@aws-sdk/client-'),
   );
   expect(clients.map(([name]) => name)).toEqual([
+    '@aws-sdk/client-cloudformation',
     '@aws-sdk/client-dynamodb',
+    '@aws-sdk/client-eventbridge',
+    '@aws-sdk/client-lambda',
     '@aws-sdk/client-secrets-manager',
     '@aws-sdk/client-sqs',
   ]);

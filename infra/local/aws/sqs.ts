@@ -50,7 +50,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number): P
 
   function queue(name: string) {
     const found = queues.get(name);
-    if (found === undefined) throw new Error(`there is no queue ${name}`);
+    if (found === undefined) throw new ServiceError('com.amazonaws.sqs#QueueDoesNotExist', `there is no queue ${name}`);
     return found;
   }
 
@@ -60,7 +60,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number): P
     return message;
   }
 
-  function receive(name: string, count: number): Message[] {
+  function receive(name: string, count: number, hiddenSeconds?: number): Message[] {
     const { messages, visibilitySeconds, deadLetters } = queue(name);
     const received: Message[] = [];
     for (const message of messages.filter(({ visibleTime }) => visibleTime <= Date.now())) {
@@ -69,7 +69,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number): P
         queue(deadLetters.queueName).messages.push({ ...message, visibleTime: 0 });
       } else if (received.length < count) {
         message.receiveCount += 1;
-        message.visibleTime = Date.now() + visibilitySeconds * secondMs;
+        message.visibleTime = Date.now() + (hiddenSeconds ?? visibilitySeconds) * secondMs;
         received.push(message);
       }
     }
@@ -94,6 +94,15 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number): P
     'AmazonSQS.ChangeMessageVisibility': ({ QueueUrl, ReceiptHandle, VisibilityTimeout }) => {
       const message = queue(nameIn(QueueUrl)).messages.find(({ id }) => id === ReceiptHandle);
       if (message !== undefined) message.visibleTime = Date.now() + Number(VisibilityTimeout) * secondMs;
+      return {};
+    },
+    'AmazonSQS.ReceiveMessage': ({ QueueUrl, MaxNumberOfMessages = '1', VisibilityTimeout }) => {
+      const hiddenSeconds = VisibilityTimeout === undefined ? undefined : Number(VisibilityTimeout);
+      const received = receive(nameIn(QueueUrl), Number(MaxNumberOfMessages), hiddenSeconds);
+      return { Messages: received.map((message) => toMessage(toRecord(message, nameIn(QueueUrl)))) };
+    },
+    'AmazonSQS.DeleteMessage': ({ QueueUrl, ReceiptHandle = '' }) => {
+      remove(nameIn(QueueUrl), ReceiptHandle);
       return {};
     },
   });
@@ -147,6 +156,17 @@ function toRecord({ id, body, sentTime, receiveCount }: Message, name: string): 
     eventSource: 'aws:sqs',
     eventSourceARN: `arn:aws:sqs:us-east-1:000000000000:${name}`,
     awsRegion: 'us-east-1',
+  };
+}
+
+/** The same message, as ReceiveMessage names its parts. */
+function toMessage({ messageId, receiptHandle, body, md5OfBody, attributes }: SQSRecord) {
+  return {
+    MessageId: messageId,
+    ReceiptHandle: receiptHandle,
+    Body: body,
+    MD5OfBody: md5OfBody,
+    Attributes: attributes,
   };
 }
 
