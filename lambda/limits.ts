@@ -28,6 +28,12 @@ export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 
 /** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
+/** The limit of an event's time ahead of our clock: once taken, it would come after all later events of its account. */
+export const MAX_AHEAD_MS = 10 * 60_000;
+
+/** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
+export const MAX_KEY_BYTES = 1024;
+
 /** The number of times that a parked delivery is tried before it is left to people: eight and a half hours in all. */
 export const MAX_RECEIPTS = 10;
 

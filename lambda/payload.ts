@@ -1,12 +1,8 @@
 import * as v from 'valibot';
 import { receivedTime, type Delivery } from './delivery.ts';
+import { MAX_AHEAD_MS, MAX_KEY_BYTES } from './limits.ts';
 import type { AccountEvent } from './official-account.ts';
 import { Refusal } from './outcomes.ts';
-
-/** A time further ahead, once taken, would make every later delivery of its account stale. */
-const MAX_AHEAD_MS = 10 * 60_000;
-/** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
-const MAX_KEY_BYTES = 1024;
 
 /** A text to store. DynamoDB refuses half a surrogate pair; a damaged name is still worth keeping. */
 export const text = v.pipe(

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
+import { MAX_AHEAD_MS, MAX_KEY_BYTES, REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import { officialAccounts, type OfficialAccounts } from '../../lambda/official-accounts.ts';
 import { clientSettings, severalAtATime } from '../../lambda/sdk-client.ts';
 import { Failure, run, UsageError } from '../local/command-line.ts';
@@ -49,11 +49,6 @@ export interface Backfilled {
   /** Why it ended before all IDs were done. */
   endedBy?: string;
 }
-
-/** DynamoDB's limit for a sort key. */
-const MAX_KEY_BYTES = 1024;
-/** Taken, a time further ahead would make every real event of its account stale. */
-const MAX_AHEAD_MS = 10 * 60_000;
 
 /** Stores each account that Chat knows as its creation. The table's own rules decide what that changes. */
 export async function backfill(options: BackfillOptions): Promise<Backfilled> {
