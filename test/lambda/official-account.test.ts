@@ -103,6 +103,29 @@ describe('in words:', () => {
     });
   });
 
+  test('the README’s example: destroyed, renamed and created in the opposite order', () => {
+    const ends = [3, 2, 1].map((_, index, times) =>
+      recordAfter(
+        times.slice(0, index + 1).map((time) => {
+          if (time === 3) return event(3, { marks: 'destroyedTime', texts: { name: 'B', ownerAccount: 'owner' } });
+          return time === 2 ? changedTo(2, { name: 'B', operatorAccount: 'leckie' }) : created(1, 'A');
+        }),
+      ),
+    );
+    const shown = ends.map(({ name, nameTime, createdTime, destroyedTime, eventTime }) => [
+      name,
+      nameTime,
+      createdTime,
+      destroyedTime,
+      eventTime,
+    ]);
+    expect(shown).toEqual([
+      ['B', 3, undefined, 3, 3],
+      ['B', 3, undefined, 3, 3],
+      ['B', 3, 1, 3, 3],
+    ]);
+  });
+
   test('a later creation makes a new account, of which nothing is left over', () => {
     const old = [created(1), changedTo(2, { introduction: 'x' }), full(3), destroyed(4)];
     const again = { ...created(5, '再'), clientIp: '203.0.113.7' };
