@@ -1,10 +1,16 @@
+import { resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
-/** The user's command is at fault: the message says all there is to say, a stack trace nothing. */
-export class UsageError extends Error {}
+/** Something that the user can mend: the message says all there is to say, a stack trace nothing. */
+export class Problem extends Error {}
+
+/** The user's command is at fault. */
+export class UsageError extends Problem {}
 
 /**
- * Runs a command: prints its usage where asked to, and ends with exit code 2 where its options make no sense.
+ * Runs a command: prints its usage where asked to, and ends with exit code 2 where its options make no sense or the
+ * user has something to mend. Where nobody reads its output any more (`| head`), it gets a SIGPIPE; without a listener
+ * for that it ends.
  *
  * @param usage what `--help` prints, and how a user learns of the options; it names their defaults.
  */
@@ -13,6 +19,10 @@ export async function run<Options extends NonNullable<ParseArgsConfig['options']
   options: Options,
   command: (values: ReturnType<typeof parseArgs<{ options: Options }>>['values']) => Promise<void>,
 ): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!process.emit('SIGPIPE', 'SIGPIPE')) process.exit(1);
+  });
   try {
     const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } });
     if ('help' in values && values.help === true) console.log(usage);
@@ -20,8 +30,8 @@ export async function run<Options extends NonNullable<ParseArgsConfig['options']
   } catch (error) {
     const isUsage =
       error instanceof UsageError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
-    if (!isUsage) throw error;
-    console.error(`${(error as Error).message}\nSee --help.`);
+    if (!isUsage && !(error instanceof Problem)) throw error;
+    console.error(`${(error as Error).message}${isUsage ? '\nSee --help.' : ''}`);
     process.exitCode = 2;
   }
 }
@@ -33,4 +43,9 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
     throw new UsageError(`${option} is '${text}', but must be a whole number from ${min} to ${max}`);
   }
   return value;
+}
+
+/** A path as the user means it: from where they stand, and npm runs its scripts in the project's root. */
+export function userPath(path: string): string {
+  return resolve(process.env['INIT_CWD'] ?? process.cwd(), path);
 }
