@@ -1,4 +1,4 @@
-import { Duration, type Stack } from 'aws-cdk-lib';
+import { Aws, Duration, Token } from 'aws-cdk-lib';
 import {
   Alarm,
   ComparisonOperator,
@@ -6,12 +6,17 @@ import {
   Stats,
   TreatMissingData,
   type AlarmProps,
-  type MetricOptions,
+  type IMetric,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import type { Topic } from 'aws-cdk-lib/aws-sns';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
+import { acknowledge } from './findings.ts';
 import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
@@ -20,179 +25,250 @@ const MAX_BAD_SIGNATURES = 10;
 /** Strangers who try other paths are answered 404: a few are always about. */
 const MAX_CLIENT_ERRORS = 10;
 
-type Rule = Pick<AlarmProps, 'metric' | 'alarmDescription'> &
-  Partial<Pick<AlarmProps, 'threshold' | 'evaluationPeriods'>>;
+export interface Advice {
+  /** How soon people must act. */
+  act: 'at once' | 'today' | 'this week';
+  /** What has happened, and what that costs. */
+  means: string;
+  /** What to do first. */
+  first: string;
+}
+
+/** What each alarm means, and what to do first: the alarm's own description. The most urgent first. */
+export const ADVICE = {
+  NotKept: {
+    act: 'at once',
+    means:
+      'Neither DynamoDB nor SQS took a delivery, or the token could not be read. With outcome failed it was answered ' +
+      '503 and is lost, unless Chat repeats it; with outcome ignored it held nothing to store, but the next one may.',
+    first:
+      "in the receiver's log, the lines with reason notKept say which service failed and how; then look at the AWS " +
+      'Health Dashboard, and compare the table with the Chat console.',
+  },
+  ApiServerErrors: {
+    act: 'at once',
+    means: 'Chat was answered 5xx.',
+    first:
+      'if NotKept has gone off as well, go on there. If not, the receiver died, timed out or could not start: see the ' +
+      "last lines of its log, and the access log's integrationError.",
+  },
+  BadSignatures: {
+    act: 'at once',
+    means: `More than ${MAX_BAD_SIGNATURES} deliveries of whatever command in five minutes had a wrong signature.`,
+    first:
+      'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make both ' +
+      'the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
+  },
+  ...functionAdvice('Receiver', 'at once', 'The delivery is lost, unless Chat repeats it.'),
+  DeadLettered: {
+    act: 'today',
+    means:
+      'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
+      'While it lies there, a further one raises no new alarm.',
+    first: 'look at it as the README says under "The dead-letter queue"; mend the cause, and send it back.',
+  },
+  ParkedTooLong: {
+    act: 'today',
+    means:
+      'For 15 minutes there were deliveries that wait to be stored. Each is tried for up to eight hours, then goes to ' +
+      'the dead-letter queue.',
+    first: "see in the redrive's log why, and whether DynamoDB throttles or is down.",
+  },
+  WrongAddresses: {
+    act: 'today',
+    means:
+      'A delivery for this app came from an address that is not in allowedCidrs. If its signature was right and its ' +
+      'command is one that is stored here, it lies in the dead-letter queue.',
+    first:
+      'ask Chat for its addresses anew (the README\'s "An allow-list" says how), deploy, and send back what lies there.',
+  },
+  ApiClientErrors: {
+    act: 'today',
+    means: `More than ${MAX_CLIENT_ERRORS} requests in five minutes were answered 4xx.`,
+    first:
+      'see their status in the access log. 404 is a wrong path: strangers, or the URL in the Chat console; 429 means ' +
+      "that Chat's deliveries are throttled and lost.",
+  },
+  Silence: {
+    act: 'today',
+    means: 'No genuine delivery came for the hours of silenceHours, or none yet since the first deployment.',
+    first:
+      'see on the dashboard whether deliveries are refused. If none come at all, check the URL, the event and the ' +
+      'authentication in the Chat console.',
+  },
+  ...functionAdvice('Redrive', 'today', 'Nothing is lost: parked deliveries stay in their queue.'),
+  PipeFailed: {
+    act: 'today',
+    means:
+      'Changes of official accounts are stored, but could not be announced on the event bus. The pipe goes on trying ' +
+      'for half a day; but AWS may stop a pipe that lacks a right or a resource, and what the stream holds is gone after 24 hours.',
+    first:
+      'aws pipes describe-pipe --name PIPE_NAME says in StateReason whether it was stopped; the ' +
+      "pipe's log says what failed. Mend it, and start it again with aws pipes start-pipe.",
+  },
+  ...functionAdvice('Announce', 'today', 'Nothing is lost: the pipe tries again for half a day.'),
+  NotAnnounced: {
+    act: 'this week',
+    means:
+      'A change of an official account is stored, but was not announced for half a day, and will not be by itself. ' +
+      'While it lies in its queue, a further one raises no new alarm.',
+    first: 'mend the cause (see PipeFailed), then announce it by hand, as the README says under "Announcing again".',
+  },
+  SlowReplies: {
+    act: 'this week',
+    means:
+      `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after ` +
+      `${CHAT_TIMEOUT_MS} (what is stored by then stays stored).`,
+    first:
+      'see on the dashboard whether it is cold starts (set provisionedConcurrency) or the time to store (DynamoDB).',
+  },
+} as const satisfies Record<string, Advice>;
+
+type AlarmName = keyof typeof ADVICE;
+
+type Rule = Pick<AlarmProps, 'metric'> & Partial<AlarmProps>;
+
+export interface AlarmsProps {
+  topic: Topic;
+  watched: Watched;
+  settings: Pick<Settings, 'allowedCidrs' | 'silenceHours'>;
+}
 
 /**
- * Tells the topic where something is wrong. Each description says what it means and what to do first.
+ * Creates the alarms, which tell the topic where something is wrong.
  *
- * @returns the alarms, the worst first.
+ * @returns the alarms, the most urgent first.
  */
-export function alarms(stack: Stack, topic: Topic, watched: Watched, settings: Settings): Alarm[] {
+export function alarms(scope: Construct, { topic, watched, settings }: AlarmsProps): Alarm[] {
   const { api, functions, queues, pipe } = watched;
   const now = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
   const sum = { period: Duration.minutes(5), statistic: Stats.SUM };
   const oneMinute = { period: Duration.minutes(1), statistic: Stats.SUM };
 
-  const rules: Record<string, Rule> = {
-    NotKept: {
-      metric: deliveryMetric(stack, { reason: 'notKept' }, oneMinute),
-      alarmDescription:
-        'Neither DynamoDB nor SQS took a delivery, or the token could not be read. With outcome failed it was answered ' +
-        '503 and is lost, unless Chat repeats it; with outcome ignored it held nothing to store, but the next one may. ' +
-        "First: in the receiver's log, the lines with reason notKept say which service failed and how; then look at " +
-        'the AWS Health Dashboard, and compare the table with the Chat console.',
-    },
-    ApiServerErrors: {
-      metric: api.metricServerError(oneMinute),
-      alarmDescription:
-        'Chat was answered 5xx. First: if NotKept has gone off as well, go on there. If not, the receiver died, timed ' +
-        "out or could not start: see the last lines of its log, and the access log's integrationError.",
-    },
-    DeadLettered: {
-      metric: queues.deadLetters.metricApproximateNumberOfMessagesVisible(now),
-      alarmDescription:
-        'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
-        'While it lies there, a further one raises no new alarm. ' +
-        'First: look at it as the README says under "The dead-letter queue"; mend the cause, and send it back.',
-    },
+  const rules: Record<AlarmName, Rule | undefined> = {
+    NotKept: { metric: deliveryMetric(watched, { reason: 'notKept' }, oneMinute) },
+    ApiServerErrors: { metric: api.metricServerError(oneMinute) },
+    DeadLettered: { metric: queues.deadLetters.metricApproximateNumberOfMessagesVisible(now) },
     ParkedTooLong: {
       // Not the age of the oldest message: SQS leaves those out of it that were received three times.
-      metric: new MathExpression({
-        expression: 'FILL(visible, 0) + FILL(hidden, 0)',
-        label: 'Deliveries parked',
-        period: now.period,
-        usingMetrics: {
-          visible: queues.parked.metricApproximateNumberOfMessagesVisible(now),
-          hidden: queues.parked.metricApproximateNumberOfMessagesNotVisible(now),
-        },
+      metric: total('Deliveries parked', now.period, {
+        visible: queues.parked.metricApproximateNumberOfMessagesVisible(now),
+        hidden: queues.parked.metricApproximateNumberOfMessagesNotVisible(now),
       }),
       evaluationPeriods: 15, // four attempts to store a delivery have failed
-      alarmDescription:
-        'For 15 minutes there were deliveries that wait to be stored. Each is tried for up to eight hours, then goes ' +
-        "to the dead-letter queue. First: see in the redrive's log why, and whether DynamoDB throttles or is down.",
     },
     SlowReplies: {
       metric: api.metricLatency({ period: Duration.minutes(5), statistic: Stats.p(99) }),
       threshold: SLOW_REPLY_MS,
-      alarmDescription:
-        `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after ` +
-        `${CHAT_TIMEOUT_MS} (what is stored by then stays stored). First: see on the dashboard whether it is cold ` +
-        'starts (set provisionedConcurrency) or the time to store (DynamoDB).',
     },
     BadSignatures: {
-      metric: deliveryMetric(stack, { reason: 'badSignature' }, sum),
+      metric: deliveryMetric(watched, { reason: 'badSignature' }, sum),
       threshold: MAX_BAD_SIGNATURES,
-      alarmDescription:
-        `More than ${MAX_BAD_SIGNATURES} deliveries of whatever command in five minutes had a wrong signature. First: ` +
-        'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make ' +
-        'both the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
     },
-    ...(settings.allowedCidrs.length > 0 && {
-      WrongAddresses: {
-        metric: deliveryMetric(stack, { reason: 'wrongAddress' }, sum),
-        alarmDescription:
-          'A delivery for this app came from an address that is not in allowedCidrs. If its signature was right and its ' +
-          'command is one that is stored here, it lies in the dead-letter queue. First: ask Chat for its addresses anew ' +
-          '(the README\'s "An allow-list" says how), deploy, and send back what lies there.',
-      },
-    }),
-    ApiClientErrors: {
-      metric: api.metricClientError(sum),
-      threshold: MAX_CLIENT_ERRORS,
-      alarmDescription:
-        `More than ${MAX_CLIENT_ERRORS} requests in five minutes were answered 4xx. First: see their status in the ` +
-        "access log. 404 is a wrong path: strangers, or the URL in the Chat console; 429 means that Chat's " +
-        'deliveries are throttled and lost.',
-    },
-    ...functionRules(functions, oneMinute),
+    WrongAddresses:
+      settings.allowedCidrs === undefined
+        ? undefined
+        : { metric: deliveryMetric(watched, { reason: 'wrongAddress' }, sum) },
+    ApiClientErrors: { metric: api.metricClientError(sum), threshold: MAX_CLIENT_ERRORS },
+    ReceiverErrors: { metric: functions.Receiver.metricErrors(oneMinute) },
+    ReceiverThrottled: { metric: functions.Receiver.metricThrottles(oneMinute) },
+    RedriveErrors: { metric: functions.Redrive.metricErrors(oneMinute) },
+    RedriveThrottled: { metric: functions.Redrive.metricThrottles(oneMinute) },
+    AnnounceErrors: { metric: functions.Announce.metricErrors(oneMinute) },
+    AnnounceThrottled: { metric: functions.Announce.metricThrottles(oneMinute) },
     PipeFailed: {
-      metric: new MathExpression({
-        expression: 'FILL(failed, 0) + FILL(partiallyFailed, 0) + FILL(timedOut, 0)',
-        label: 'Failed executions',
-        period: Duration.minutes(5),
-        usingMetrics: {
-          failed: pipeMetric(pipe, 'ExecutionFailed'),
-          partiallyFailed: pipeMetric(pipe, 'ExecutionPartiallyFailed'),
-          timedOut: pipeMetric(pipe, 'ExecutionTimeout'),
-        },
+      metric: total('Failed executions', Duration.minutes(5), {
+        failed: pipeMetric(pipe, 'ExecutionFailed'),
+        partiallyFailed: pipeMetric(pipe, 'ExecutionPartiallyFailed'),
+        timedOut: pipeMetric(pipe, 'ExecutionTimeout'),
       }),
-      alarmDescription:
-        'New official accounts are stored, but could not be announced on the event bus. The pipe goes on trying for ' +
-        'half a day; but AWS may stop a pipe that lacks a right or a resource, and what the stream holds is gone after ' +
-        '24 hours. First: aws pipes describe-pipe --name PIPE_NAME says in StateReason whether it was stopped; the ' +
-        "pipe's log says what failed. Mend it, and start it again with aws pipes start-pipe.",
     },
-    NotAnnounced: {
-      metric: queues.unannounced.metricApproximateNumberOfMessagesVisible(now),
-      alarmDescription:
-        'A new official account is stored, but was not announced for half a day, and will not be by itself. While it ' +
-        'lies in its queue, a further one raises no new alarm. ' +
-        'First: mend the cause (see PipeFailed), then announce it by hand, as the README says under "Announcing again".',
-    },
+    NotAnnounced: { metric: queues.unannounced.metricApproximateNumberOfMessagesVisible(now) },
+    Silence: settings.silenceHours === undefined ? undefined : silence(watched, settings.silenceHours),
   };
-  const raised = Object.entries(rules).map(
-    ([id, rule]) =>
-      new Alarm(stack, id, {
-        threshold: 0,
-        evaluationPeriods: 1,
-        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-        treatMissingData: TreatMissingData.NOT_BREACHING, // what is idle reports nothing
-        ...rule,
-      }),
-  );
-  if (settings.silenceHours !== undefined) raised.push(silence(stack, settings.silenceHours));
-  for (const alarm of raised) alarm.addAlarmAction(new SnsAction(topic));
-  return raised;
+
+  return (Object.keys(ADVICE) as AlarmName[]).flatMap((name) => {
+    const rule = rules[name];
+    if (rule === undefined) return [];
+    const { act, means, first } = ADVICE[name];
+    const alarm = new Alarm(scope, name, {
+      alarmDescription: `${means} Act ${act}. First: ${first}`,
+      threshold: 0,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING, // what is idle reports nothing
+      ...rule,
+    });
+    alarm.addAlarmAction(new SnsAction(topic));
+    return [alarm];
+  });
 }
 
-/** What a failure of each function costs. */
-const LOSS = {
-  Receiver: 'The delivery is lost, unless Chat repeats it.',
-  Redrive: 'Nothing is lost: parked deliveries stay in their queue.',
-  Announce: 'Nothing is lost: the pipe tries again for half a day.',
-};
+export interface AlarmTopicProps {
+  serviceName: string;
+  encryptionKey: IKey | undefined;
+  /** An address that is subscribed. */
+  email: string | undefined;
+}
 
-function functionRules(functions: Watched['functions'], each: MetricOptions): Record<string, Rule> {
-  const rules: Record<string, Rule> = {};
-  for (const [name, loss] of Object.entries(LOSS)) {
-    const lambda = functions[name as keyof typeof LOSS];
-    rules[`${name}Errors`] = {
-      metric: lambda.metricErrors(each),
-      alarmDescription:
-        `The function ${name} threw, died or timed out. ${loss} First: see the last lines of its log. After a ` +
-        'deployment, deploy the version before.',
-    };
-    rules[`${name}Throttled`] = {
-      metric: lambda.metricThrottles(each),
-      alarmDescription:
-        `Lambda had no free instance for the function ${name}. ${loss} First: look for what else uses the account's ` +
-        'concurrency in this region, and ask AWS for a higher quota.',
-    };
-  }
-  return rules;
+/** Creates the topic that every alarm is told to. */
+export function alarmTopic(scope: Construct, { serviceName, encryptionKey, email }: AlarmTopicProps): Topic {
+  const displayName = `${serviceName} alarms`;
+  const topic = new Topic(scope, 'AlarmTopic', {
+    displayName: Token.isUnresolved(displayName) ? displayName : displayName.slice(-100), // SNS takes no more
+    enforceSSL: true,
+    ...(encryptionKey !== undefined && { masterKey: encryptionKey }),
+  });
+  // With a policy of its own, as for TLS, a topic loses the one that lets the account's alarms publish.
+  topic.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+      actions: ['sns:Publish'],
+      resources: [topic.topicArn],
+      conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+    }),
+  );
+  if (email !== undefined) topic.addSubscription(new EmailSubscription(email));
+  acknowledge(
+    topic,
+    'Serverless::Serverless-SNSRedrivePolicy',
+    'an alarm whose mail is lost still stands in CloudWatch',
+  );
+  return topic;
+}
+
+function functionAdvice<Name extends string>(name: Name, act: Advice['act'], loss: string) {
+  return {
+    [`${name}Errors`]: {
+      act,
+      means: `The function ${name} threw, died or timed out. ${loss}`,
+      first: 'see the last lines of its log. After a deployment, deploy the version before.',
+    },
+    [`${name}Throttled`]: {
+      act,
+      means: `Lambda had no free instance for the function ${name}. ${loss}`,
+      first: "look for what else uses the account's concurrency in this region, and ask AWS for a higher quota.",
+    },
+  } as Record<`${Name}Errors` | `${Name}Throttled`, Advice>;
 }
 
 /** What tells that Chat calls: all that was not refused. */
 const GENUINE = Object.entries(OUTCOMES).flatMap(([outcome, { isGenuine }]) => (isGenuine ? [outcome as Outcome] : []));
 
-function silence(stack: Stack, hours: number): Alarm {
+function silence(watched: Watched, hours: number): Rule {
   const period = Duration.hours(1);
-  const metrics = GENUINE.map((outcome) => [outcome, deliveryMetric(stack, { outcome }, { period })]);
-  return new Alarm(stack, 'Silence', {
-    metric: new MathExpression({
-      expression: `SUM([${GENUINE.map((outcome) => `FILL(${outcome}, 0)`).join()}])`,
-      label: 'Genuine deliveries',
-      period,
-      usingMetrics: Object.fromEntries(metrics),
-    }),
+  const metrics = GENUINE.map((outcome) => [outcome, deliveryMetric(watched, { outcome }, { period })]);
+  return {
+    metric: total('Genuine deliveries', period, Object.fromEntries(metrics)),
     threshold: 1,
     comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
     evaluationPeriods: hours,
     treatMissingData: TreatMissingData.BREACHING, // nothing is reported where nothing comes
-    alarmDescription:
-      `No genuine delivery came for ${hours} hours, or none yet since the first deployment. First: see on the ` +
-      'dashboard whether deliveries are refused. If none come at all, check the URL, the event and the authentication ' +
-      'in the Chat console.',
-  });
+  };
+}
+
+/** Adds metrics up. With `+`, one of them that was never written would leave the whole sum without data. */
+function total(label: string, period: Duration, usingMetrics: Record<string, IMetric>): MathExpression {
+  const filled = Object.keys(usingMetrics).map((id) => `FILL(${id}, 0)`);
+  return new MathExpression({ expression: `SUM([${filled.join()}])`, label, period, usingMetrics });
 }

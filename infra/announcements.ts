@@ -1,11 +1,14 @@
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Aws } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { CfnPipe } from 'aws-cdk-lib/aws-pipes';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import { Aws, type Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { acceptDependencies } from './findings.ts';
+import { permitKey } from './permissions.ts';
 
 /** What other systems' rules match. */
 export const EVENT_SOURCE = 'tencent.chat.official-accounts';
@@ -18,27 +21,33 @@ export interface Announcements {
   pipe: CfnPipe;
 }
 
+export interface AnnouncementsProps {
+  /** Must have a stream. */
+  table: ITable;
+  /** Makes events of the stream's records. */
+  announce: Function;
+  /** Takes what could not be announced in half a day. */
+  unannounced: Queue;
+  /** Takes the pipe's errors. */
+  log: LogGroup;
+}
+
 /**
  * Announces each change of the table: its stream → pipe → event bus.
  *
  * From the stream and not from the receiver: what is in the table is what is announced, without a second write
  * that might fail alone.
- *
- * @param announce makes events of the stream's records.
- * @param unannounced takes what could not be announced in half a day.
- * @param log takes the pipe's errors.
  */
 export function announcements(
-  stack: Stack,
-  table: TableV2,
-  announce: Function,
-  unannounced: Queue,
-  log: LogGroup,
+  scope: Construct,
+  { table, announce, unannounced, log }: AnnouncementsProps,
 ): Announcements {
   const stream = table.tableStreamArn;
   if (stream === undefined) throw new Error('the table has no stream to announce');
-  const bus = new EventBus(stack, 'Announcements', { description: 'Announces new official accounts to other systems' });
-  const role = new Role(stack, 'PipeRole', {
+  const bus = new EventBus(scope, 'Announcements', {
+    description: 'Announces changes of official accounts to other systems',
+  });
+  const role = new Role(scope, 'PipeRole', {
     assumedBy: new ServicePrincipal('pipes.amazonaws.com', {
       conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } }, // no pipe of others
     }),
@@ -49,9 +58,11 @@ export function announcements(
   allow(announce.functionArn, 'lambda:InvokeFunction');
   allow(bus.eventBusArn, 'events:PutEvents');
   allow(unannounced.queueArn, 'sqs:SendMessage');
+  permitKey(role, 'dynamodb:GetRecords', table.encryptionKey);
+  permitKey(role, 'sqs:SendMessage', unannounced.encryptionMasterKey);
   log.grantWrite(role);
 
-  const pipe = new CfnPipe(stack, 'Pipe', {
+  const pipe = new CfnPipe(scope, 'Pipe', {
     description: "From the table's stream to the event bus",
     roleArn: role.roleArn,
     source: stream,
@@ -74,5 +85,6 @@ export function announcements(
     },
   });
   pipe.node.addDependency(role); // its policy is no part of it, and the pipe checks its rights at once
+  acceptDependencies(pipe);
   return { bus, pipe };
 }

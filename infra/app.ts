@@ -6,8 +6,8 @@ import { WebhookStack } from './stack.ts';
 /** The whole CDK app, checked against cdk-nag's packs: a finding makes synth fail. */
 export function webhookApp(props?: AppProps): { app: App; stack: WebhookStack } {
   const app = new App(props);
-  const settings = readSettings(app.node.getAllContext());
-  const name = ['TencentChatWebhook', settings.stage].filter((part) => part !== undefined).join('-');
+  const { stage, ...settings } = readSettings(app.node.getAllContext());
+  const name = ['TencentChatWebhook', stage].filter((part) => part !== undefined).join('-');
   const stack = new WebhookStack(app, name, settings);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
   return { app, stack };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { basename, dirname, extname, join } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 import { build, type Loader, type Plugin } from 'esbuild';
 import { REPLACEMENTS, type Replacement } from './replacements.ts';
 
@@ -40,17 +40,24 @@ const replaced = (replacements: readonly Replacement[], used: Set<Replacement>):
 });
 
 /**
- * What our own code imports only when it is needed becomes a bundle of its own, beside the first.
+ * Makes what our own code imports only when it is needed a bundle of its own, beside the first.
  *
- * @param entries takes their files.
+ * @param entry the file of the first bundle, from whose folder the others take their names.
+ * @param files takes the file of each bundle under its name.
  */
-const lazyImports = (entries: Set<string>): Plugin => ({
+const lazyImports = (entry: string, files: Map<string, string>): Plugin => ({
   name: 'lazy imports',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\// }, ({ kind, path, resolveDir }) => {
+    onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) => {
       if (kind !== 'dynamic-import' || resolveDir.includes('node_modules')) return undefined;
-      entries.add(join(resolveDir, path));
-      return { path: path.replace(/\.ts$/, '.mjs'), external: true };
+      const file = resolve(resolveDir, path);
+      // All bundles lie in one folder: then the path is right in whichever of them the import stands.
+      const name = relative(dirname(resolve(entry)), file)
+        .replaceAll(/[\\/]/g, '-')
+        .replace(/\.ts$/, '.mjs');
+      if ((files.get(name) ?? file) !== file) throw new Error(`${file} and ${files.get(name)} would both be ${name}`);
+      files.set(name, file);
+      return { path: `./${name}`, external: true };
     });
   },
 });
@@ -71,10 +78,10 @@ export async function bundle(
   replacements: readonly Replacement[] = REPLACEMENTS,
 ): Promise<Record<string, string[]>> {
   const used = new Set<Replacement>();
-  const lazyEntries = new Set<string>();
+  const files = new Map([['index.mjs', entry]]);
   const packages: Record<string, string[]> = {};
 
-  async function buildOne(file: string, name: string): Promise<void> {
+  for (const [name, file] of files) {
     const { metafile, warnings } = await build({
       entryPoints: [file],
       outfile: join(outdir, name),
@@ -84,7 +91,7 @@ export async function bundle(
       target: 'node24',
       format: 'esm', // for the awaits of init
       mainFields: ['module', 'main'], // esbuild's default takes the SDK's CommonJS build, which can't be tree-shaken
-      plugins: [builtins, replaced(replacements, used), lazyImports(lazyEntries)],
+      plugins: [builtins, replaced(replacements, used), lazyImports(entry, files)],
       metafile: true,
       logLevel: 'silent',
     }).catch((error: Error) => {
@@ -95,9 +102,6 @@ export async function bundle(
     const names = inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? packageOf(path) : []));
     packages[name] = [...new Set(names)].toSorted();
   }
-
-  await buildOne(entry, 'index.mjs');
-  for (const lazyEntry of lazyEntries) await buildOne(lazyEntry, `${basename(lazyEntry, '.ts')}.mjs`);
 
   const holdsClients = Object.values(packages)
     .flat()

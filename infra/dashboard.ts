@@ -1,4 +1,4 @@
-import { Duration, type Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import {
   AlarmStatusWidget,
   Dashboard,
@@ -9,24 +9,31 @@ import {
   type Alarm,
   type IMetric,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { EVENT_AGE, STORE_TIME } from '../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
 import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
 
 /** Shows what comes in, what becomes of it, how fast, and what is wrong. */
-export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dashboard {
+export function dashboard(scope: Construct, watched: Watched, alarms: readonly Alarm[]): Dashboard {
   const { api, functions, receiverLog, table, queues, pipe } = watched;
   const stored = (metricName: string, statistic: string) =>
-    deliveryMetric(stack, { outcome: 'stored' }, { metricName, statistic, label: statistic });
+    deliveryMetric(watched, { outcome: 'stored' }, { metricName, statistic, label: statistic });
   const latency = (statistic: string) => api.metricLatency({ statistic, label: statistic });
   const named = (label: string) => ({ label, statistic: Stats.SUM });
   const now = (label: string) => ({ label, statistic: Stats.MAXIMUM, period: Duration.minutes(1) });
 
-  return new Dashboard(stack, 'Dashboard', {
+  const writes = (metricName: string, label: string) =>
+    table.metric(metricName, {
+      ...named(label),
+      dimensionsMap: { TableName: table.tableName, Operation: 'UpdateItem' },
+    });
+
+  return new Dashboard(scope, 'Dashboard', {
     defaultInterval: Duration.days(7),
     widgets: [
-      [new AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 4 })],
+      [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 24, height: 4 })],
       [
         new LogQueryWidget({
           title: 'Latest official accounts',
@@ -45,11 +52,11 @@ export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dash
       [
         graph(
           'Deliveries by outcome',
-          Object.keys(OUTCOMES).map((outcome) => deliveryMetric(stack, { outcome }, { label: outcome })),
+          Object.keys(OUTCOMES).map((outcome) => deliveryMetric(watched, { outcome }, { label: outcome })),
         ),
         graph(
           'What was wrong, by reason',
-          Object.keys(REASONS).map((reason) => deliveryMetric(stack, { reason }, { label: reason })),
+          Object.keys(REASONS).map((reason) => deliveryMetric(watched, { reason }, { label: reason })),
         ),
         new GraphWidget({
           title: 'Time to reply, ms: Chat hangs up at the red line',
@@ -91,11 +98,8 @@ export function dashboard(stack: Stack, watched: Watched, alarms: Alarm[]): Dash
             lambda.metricErrors(named(`${name} errors`)),
             lambda.metricThrottles(named(`${name} throttled`)),
           ]),
-          table.metricThrottledRequestsForOperation('UpdateItem', named('table throttled')),
-          table.metric('SystemErrors', {
-            ...named('table errors'),
-            dimensionsMap: { TableName: table.tableName, Operation: 'UpdateItem' },
-          }),
+          writes('ThrottledRequests', 'table throttled'),
+          writes('SystemErrors', 'table errors'),
         ]),
         graph('Announced', [
           pipeMetric(pipe, 'EventCount').with({ label: 'changes' }),

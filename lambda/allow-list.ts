@@ -17,7 +17,7 @@ export function checkAddress(allowedCidrs: readonly string[]) {
 
 /**
  * @param cidrs addresses and CIDR ranges, IPv4 or IPv6.
- * @returns the list that they make, none where there are none, and those of them that are neither an address nor a range.
+ * @returns the list that they make, if there are any, and those of them that are neither an address nor a range.
  */
 export function addressList(cidrs: readonly string[]): { list: BlockList | undefined; malformed: string[] } {
   const list = cidrs.length === 0 ? undefined : new BlockList();

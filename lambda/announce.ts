@@ -1,17 +1,18 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
-import type { Command, Image } from './command.ts';
+import type { Image } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import officialAccount from './official-account.schema.json' with { type: 'json' };
 
-/** Of the announcements' shape, and of their JSON Schemas: a change that breaks consumers makes it 2. */
+/** The version of the announcements' shape and of their JSON Schemas. A change that breaks consumers makes it 2. */
 const VERSION = 1;
 
 /** The `detail` of the event that other systems get: a command's JSON Schema says what it holds. */
 export type Announcement = { version: typeof VERSION; type: string } & Record<string, unknown>;
 
 /**
- * Makes announcements of changes to the table: one for each event that the table took. The enrichment of the pipe
- * from the table's stream to the event bus.
+ * Makes announcements of changes to the table: one for each change that a reader of the record would notice. The
+ * enrichment of the pipe from the table's stream to the event bus.
  *
  * A function and not the pipe's own input template: that doesn't escape quotes and backslashes in a name, and can't
  * leave out what isn't there.
@@ -22,23 +23,27 @@ export type Announcement = { version: typeof VERSION; type: string } & Record<st
 export async function handler(records: readonly DynamoDBRecord[]): Promise<Announcement[]> {
   return records.flatMap(({ dynamodb }) => {
     const [before, after] = [plain(dynamodb?.OldImage), plain(dynamodb?.NewImage)];
-    // Deleted, or changed by others: people may add attributes of their own.
+    // Deleted by people: Tencent's destruction of an account keeps its record.
     if (after === undefined) return [];
-    const command = [...COMMANDS.values()].find(({ announcement }) => announcement.isOf(before, after));
-    return command === undefined ? [] : [announcementOf(command, after)];
+    const commands = [...COMMANDS.values()].filter(({ announcement }) => announcement.isOf(before, after));
+    return commands.map(({ announcement: { schema, details } }) => ({
+      ...attributesOf(after),
+      ...details?.(before, after),
+      version: VERSION,
+      type: schema.title,
+    }));
   });
 }
 
 type StreamImage = NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
 
-/** Plain values, whatever people have added: an error here would hold up all changes behind it. */
+/** Gives plain values, whatever people have added: an error here would hold up all changes behind it. */
 function plain(image: StreamImage): Image | undefined {
   return image && unmarshall(image as Parameters<typeof unmarshall>[0], { wrapNumbers: Number });
 }
 
-/** Only what the schema names: what others may have added to a record is not ours to announce. */
-function announcementOf({ announcement: { schema } }: Command, record: Image): Announcement {
-  const names = Object.keys(schema.properties).filter((name) => name in record);
-  const attributes = Object.fromEntries(names.map((name) => [name, record[name]]));
-  return { ...attributes, version: VERSION, type: schema.title };
+/** Gives the attributes that the schema names. Others may have been added by people, and are not announced. */
+function attributesOf(record: Image): Image {
+  const names = Object.keys(officialAccount.properties).filter((name) => name in record);
+  return Object.fromEntries(names.map((name) => [name, record[name]]));
 }

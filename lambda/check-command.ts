@@ -2,7 +2,7 @@ import type { Request } from '@middy/core';
 import { commandInBody, type Delivery } from './delivery.ts';
 import { Refusal } from './outcomes.ts';
 
-/** The command in the URL and the one in the body are the same, where both are there. */
+/** Lets a delivery through whose commands in URL and body are the same, or that has one of them. */
 export function checkCommand({ event }: Request<Delivery>): void {
   const { query, body } = event;
   const inBody = commandInBody(body);

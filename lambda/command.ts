@@ -1,18 +1,27 @@
 import type { Delivery } from './delivery.ts';
-import type { OfficialAccounts, UpsertResult } from './official-accounts.ts';
+import type { ApplyResult, OfficialAccounts } from './official-accounts.ts';
 
 /** A callback command that is handled here: one file each. */
 export interface Command {
-  /** Whole, with its group: other groups' commands end in the same words. */
+  /** The whole CallbackCommand, with its group: commands of other groups end in the same words. */
   name: string;
   /** @throws Refusal where the payload is at fault, and what DynamoDB's client throws. */
-  receive(officialAccounts: OfficialAccounts, delivery: Delivery): Promise<UpsertResult>;
-  /** How other systems hear of it. */
+  receive(officialAccounts: OfficialAccounts, delivery: Delivery): Promise<ApplyResult>;
+  /** The event that tells other systems. */
   announcement: {
-    /** The event's detail: its title is the detail type, its properties are the attributes of the record. */
-    schema: { title: string; properties: object };
-    /** Whether a change of a record is one that this command made. Plain values; undefined where there was no record. */
+    /** The JSON Schema of the event's detail. Its title is the detail type. */
+    schema: { title: string };
+    /** Tells whether this command made a change of a record. */
     isOf(before: Image | undefined, after: Image): boolean;
+    /** Makes what the detail holds beside the record's attributes. */
+    details?(before: Image | undefined, after: Image): Record<string, unknown>;
   };
 }
+
+/** A record before or after a change, in plain values. There is none before it is made. */
 export type Image = Readonly<Record<string, unknown>>;
+
+/** Tells the changes that give an attribute of time a new value. */
+export function isNewTime(name: string): Command['announcement']['isOf'] {
+  return (before, after) => after[name] !== undefined && after[name] !== before?.[name];
+}

@@ -1,8 +1,11 @@
 import type { Request } from '@middy/core';
 import type { Command } from './command.ts';
 import { callbackCommand, type Delivery } from './delivery.ts';
+import { officialAccountChanged } from './official-account-changed.ts';
 import { officialAccountCreated } from './official-account-created.ts';
-import type { OfficialAccounts, UpsertResult } from './official-accounts.ts';
+import { officialAccountDestroyed } from './official-account-destroyed.ts';
+import { officialAccountFull } from './official-account-full.ts';
+import type { ApplyResult, OfficialAccounts } from './official-accounts.ts';
 import { Ignored } from './outcomes.ts';
 
 /**
@@ -10,12 +13,15 @@ import { Ignored } from './outcomes.ts';
  * and change nothing.
  */
 export const COMMANDS: ReadonlyMap<unknown, Command> = new Map(
-  [officialAccountCreated].map((command) => [command.name, command]),
+  [officialAccountCreated, officialAccountChanged, officialAccountDestroyed, officialAccountFull].map((command) => [
+    command.name,
+    command,
+  ]),
 );
 
-/** Does what the delivery's command wants; nothing for one that isn't in the table. */
+/** Hands a delivery to its command. One whose command isn't in the table is ignored. */
 export function receive(officialAccounts: OfficialAccounts) {
-  return async (delivery: Delivery): Promise<UpsertResult | 'ignored'> => {
+  return async (delivery: Delivery): Promise<ApplyResult | 'ignored'> => {
     const command = COMMANDS.get(callbackCommand(delivery));
     if (command === undefined) return 'ignored';
     const start = performance.now();

@@ -12,7 +12,7 @@ export type Environment = RedriveEnvironment & {
 
 /** The same for the function that stores what was parked. */
 export type RedriveEnvironment = {
-  /** In every log line and metric: tells two stacks in one account apart. */
+  /** The service name in every log line and metric: it tells two stacks in one account apart. */
   SERVICE_NAME: string;
   SDK_APP_ID: string;
   TABLE_NAME: string;

@@ -6,10 +6,10 @@ import type { Kept } from './keep.ts';
 import { countDelivery } from './metrics.ts';
 import { Ignored, Refusal, type Outcome, type ReasonName } from './outcomes.ts';
 
-/** Strangers choose these values before a signature is checked: they shall not fill the log. */
+/** A limit for values that strangers choose before a signature is checked. */
 const MAX_LOGGED_CHARACTERS = 128;
 
-/** What became of a delivery, and why. */
+/** The outcome of a delivery, and the reason for it. */
 interface Result {
   outcome: Outcome;
   reason?: ReasonName;
@@ -65,7 +65,7 @@ function resultOf(error: unknown): Result {
   return { outcome: 'refused', reason, field: refusedField, detail, isKept };
 }
 
-/** Whatever keeps a line from being written must not keep the delivery from being answered. */
+/** Writes a line. An error there must not keep the delivery from being answered. */
 function attempt(write: () => void): void {
   try {
     write();
@@ -77,8 +77,8 @@ function attempt(write: () => void): void {
 }
 
 /**
- * A command as far as it looks like one: what else a caller puts there could hold a Sign, as it does where a `;` stands
- * for the `&` before it.
+ * Gives a command as far as it looks like one. What else a caller puts there could hold a Sign, as it does where a `;`
+ * stands for the `&` before it.
  */
 function commandText(command: unknown): string | undefined {
   if (typeof command !== 'string') return undefined;

@@ -10,11 +10,11 @@ export interface Delivery extends Pick<
   query: Query;
   /** Text until the body parser has run, then the JSON value. */
   body?: unknown;
-  /** The body as it came; once somebody has asked for it: see {@link bodyBytes}. */
+  /** The body as it came, once {@link bodyBytes} was called. */
   bytes?: Buffer;
-  /** From EventTime to the receipt; once the payload is read. */
+  /** Milliseconds from EventTime to the receipt, once the payload is read. */
   eventAgeMs?: number;
-  /** What DynamoDB took to answer; once it has. */
+  /** Milliseconds that DynamoDB took to answer, once it has. */
   storeMs?: number;
 }
 
@@ -60,14 +60,14 @@ export function readQuery({ event }: Pick<Request<Delivery>, 'event'>): void {
 }
 
 /**
- * When API Gateway received the delivery, Unix milliseconds. This clock and not the function's:
+ * Gives the time when API Gateway received the delivery, Unix milliseconds. It is not the function's clock:
  * a cold start must not make a delivery look late.
  */
 export function receivedTime(delivery: Delivery): number {
   return delivery.requestContext.timeEpoch;
 }
 
-/** The bytes of the body as they came, before and after it is parsed. */
+/** Gives the bytes of the body as they came, before and after it is parsed. */
 export function bodyBytes(delivery: Delivery): Buffer {
   const { body, isBase64Encoded } = delivery;
   delivery.bytes ??= Buffer.from(typeof body === 'string' ? body : '', isBase64Encoded ? 'base64' : 'utf8');
@@ -75,25 +75,25 @@ export function bodyBytes(delivery: Delivery): Buffer {
 }
 
 /**
- * Whether it can be the console's Verify probe, which carries no command in its URL and nothing in its body.
- * Not for one that is parsed already.
+ * Tells whether a delivery can be the console's Verify probe, which carries no command in its URL and nothing in its
+ * body. The body must not be parsed yet.
  */
 export function isVerifyProbe(delivery: Delivery): boolean {
   return delivery.query.callbackCommand === undefined && bodyBytes(delivery).toString().trim() === '';
 }
 
-/** The callback command that a delivery carries in its URL or its body; absent in the console's Verify probe. */
+/** Gives the callback command in the URL or the body. The console's Verify probe has none. */
 export function callbackCommand({ query, body }: Pick<Delivery, 'query' | 'body'>): unknown {
   return query.callbackCommand ?? commandInBody(body);
 }
 
-/** The callback command in the body. An empty one counts as absent, as in the URL. */
+/** Gives the callback command in the body. An empty one counts as absent, as in the URL. */
 export function commandInBody(body: unknown): unknown {
   const command = field(body, 'CallbackCommand');
   return command === '' || command === null ? undefined : command;
 }
 
-/** A field of the parsed body; undefined where the body is no object or not parsed yet. */
+/** Gives a field of the parsed body; undefined where the body is no object or not parsed yet. */
 export function field(body: unknown, wireName: string): unknown {
   return typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[wireName] : undefined;
 }

@@ -4,10 +4,10 @@ import { PARK_LIMITS, withinTotal } from './limits.ts';
 import { isKeptReason, Refusal, type Outcome } from './outcomes.ts';
 import type { Parking } from './parking.ts';
 
-/** What became of a delivery that was not refused: for the log. */
+/** The outcome of a delivery that was not refused, for the log. */
 export type Kept = { outcome: Outcome } | { outcome: 'parked'; error: unknown };
 
-/** Nothing worked. Not an AggregateError: the logger leaves its errors out, since they can't be enumerated. */
+/** Holds both failures. The logger leaves out those of an AggregateError, which can't be enumerated. */
 class NotKept extends Error {
   readonly failures: readonly unknown[];
 
@@ -59,7 +59,7 @@ export function keepRefused(parking: () => Promise<Parking>): MiddlewareObj<Deli
   };
 }
 
-/** Loading the queues' module counts, too. */
+/** Keeps a delivery within the limits of parking, which include loading the queues' module. */
 function inTime(parking: () => Promise<Parking>, keep: (opened: Parking) => Promise<void>): Promise<void> {
   const opened = parking();
   const cutConnections = () => void opened.then(({ destroy }) => destroy()).catch(() => {});

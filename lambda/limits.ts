@@ -1,34 +1,40 @@
-/** How long Chat waits for a reply. @see https://www.tencentcloud.com/document/product/1047/34354 */
+/** The time that Chat waits for a reply. @see https://www.tencentcloud.com/document/product/1047/34354 */
 export const CHAT_TIMEOUT_MS = 2_000;
 
 /**
- * How long a delivery may wait for the services behind it. Chat hangs up after 2,000 ms: what comes one after
- * another (token, store, park: 1,900 ms at the very most, 1,300 without a new token) ends well before that, with a
- * rest for the ways to and from us. Each service answers within a few tens of milliseconds in the normal case, and the
- * second attempt is for a connection that died while the instance was frozen.
+ * The time that a delivery may wait for a service behind it. Chat stops waiting after 2,000 ms. Token, store and queue
+ * come one after another: 1,900 ms at the most, 1,300 without a new token. The rest is for the network. Each service
+ * answers within a few tens of milliseconds in the normal case, and the second attempt is for a connection that died
+ * while the instance was frozen.
  */
 export interface Limits {
   attempts: number;
-  /** For each attempt, its connection included. */
+  /** The limit of each attempt, its connection included. */
   attemptMs: number;
-  /** For all attempts with the pauses between them: then the answer is no. */
+  /** The limit of all attempts together, with the pauses between them. */
   totalMs: number;
 }
 
 export const STORE_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
-/** Longer than for the store, since it includes loading the SQS client and opening its connection. */
+/** The limits of parking. Loading the SQS client and opening its connection are part of it. */
 export const PARK_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
-/** At init, and when a signature doesn't match. */
+/** The limits of reading the token, during init and when a signature doesn't match. */
 export const TOKEN_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
-/** Of init, which the first delivery waits for where no other has. */
+/** The limit of the rehearsal during init: the first delivery waits for its end. */
 export const WARM_UP_LIMITS = { totalMs: 700 };
-/** Nobody waits for what is redriven. */
+/** The limits of the redrive, for which nobody waits. */
 export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
 
 /** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
-/** How often a parked delivery is tried again before it is left to people: pauses of eight and a half hours in all. */
+/** The limit of an event's time ahead of our clock: once taken, it would come after all later events of its account. */
+export const MAX_AHEAD_MS = 10 * 60_000;
+
+/** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
+export const MAX_KEY_BYTES = 1024;
+
+/** The number of times that a parked delivery is tried before it is left to people: eight and a half hours in all. */
 export const MAX_RECEIPTS = 10;
 
 /**

@@ -1,18 +1,18 @@
-import { MetricUnit, type Metrics } from '@aws-lambda-powertools/metrics';
+import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Outcome, ReasonName } from './outcomes.ts';
 
 /** The metrics' names in CloudWatch: the dashboard and the alarms take them from here. */
 export const NAMESPACE = 'TencentChatWebhook';
-/** One for each delivery. */
+/** A count: one for each delivery. */
 export const DELIVERIES = 'Deliveries';
-/** From Tencent's EventTime to API Gateway, milliseconds; of deliveries that could be read. */
+/** Milliseconds from Tencent's EventTime to API Gateway, of deliveries whose payload was read. */
 export const EVENT_AGE = 'EventAge';
-/** What DynamoDB took to answer, milliseconds. */
+/** Milliseconds that DynamoDB took to answer. */
 export const STORE_TIME = 'StoreTime';
 
 export interface DeliveryMetrics {
   outcome: Outcome;
-  /** What was wrong, where something was. */
+  /** The reason, where something was wrong. */
   reason?: ReasonName | undefined;
   eventAgeMs?: number | undefined;
   storeMs?: number | undefined;
@@ -31,9 +31,9 @@ export function countDelivery(metrics: Metrics, { outcome, reason, eventAgeMs, s
   if (reason === undefined) metrics.addDimension('outcome', outcome);
   else if (outcome === 'ignored') metrics.addDimension('reason', reason);
   else metrics.addDimension('outcome', outcome).addDimensions({ reason }); // another set: each metric then counts for both
-  metrics.addMetric(DELIVERIES, MetricUnit.Count, 1);
+  metrics.addMetric(DELIVERIES, 'Count', 1);
   // Tencent's clock may be ahead of ours, but one negative value would cost CloudWatch's percentiles.
-  if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, MetricUnit.Milliseconds, Math.max(0, eventAgeMs));
-  if (storeMs !== undefined) metrics.addMetric(STORE_TIME, MetricUnit.Milliseconds, storeMs);
+  if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, 'Milliseconds', Math.max(0, eventAgeMs));
+  if (storeMs !== undefined) metrics.addMetric(STORE_TIME, 'Milliseconds', storeMs);
   metrics.publishStoredMetrics();
 }

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
-import type { Command } from './command.ts';
+import { isNewTime, type Command } from './command.ts';
 import schema from './official-account-created.schema.json' with { type: 'json' };
 import { EVENT_FIELDS, readEvent, text } from './payload.ts';
 
-/** @see https://www.tencentcloud.com/document/product/1047/60796 "Request parameters" */
+/** @see https://www.tencentcloud.com/document/product/1047/60796 "Request fields" */
 const PAYLOAD = v.object({
   ...EVENT_FIELDS,
   Operator_Account: text,
@@ -16,16 +16,15 @@ export const officialAccountCreated: Command = {
   name: 'OfficialAccount.CallbackAfterCreateOfficialAccount',
   async receive(officialAccounts, delivery) {
     const { event, payload } = readEvent(PAYLOAD, delivery);
-    return officialAccounts.upsert({
+    return officialAccounts.apply({
       ...event,
-      name: payload.Name,
-      ownerAccount: payload.Owner_Account,
-      operatorAccount: payload.Operator_Account,
-      createdTime: event.eventTime,
+      marks: 'createdTime',
+      texts: {
+        name: payload.Name,
+        ownerAccount: payload.Owner_Account,
+        operatorAccount: payload.Operator_Account,
+      },
     });
   },
-  announcement: {
-    schema,
-    isOf: (before, after) => after['eventTime'] !== before?.['eventTime'],
-  },
+  announcement: { schema, isOf: isNewTime('createdTime') },
 };

@@ -1,90 +1,136 @@
 import {
   ConditionalCheckFailedException,
+  GetItemCommand,
   UpdateItemCommand,
   type AttributeValue,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
+import { changesBy, changesByNewest, type AccountEvent, type Attributes, type Changes } from './official-account.ts';
 import type { InTime } from './sdk-client.ts';
 
-/** An official account's record, one item of the table. All times are Unix milliseconds. */
-export interface OfficialAccount {
-  /** Partition key. */
-  sdkAppId: string;
-  /** Sort key, byte for byte as Tencent sends it: spaces, `#` and `@` occur. At most 1,024 bytes of UTF-8. */
-  officialAccountId: string;
-  name: string;
-  ownerAccount: string;
-  operatorAccount: string;
-  /** When it was created at Tencent. */
-  createdTime: number;
-  /** EventTime of the newest event applied. */
-  eventTime: number;
-  /** When that event first reached this receiver. */
-  receivedTime: number;
-  /** The end client's address, where Chat sent it. */
-  clientIp: string | undefined;
-  /** The end client's platform, where Chat sent it. */
-  optPlatform: string | undefined;
-}
-
-/** `stale`: the record already holds this event or a newer one, and nothing was changed. */
-export type UpsertResult = 'stored' | 'stale';
+/** `stale`: the record already held all that the event says, and nothing was changed. */
+export type ApplyResult = 'stored' | 'stale';
 
 export interface OfficialAccounts {
   /**
-   * Makes the record what this event says, unless it already holds one as new.
+   * Makes an event part of its account's record, made where there is none.
    *
    * @throws what the SDK throws when DynamoDB does not take it in time.
    */
-  upsert(account: OfficialAccount): Promise<UpsertResult>;
+  apply(event: AccountEvent): Promise<ApplyResult>;
 }
+
+/** Each further round means that another delivery's write came between, so that as many as run at once are enough. */
+const MAX_ROUNDS = 50;
 
 /**
  * The DynamoDB table of official accounts.
  *
- * One conditional write, no read before it: whatever order deliveries come in, and however often,
- * the record ends as the newest says, and a repeat changes nothing, so that the table's stream stays silent.
+ * An event that is newer than all before is one conditional write, without a read. For another one the record that stood
+ * in its way decides: where there is something to change, a second write does it, on condition that the record is still
+ * that one.
  */
 export function officialAccounts(client: DynamoDBClient, tableName: string, inTime: InTime): OfficialAccounts {
   return {
-    async upsert({ sdkAppId, officialAccountId, ...attributes }) {
-      try {
-        const update = new UpdateItemCommand({
+    apply: (event) =>
+      inTime(async (options) => {
+        const { sdkAppId, officialAccountId } = event;
+        const item = {
           TableName: tableName,
           Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
-          ConditionExpression: 'attribute_not_exists(eventTime) OR eventTime < :eventTime',
-          ...replaceAll(attributes),
-        });
-        await inTime((options) => client.send(update, options));
+        };
+
+        /** @returns the record that stood in the way, if one did. */
+        async function write(changes: Changes, condition: Condition): Promise<Attributes | undefined> {
+          const update = {
+            ...item,
+            ...expressions(changes, condition),
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          } as const;
+          try {
+            await client.send(new UpdateItemCommand(update), options);
+            return undefined;
+          } catch (error) {
+            if (!(error instanceof ConditionalCheckFailedException)) throw error;
+            // DynamoDB's error holds the record; what only resembles DynamoDB may leave it out.
+            const record =
+              error.Item ?? (await client.send(new GetItemCommand({ ...item, ConsistentRead: true }), options)).Item;
+            return attributesOf(record ?? {});
+          }
+        }
+
+        let record = await write(changesByNewest(event), newerThanAll(event));
+        for (let round = 0; record !== undefined; round += 1) {
+          if (round === MAX_ROUNDS)
+            throw new Error(`the record was changed ${MAX_ROUNDS} times while it was to be written`);
+          const changes = changesBy(event, record);
+          if (Object.keys(changes).length === 0) return 'stale';
+          record = await write(changes, stillAs(record));
+        }
         return 'stored';
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return 'stale';
-        throw error;
-      }
-    },
+      }),
   };
+}
+
+interface Condition {
+  expression: string;
+  values: Readonly<Record<string, AttributeValue>>;
+}
+
+function newerThanAll({ eventTime }: AccountEvent): Condition {
+  return {
+    expression: 'attribute_not_exists(eventTime) OR eventTime < :eventTime',
+    values: { ':eventTime': toValue(eventTime) },
+  };
+}
+
+/** Compares EventTime as well as revision: versions of this software before 0.2 write no revision. */
+function stillAs(record: Attributes): Condition {
+  const values: Record<string, AttributeValue> = {};
+  const isSame = ['eventTime', 'revision'].map((name) => {
+    const before = record[name];
+    if (before === undefined) return `attribute_not_exists(${name})`;
+    values[`:${name}Before`] = toValue(before);
+    return `${name} = :${name}Before`;
+  });
+  return { expression: isSame.join(' AND '), values };
 }
 
 /** DynamoDB's words, which an expression can't name as they are. The fewer aliases, the less to serialize and to sign. */
 const ALIASES = { '#name': 'name' };
 const RESERVED = new Map(Object.entries(ALIASES).map(([alias, name]) => [name, alias]));
 
-/** An update that sets every attribute that has a value and removes the others: nothing of an older event remains. */
-function replaceAll(attributes: Record<string, string | number | undefined>) {
+function expressions(changes: Changes, condition: Condition) {
   const set: string[] = [];
   const remove: string[] = [];
-  const values: Record<string, AttributeValue> = {};
-  for (const [name, value] of Object.entries(attributes)) {
+  const values: Record<string, AttributeValue> = { ':one': toValue(1), ...condition.values };
+  for (const [name, value] of Object.entries(changes)) {
     const path = RESERVED.get(name) ?? name;
     if (value === undefined) remove.push(path);
     else {
       set.push(`${path} = :${name}`);
-      values[`:${name}`] = typeof value === 'number' ? { N: String(value) } : { S: value };
+      values[`:${name}`] = toValue(value);
     }
   }
+  const update = [
+    set.length > 0 && `SET ${set.join()}`,
+    remove.length > 0 && `REMOVE ${remove.join()}`,
+    'ADD revision :one',
+  ];
   return {
-    UpdateExpression: `SET ${set.join()}${remove.length === 0 ? '' : ` REMOVE ${remove.join()}`}`,
-    ExpressionAttributeNames: ALIASES,
+    ConditionExpression: condition.expression,
+    UpdateExpression: update.filter((part) => part !== false).join(' '),
+    ...('name' in changes && { ExpressionAttributeNames: ALIASES }), // one that is not used is refused
     ExpressionAttributeValues: values,
   };
+}
+
+function toValue(value: string | number): AttributeValue {
+  return typeof value === 'number' ? { N: String(value) } : { S: value };
+}
+
+/** Texts and numbers alone: people may have added other attributes. */
+function attributesOf(item: Readonly<Record<string, AttributeValue>>): Attributes {
+  const values = Object.entries(item).map(([name, { S, N }]) => [name, S ?? (N === undefined ? undefined : Number(N))]);
+  return Object.fromEntries(values);
 }

@@ -20,7 +20,7 @@ export type Outcome = keyof typeof OUTCOMES;
 interface Reason {
   /** HTTP status: 200 says that the delivery was dealt with, 503 that it could not be kept. */
   status: 200 | 503;
-  /** From 120001 to 130000, the range that Tencent leaves to an app's own codes. A code is never used twice. */
+  /** A code from 120001 to 130000, the range that Tencent leaves to an app's own codes. It is never used twice. */
   errorCode: number;
   /** One short sentence. Never a token, a signature or anything that a stranger sent. */
   errorInfo: string;
@@ -101,9 +101,9 @@ export class Refusal extends Error {
   readonly reason: RefusalReason;
   /** The wire name of the field at fault, added to ErrorInfo: one of our own literals, never the caller's text. */
   readonly field: string | undefined;
-  /** For the log only. */
+  /** More about it, for the log only. */
   readonly detail: string | undefined;
-  /** Whether the delivery lies in the dead-letter queue. */
+  /** True once the delivery lies in the dead-letter queue. */
   isKept = false;
 
   constructor(reason: RefusalReason, { field, detail }: { field?: string; detail?: string } = {}) {

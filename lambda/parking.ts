@@ -5,7 +5,7 @@ import { MAX_BODY_BYTES, PARK_LIMITS } from './limits.ts';
 import { KEPT_REASONS, type KeptReason } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 
-/** Of the messages' shape. A message of another version is left to people by whoever reads it. */
+/** The version of the messages' shape. Readers leave a message of another version to people. */
 const VERSION = 1;
 
 /**
@@ -14,7 +14,7 @@ const VERSION = 1;
  */
 const PARKED_DELIVERY = v.object({
   version: v.literal(VERSION),
-  /** Why it is here: it could not be stored, or was refused for this reason. */
+  /** The reason why it is here: it could not be stored, or was refused. */
   reason: v.picklist(['notStored', ...KEPT_REASONS]),
   /** The field that it was refused for. */
   field: v.optional(v.string()),
@@ -31,13 +31,13 @@ const PARKED_DELIVERY = v.object({
   /** The body as it came, its first 64 KiB, in base64: it need not be text. */
   body: v.pipe(v.string(), v.base64()),
 });
-type ParkedDelivery = v.InferOutput<typeof PARKED_DELIVERY>;
+export type ParkedDelivery = v.InferOutput<typeof PARKED_DELIVERY>;
 
 /** Keeps what could not be stored or understood. Whatever fails is thrown: then the delivery is not kept. */
 export interface Parking {
-  /** In the queue from which it is stored later. */
+  /** Puts it into the queue from which it is stored later. */
   park(delivery: Delivery): Promise<void>;
-  /** In the dead-letter queue, for people. */
+  /** Puts it into the dead-letter queue, for people. */
   deadLetter(delivery: Delivery, reason: KeptReason, field?: string): Promise<void>;
   /** Cuts the connections: what is on its way is given up. */
   destroy(): void;
@@ -77,12 +77,21 @@ function parked(delivery: Delivery, reason: ParkedDelivery['reason'], field?: st
 }
 
 /**
- * Makes the delivery of a message again, ready for the steps that come after its sender is proven.
+ * Reads what a message holds.
  *
  * @throws where the message is none of ours, cut short, or of another version of this software.
  */
+export function readParked(message: string): ParkedDelivery {
+  return v.parse(PARKED_DELIVERY, JSON.parse(message));
+}
+
+/**
+ * Makes the delivery of a message again, ready for the steps that come after its sender is proven.
+ *
+ * @throws as {@link readParked}.
+ */
 export function unparked(message: string): Delivery {
-  const { requestId, receivedTime: timeEpoch, query, body } = v.parse(PARKED_DELIVERY, JSON.parse(message));
+  const { requestId, receivedTime: timeEpoch, query, body } = readParked(message);
   return {
     headers: {},
     requestContext: { requestId, timeEpoch, http: { sourceIp: '' } },

@@ -1,11 +1,8 @@
 import * as v from 'valibot';
 import { receivedTime, type Delivery } from './delivery.ts';
+import { MAX_AHEAD_MS, MAX_KEY_BYTES } from './limits.ts';
+import type { AccountEvent } from './official-account.ts';
 import { Refusal } from './outcomes.ts';
-
-/** A time further ahead, once taken, would make every later delivery of its account stale. */
-const MAX_AHEAD_MS = 10 * 60_000;
-/** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
-const MAX_KEY_BYTES = 1024;
 
 /** A text to store. DynamoDB refuses half a surrogate pair; a damaged name is still worth keeping. */
 export const text = v.pipe(
@@ -38,16 +35,6 @@ export const EVENT_FIELDS = {
   EventTime: milliseconds,
 };
 
-/** What a record takes of an event, whatever the command. All times are Unix milliseconds. */
-export interface Event {
-  sdkAppId: string;
-  officialAccountId: string;
-  eventTime: number;
-  receivedTime: number;
-  clientIp: string | undefined;
-  optPlatform: string | undefined;
-}
-
 /**
  * Reads the event that a delivery tells of.
  *
@@ -57,7 +44,7 @@ export interface Event {
 export function readEvent<Entries extends v.ObjectEntries & typeof EVENT_FIELDS>(
   schema: v.ObjectSchema<Entries, undefined>,
   delivery: Delivery,
-): { event: Event; payload: v.InferOutput<v.ObjectSchema<Entries, undefined>> } {
+): { event: Omit<AccountEvent, 'marks' | 'texts'>; payload: v.InferOutput<v.ObjectSchema<Entries, undefined>> } {
   const { query, body } = delivery;
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (!result.success) {

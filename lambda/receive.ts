@@ -18,7 +18,7 @@ import { checkSdkAppId } from './sdk-app-id.ts';
 import { oneAtATime } from './sdk-client.ts';
 import type { WebhookToken } from './token.ts';
 
-/** What a receiver works with. */
+/** The parts that a receiver works with. */
 export interface Parts {
   logger: Logger;
   metrics: Metrics;
@@ -32,7 +32,7 @@ export interface Parts {
   parking: () => Promise<Parking>;
 }
 
-/** The way of a delivery through the checks. Middy runs `onError` from the last to the first. */
+/** Makes the chain of checks, in their order. Middy runs `onError` from the last to the first. */
 export function receiver({ logger, metrics, sdkAppId, allowedCidrs, token, dynamoDb, tableName, parking }: Parts) {
   const accounts = officialAccounts(dynamoDb, tableName, oneAtATime(dynamoDb, STORE_LIMITS));
   return middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every call out has its own limit

@@ -22,7 +22,7 @@ const queue = new SQSClient(clientSettings(REDRIVE_LIMITS));
 const inTime = severalAtATime(REDRIVE_LIMITS); // the messages of a batch share the clients
 const accounts = officialAccounts(dynamoDb, config.tableName, inTime);
 
-/** The receiver's own steps after its sender is proven. The upsert is conditional: twice or late does no harm. */
+/** The receiver's own steps after its sender is proven. A delivery that is applied twice or late does no harm. */
 const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })
   .before(checkSdkAppId(config.sdkAppId))
   .use(jsonBody())
@@ -83,7 +83,7 @@ function backOffSeconds(receipt: number): number {
   return receipt < MAX_RECEIPTS ? 60 * 2 ** (receipt - 1) : 0;
 }
 
-/** Where this fails, the queue's own visibility timeout takes its place. */
+/** Hides a message. Where this fails, the queue's own visibility timeout takes its place. */
 async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord): Promise<void> {
   const change = new ChangeMessageVisibilityCommand({
     QueueUrl: config.parkingQueueUrl,

@@ -1,7 +1,7 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { withinTotal, type Limits } from './limits.ts';
 
-/** Without `info`: for a logger that has it, the SDK copies every input and output, even for the one that drops them. */
+/** A logger without `info`: the SDK copies every input and output for a logger that has it. */
 const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as NonNullable<
   DynamoDBClientConfig['logger']
 >;
@@ -9,12 +9,12 @@ const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as N
 /** Makes a call of a client, and gives up when the time for it is over. */
 export type InTime = <T>(call: (options?: { abortSignal: AbortSignal }) => Promise<T>) => Promise<T>;
 
-/** For a client with one call at a time: giving up cuts all its connections. */
+/** Limits the calls of a client that has one call at a time: giving up cuts all its connections. */
 export function oneAtATime(client: { destroy(): void }, limits: Limits): InTime {
   return (call) => withinTotal(limits, call(), () => client.destroy());
 }
 
-/** For a client with several calls at a time: giving up cuts the call's own connection. Costs 7 % of a delivery more. */
+/** Limits the calls of a client that has several at a time: giving up cuts the call's own connection. It costs 7 % of a delivery. */
 export function severalAtATime(limits: Limits): InTime {
   return (call) => {
     const over = new AbortController();
@@ -23,7 +23,7 @@ export function severalAtATime(limits: Limits): InTime {
 }
 
 /**
- * How every SDK client here is set up. Region, credentials and endpoint are in the environment of a Lambda.
+ * Makes the settings of every SDK client here. Region, credentials and endpoint are in the environment of a Lambda.
  *
  * The limits end with the head of an answer: one whose body stalls is given up by `withinTotal`. The SDK's
  * socketTimeout, which would see it sooner, costs every delivery 2 %.

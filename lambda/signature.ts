@@ -13,7 +13,7 @@ export function sign(token: string, requestTime: string): string {
 }
 
 /**
- * Whether Sign is the one that this token gives, compared in constant time.
+ * Tells whether Sign is the one that this token gives. It compares in constant time.
  *
  * @param signature hex digits in either case, as they stand in the URL.
  * @param requestTime Unix time in seconds, as it stands in the URL.

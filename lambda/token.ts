@@ -6,13 +6,13 @@ import {
 import { TOKEN_LIMITS, withinTotal } from './limits.ts';
 import { isSignedBy } from './signature.ts';
 
-/** A wrong Sign costs nothing to send: strangers must not be able to make us call Secrets Manager at will. */
+/** The pause between two reads after a mismatch: strangers, who can send wrong Signs at will, must not cause more. */
 const REREAD_MS = 60_000;
 
-/** A token that has leaked is replaced: an instance that sees it used all the time must hear of that as well. */
+/** The age at which the token is read again although it matches: a token that has leaked is replaced. */
 const REFRESH_MS = 5 * 60_000;
 
-/** What a delivery whose signature is right may wait for that. */
+/** The limit of that read, for which a delivery waits whose signature is right. */
 const REFRESH_LIMITS = { totalMs: 250 };
 
 /** The token that the Chat console signs with, as this instance knows it. */

@@ -52,7 +52,7 @@ export async function warmUp(parts: Parts, receiver: (parts: Parts) => Receiver)
   }
 }
 
-/** What a rehearsal writes to. Too short for a table's name: if it came to DynamoDB all the same, it would be refused. */
+/** The table of a rehearsal. Its name is too short for DynamoDB, which would refuse it if a rehearsal came that far. */
 const NO_TABLE = '-';
 
 /** An unsigned GET / to where a request would go, over the connection that it would take. Any answer will do. */
@@ -75,14 +75,14 @@ function emptyAnswer(): Readable {
   });
 }
 
-/** Does all the work of a logger but to print. */
+/** A logger that does all its work but the printing. */
 class SilentLogger extends Logger {
   protected override printLog(_level: number, item: Parameters<Logger['printLog']>[1]): void {
     JSON.stringify(item.getAttributes(), this.getJsonReplacer());
   }
 }
 
-/** Does all the work of metrics but to print. */
+/** Metrics that do all their work but the printing. */
 class SilentMetrics extends Metrics {
   override publishStoredMetrics(): this {
     JSON.stringify(this.serializeMetrics());
@@ -90,7 +90,7 @@ class SilentMetrics extends Metrics {
   }
 }
 
-/** Is no secret: the receiver that takes it stores nothing. */
+/** The token of the rehearsal. It is no secret: the receiver that takes it stores nothing. */
 const REHEARSAL_TOKEN = 'rehearsal';
 
 function rehearsalDelivery({ sdkAppId, allowedCidrs }: Parts): Delivery {

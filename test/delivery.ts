@@ -5,6 +5,8 @@ import type { Delivery } from '../lambda/delivery.ts';
 
 export const SDK_APP_ID = '1400000000';
 export const TOKEN = 'xxxxyyyy';
+/** Chat waits no longer. @see https://www.tencentcloud.com/document/product/1047/34354 */
+export const CHAT_TIMEOUT_MS = 2_000;
 export const CREATED = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
 
 /** A body as Tencent documents it, recorded in `test/deliveries`. */

@@ -11,8 +11,8 @@ export function program(file: string, args: readonly string[], env: Record<strin
 
 /** Runs a command in the project's root, in a process group of its own. What a test leaves behind is ended with it. */
 export function command(executable: string, args: readonly string[], env: Record<string, string> = {}) {
-  // A developer may have exported the token of a deployed receiver.
-  const { CHAT_WEBHOOK_TOKEN: _, ...inherited } = process.env;
+  // A developer may have exported the token of a deployed receiver, or the key of an app.
+  const { CHAT_WEBHOOK_TOKEN: _, CHAT_APP_KEY: __, ...inherited } = process.env;
   const child = spawn(executable, args, { cwd: ROOT, env: { ...inherited, ...env }, detached: true });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (output.stdout += chunk));

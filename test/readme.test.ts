@@ -1,21 +1,33 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
 import packageJson from '../package.json' with { type: 'json' };
 import { webhookApp } from '../infra/app.ts';
 import { EVENT_SOURCE } from '../infra/announcements.ts';
-import { OPTIONS } from '../infra/settings.ts';
-import { featureFlags } from '../infra/local/template.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
-import { STORE_LIMITS } from '../lambda/limits.ts';
-import { severalAtATime } from '../lambda/sdk-client.ts';
+import { featureFlags } from '../infra/local/template.ts';
+import { OPTIONS } from '../infra/settings.ts';
+import { COMMANDS, receive } from '../lambda/commands.ts';
+import { MAX_RECEIPTS, PARK_LIMITS, STORE_LIMITS } from '../lambda/limits.ts';
+import record from '../lambda/official-account.schema.json' with { type: 'json' };
+import schema from '../lambda/official-account-created.schema.json' with { type: 'json' };
+import destroyed from '../lambda/official-account-destroyed.schema.json' with { type: 'json' };
 import { officialAccounts } from '../lambda/official-accounts.ts';
-import { REASONS } from '../lambda/outcomes.ts';
+import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
+import { severalAtATime } from '../lambda/sdk-client.ts';
 import { announcementProblems } from './announcement.ts';
+import { delivery, recorded } from './delivery.ts';
 import { ROOT } from './program.ts';
 
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const PATHS = globSync('**/README.md', { cwd: ROOT, exclude: ['node_modules', 'cdk.out'] }).toSorted();
+const [root, lambda, infra] = ['README.md', 'lambda/README.md', 'infra/README.md'].map(read) as [
+  string,
+  string,
+  string,
+];
+const all = PATHS.map(read).join('\n');
 const template = Template.fromStack(
   webhookApp({
     context: {
@@ -28,126 +40,217 @@ const template = Template.fromStack(
     },
   }).stack,
 );
+/** By their construct IDs: CDK adds eight characters. */
+const resources = (type: string) =>
+  Object.entries(template.findResources(type)).map(([id, { Properties }]) => [id.slice(0, -8), Properties] as const);
 
-/** The cells of the table with this heading, row by row. */
-function table(firstHeading: string): string[][] {
-  const lines = readme.split('\n');
-  const start = lines.findIndex((line) => line.startsWith(`| ${firstHeading} `));
+const withoutCode = (markdown: string) => markdown.replaceAll(/^ *```[^]*?^ *```$/gm, '');
+const rows = (markdown: string) => withoutCode(markdown).match(/^ *\|.*\|$/gm) ?? [];
+const cells = (row: string) =>
+  row
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+const plain = (markdown: string) => markdown.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '');
+
+/** The cells of the table with this heading, row by row, without links and code marks. */
+function table(markdown: string, firstHeading: string): string[][] {
+  const lines = markdown.split('\n');
+  const start = lines.findIndex((line) => plain(line).startsWith(`| ${firstHeading} `));
   expect(start).toBeGreaterThan(0);
-  const rows = lines.slice(start + 2);
-  return rows.slice(0, rows.indexOf('')).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim().replaceAll('`', '')),
-  );
+  const body = lines.slice(start + 2);
+  return body.slice(0, body.indexOf('')).map((line) => cells(line).map(plain));
 }
 
-test('the replies table holds every reason, in the order of the checks', () => {
-  expect(table('ErrorCode').map(([code, status, reason]) => [Number(code), Number(status), reason])).toEqual(
-    Object.entries(REASONS).map(([reason, { errorCode, status }]) => [errorCode, status, reason]),
-  );
-});
-
-test('the configuration table holds every option', () => {
-  expect(table('context').map(([name]) => name)).toEqual(OPTIONS);
-});
-
-test('the record table holds every attribute that is written', async () => {
-  let names: string[] = [];
-  const client = {
-    send: async ({ input }: { input: { Key: object; UpdateExpression: string } }) => {
-      names = [...Object.keys(input.Key), ...(input.UpdateExpression.match(/(?<![:\w])[a-z]\w*/g) ?? [])];
-    },
-  };
-  await officialAccounts(client as never, 'accounts', severalAtATime(STORE_LIMITS)).upsert({
-    sdkAppId: '1',
-    officialAccountId: 'a',
-    name: '名',
-    ownerAccount: 'o',
-    operatorAccount: 'p',
-    createdTime: 1,
-    eventTime: 1,
-    receivedTime: 2,
-    clientIp: undefined,
-    optPlatform: undefined,
-  });
-  expect(
-    table('attribute')
-      .map(([name]) => name)
-      .toSorted(),
-  ).toEqual(names.toSorted());
-});
-
-test('the alarms table holds every alarm of the stack', () => {
-  const named = table('alarm').flatMap(([names = '']) => names.split(', '));
-  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm'));
-  const ids = Object.keys(template.findResources('AWS::CloudWatch::Alarm')).map((id) => id.slice(0, -8));
-  expect(named).toEqual(ids);
-  // What their descriptions send people to is there.
-  const sections = alarms.flatMap(
-    ({ Properties }) => /README says under "(.*?)[.,]?"/.exec(Properties.AlarmDescription)?.[1] ?? [],
-  );
-  expect(sections).toEqual(['The dead-letter queue', 'Announcing again']);
-  for (const section of sections) expect(readme).toContain(`### ${section}\n`);
-});
-
-test('the widgets table holds every widget of the dashboard, in its order', () => {
-  const [{ Properties } = { Properties: undefined }] = Object.values(
-    template.findResources('AWS::CloudWatch::Dashboard'),
-  );
-  const titles = [...JSON.stringify(Properties.DashboardBody).matchAll(/\\"title\\":\\"([^,:"\\]*(, by reason)?)/g)];
-  expect(table('widget').flatMap(([names = '']) => names.split(/(?<!Refused), /))).toEqual(
-    titles.map(([, title]) => title?.replace('’', "'")),
-  );
-});
-
-test('the outputs that it names are there', () => {
-  const outputs = Object.keys(template.findOutputs('*'));
-  const named = new Set(
-    [...readme.matchAll(/`((?!Callback)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(([, name]) => name),
-  );
-  expect(named.size).toBeGreaterThan(5);
-  expect([...named].filter((name) => !outputs.includes(name ?? ''))).toEqual([]);
-});
-
-test('the event that it shows is one', () => {
-  const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(readme) ?? [];
-  const event = JSON.parse(json);
-  expect(announcementProblems(event.detail)).toEqual([]);
-  expect([event.source, event['detail-type']]).toEqual([EVENT_SOURCE, 'Official Account Created']);
-  for (const value of [`source: ['${EVENT_SOURCE}']`, `detailType: ['Official Account Created']`]) {
-    expect(readme).toContain(value);
-  }
-  expect(readme).toContain(`Source: "${EVENT_SOURCE}", DetailType: "Official Account Created"`);
-});
-
-test('every link to a part of it leads there', () => {
-  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-    heading
+/** The anchors that GitHub makes of a page's headings. */
+function anchors(markdown: string): string[] {
+  return [...withoutCode(markdown).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    plain(heading)
       .toLowerCase()
       .replaceAll(/[^\w\s-]/g, '')
       .replaceAll(' ', '-'),
   );
-  const links = [...readme.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor);
-  expect(links.length).toBeGreaterThan(5);
-  for (const link of links) expect(anchors).toContain(link);
+}
+
+test('there is a page for the users, one for each folder of code, and one for the figures', () => {
+  expect(PATHS).toEqual(['README.md', 'infra/README.md', 'lambda/README.md', 'test/bench/README.md']);
 });
 
-test('every npm script that it names is there', () => {
-  const named = [...readme.matchAll(/npm (?:run )?(start|test|(?<=run )\w+)/g)].map(([, name]) => name);
+test('the first page is at most 12,000 bytes long', () => {
+  expect(Buffer.byteLength(root)).toBeLessThanOrEqual(12_000);
+});
+
+describe.each(PATHS)('%s', (path) => {
+  const markdown = read(path);
+
+  test('has no table cell of more than 120 characters', () => {
+    expect(rows(markdown).length).toBeGreaterThan(5);
+    const tooLong = rows(markdown)
+      .flatMap(cells)
+      .filter((cell) => cell.length > 120);
+    expect(tooLong).toEqual([]);
+  });
+
+  test('links only to files that are there, and to headings that they have', () => {
+    const targets = [...withoutCode(markdown).matchAll(/\]\(([^)]*)\)/g)].map(([, target = '']) => target);
+    expect(targets.length).toBeGreaterThan(0);
+    const broken = targets.filter((target) => {
+      if (target.startsWith('https://')) return false;
+      const [to = '', anchor] = target.split('#');
+      const file = to === '' ? join(ROOT, path) : join(ROOT, path, '..', to);
+      if (!existsSync(file) || relative(ROOT, file).startsWith('..')) return true;
+      if (anchor === undefined) return false;
+      return statSync(file).isDirectory() || !anchors(readFileSync(file, 'utf8')).includes(anchor);
+    });
+    expect(broken).toEqual([]);
+  });
+});
+
+test('the replies table holds every reason as it is answered, in the order of the checks', () => {
+  expect(table(lambda, 'ErrorCode')).toEqual(
+    Object.entries(REASONS).map(([reason, { errorCode, status, errorInfo, isKept }]) => [
+      String(errorCode),
+      String(status),
+      reason,
+      errorInfo,
+      isKept ? 'yes' : 'no',
+    ]),
+  );
+  // And what each code is about, below the table.
+  const explained = [...lambda.matchAll(/^- \*\*(\d+)\*\*: /gm)].map(([, code]) => Number(code));
+  expect(explained).toEqual(Object.values(REASONS).map(({ errorCode }) => errorCode));
+});
+
+test('the log table holds every outcome', () => {
+  const outcomes = table(lambda, 'outcome').map(([outcome]) => outcome);
+  expect(outcomes.toSorted()).toEqual(Object.keys(OUTCOMES).toSorted());
+});
+
+test('the configuration table holds every option', () => {
+  expect(table(root, 'option').map(([name]) => name)).toEqual(OPTIONS);
+});
+
+test('the construct is shown with props and properties that it has, and with all props that only a host can give', () => {
+  const [, section = ''] = /^## As a construct\n([^]*?)^## /m.exec(root) ?? [];
+  const source = read('infra/webhook.ts');
+  const members = (start: string) =>
+    [...(source.split(start)[1]?.split(/^(?:}|.* constructor)/m)[0] ?? '').matchAll(/^ {2}readonly (\w+)\??:/gm)].map(
+      ([, name = '']) => name,
+    );
+  const [hostProps, properties] = [members('export interface HostProps '), members('export class TencentChatWebhook ')];
+  const named = [...withoutCode(section).matchAll(/`([a-z]\w*)`/gi)].map(([, name = '']) => name);
+  expect(named).toEqual(expect.arrayContaining([...hostProps, 'url', 'token']));
+  const inCode = [...section.matchAll(/(?<!\/)webhook\.(\w+)/g)].map(([, name = '']) => name);
+  const known = new Set([...OPTIONS, ...hostProps, ...properties, 'constructs']);
+  expect([...named, ...inCode].filter((name) => !known.has(name))).toEqual([]);
+  expect(section).toContain(`from '${packageJson.name}'`);
+});
+
+test('the record table holds every attribute that is written', async () => {
+  const written = new Set<string>();
+  const client = {
+    send: async ({ input }: { input: { Key: object; UpdateExpression: string } }) => {
+      for (const name of Object.keys(input.Key)) written.add(name);
+      for (const [name] of input.UpdateExpression.matchAll(/(?<![:\w])[a-z]\w*/g)) written.add(name);
+    },
+  };
+  const accounts = officialAccounts(client as never, 'accounts', severalAtATime(STORE_LIMITS));
+  for (const name of ['created', 'changed', 'destroyed', 'full']) {
+    await receive(accounts)(
+      delivery((event) => Object.assign(event, { query: { sdkAppId: '1' }, body: recorded(name) })),
+    );
+  }
+  expect(
+    table(lambda, 'attribute')
+      .flatMap(([names = '']) => names.split(', '))
+      .toSorted(),
+  ).toEqual([...written].toSorted());
+});
+
+describe('the list of alarms', () => {
+  const alarms = resources('AWS::CloudWatch::Alarm').map(([id, { AlarmDescription }]) => [id, AlarmDescription]);
+
+  test('is made of the descriptions of the stack’s alarms, in their order', () => {
+    const listed = [...infra.matchAll(/^- \*\*`(\w+)`\*\*: (.*)$/gm)].map(([, id, text = '']) => [id, plain(text)]);
+    expect(listed).toEqual(alarms);
+  });
+
+  test('stands on the page that has the sections that the descriptions send people to', () => {
+    const sections = alarms.flatMap(([, text]) => text.match(/(?<=")[A-Z][^"]*(?=")/g) ?? []);
+    expect(sections.length).toBeGreaterThan(2);
+    const headings = [...infra.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading);
+    for (const section of sections) expect(headings).toContain(section);
+  });
+});
+
+test('the widgets table holds every widget of the dashboard, in its order', () => {
+  const [[, dashboard] = ['', { DashboardBody: '' }]] = resources('AWS::CloudWatch::Dashboard');
+  const titles = [...JSON.stringify(dashboard.DashboardBody).matchAll(/\\"title\\":\\"([^:"\\]*)/g)];
+  const names = titles.map(([, title = '']) =>
+    title.replace('’', "'").replace(/, (?:ms|and the longest init, ms)$/, ''),
+  );
+  expect(table(infra, 'widget').map(([name]) => name)).toEqual(names);
+});
+
+test('the outputs, log groups and limits that the pages name are there', () => {
+  const outputs = Object.keys(template.findOutputs('*'));
+  const named = [...all.matchAll(/`((?!Callback|FaceUrl)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(
+    ([, name]) => name,
+  );
+  expect(new Set(named).size).toBeGreaterThan(8);
+  expect(named.filter((name) => !outputs.includes(name ?? ''))).toEqual([]);
+
+  const logs = resources('AWS::Logs::LogGroup').map(([id]) => id);
+  const namedLogs = [...infra.matchAll(/`([A-Z]\w+Log)`/g)].map(([, name]) => name);
+  expect(namedLogs.toSorted()).toEqual(logs.toSorted());
+
+  expect(infra).toContain(`does not answer in ${STORE_LIMITS.totalMs / 1000} s`);
+  expect(infra).toContain(`takes it in ${(STORE_LIMITS.totalMs + PARK_LIMITS.totalMs) / 1000} s`);
+  // A minute, and each time twice as long: ten receipts have nine pauses between them.
+  expect((2 ** (MAX_RECEIPTS - 1) - 1) / 60).toBeCloseTo(8.5, 1);
+  expect(infra).toContain('ten times in all: for eight and a half hours');
+});
+
+test('the event that is shown is one, and so is what is announced by hand', () => {
+  const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(lambda) ?? [];
+  const event = JSON.parse(json);
+  expect(announcementProblems(event.detail)).toEqual([]);
+  expect([event.source, event['detail-type']]).toEqual([EVENT_SOURCE, schema.title]);
+  expect(lambda).toContain(`source: ['${EVENT_SOURCE}']`);
+  expect(lambda).toContain(`detailType: ['${schema.title}']`);
+
+  const [byHand = ''] = /^jq -c '\.Items\[\][^]*?```/m.exec(infra) ?? [];
+  const [, names = ''] = /IN\(([^)]*)\)/.exec(byHand) ?? [];
+  expect(names.match(/\w+/g)).toEqual(Object.keys(record.properties));
+  const types = `if .destroyedTime then "${destroyed.title}" else "${schema.title}" end`;
+  expect(byHand).toContain(`{version: ${schema.properties.version.const}, type: (${types})}`);
+  expect(byHand).toContain(`Source: "${EVENT_SOURCE}", DetailType: .type`);
+});
+
+test('the table of events holds every event, with its schema', () => {
+  expect(table(lambda, 'detail type').map(([type, , link]) => [type, link])).toEqual(
+    [...COMMANDS.values()].map(({ announcement }) => {
+      const file = `${announcement.schema.title.toLowerCase().replaceAll(' ', '-')}.schema.json`;
+      expect(existsSync(join(ROOT, 'lambda', file))).toBe(true);
+      return [announcement.schema.title, file];
+    }),
+  );
+});
+
+test('every npm script that the pages name is there', () => {
+  const named = [...all.matchAll(/npm (?:run ([\w-]+)|(start|test)\b)/g)].map(([, run, short]) => run ?? short);
   expect(new Set(named).size).toBeGreaterThan(3);
   for (const name of named) expect(Object.keys(packageJson.scripts)).toContain(name);
 });
 
-test('every cdk command that it shows has the option without which there is no stack', () => {
-  const commands = readme.match(/npx cdk [^`\n]*/g) ?? [];
-  expect(commands.length).toBeGreaterThanOrEqual(3);
+test('every cdk command that the pages show has the option without which there is no stack', () => {
+  const commands = all.match(/npx cdk [^`\n]*/g) ?? [];
+  expect(commands.length).toBeGreaterThanOrEqual(5);
   for (const command of commands) expect(command).toContain('-c sdkAppId=1400000000');
 });
 
-test('its curl command sends the documented sample to the local receiver', () => {
-  expect(readme).toContain(`--data '${JSON.stringify(DOCUMENTED_SAMPLE)}'`);
-  expect(readme).toContain(`curl "${LOCAL_URL}?SdkAppid=1400000000`);
-  expect(readme).toContain(`printf %s "${EXAMPLE_TOKEN}$TIME"`);
+test('the curl command sends the documented sample to the local receiver', () => {
+  expect(lambda).toContain(`--data '${JSON.stringify(DOCUMENTED_SAMPLE)}'`);
+  expect(lambda).toContain(`curl "${LOCAL_URL}?SdkAppid=1400000000`);
+  expect(lambda).toContain(`printf %s "${EXAMPLE_TOKEN}$TIME"`);
 });

@@ -24,6 +24,43 @@ export const DOCUMENTED_SAMPLE = {
   EventTime: 1670574414123,
 } as const;
 
+/** The parts of a body that are texts. */
+export type Field = (typeof PROFILE)[number] | 'Official_Account' | 'Operator_Account' | 'Owner_Account';
+export type Sample = { CallbackCommand: string; EventTime: number } & Partial<Record<Field, string>>;
+
+/** What a change of the profile carries, as far as it changed. */
+export const PROFILE = ['Name', 'Introduction', 'FaceUrl', 'Organization'] as const;
+
+/** What Tencent documents as the body of each command about an official account itself. */
+export const DOCUMENTED_SAMPLES: readonly Sample[] = [
+  DOCUMENTED_SAMPLE,
+  /** @see https://www.tencentcloud.com/document/product/1047/60797 "Sample request" */
+  {
+    CallbackCommand: 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged',
+    Official_Account: '@TOA#_test_OA_for_penn',
+    Operator_Account: 'leckie',
+    Introduction: 'NewNotification',
+    Name: 'NewName',
+    FaceUrl: 'http://this.is.newface.url',
+    Organization: 'NewOrganization',
+    EventTime: 1670574414123,
+  },
+  /** @see https://www.tencentcloud.com/document/product/1047/60798 "Sample request" */
+  {
+    CallbackCommand: 'OfficialAccount.CallbackAfterOfficialAccountDestroyed',
+    Official_Account: '@TOA#_test_OA_for_penn',
+    Owner_Account: '107867',
+    Name: 'TestOfficialAccount',
+    EventTime: 1670574414123,
+  },
+  /** @see https://www.tencentcloud.com/document/product/1047/60801 "Sample request" */
+  {
+    CallbackCommand: 'OfficialAccount.CallbackAfterOfficialAccountFull',
+    Official_Account: '@TOA#_test_OA_for_penn',
+    EventTime: 1670574414123,
+  },
+];
+
 /** What the Chat console knows of the app, and what Chat knows of who did it. */
 export interface Sender {
   /** The webhook's URL, as configured in the console. */
@@ -73,8 +110,10 @@ export interface HttpReply {
   waitedMs: number;
 }
 
+/** A connection is used again within this time: our own gateway closes it after 5 s without a word. */
+const AGENT = { keepAlive: true, timeout: 1_000 };
 /** Node's own agents go through a proxy where the environment has one (NODE_USE_ENV_PROXY): none leads back here. */
-const DIRECT = { 'http:': new http.Agent({ keepAlive: true }), 'https:': new https.Agent({ keepAlive: true }) };
+const DIRECT = { 'http:': new http.Agent(AGENT), 'https:': new https.Agent(AGENT) };
 
 /**
  * Posts a body as Chat does: without a content type, and without following a redirect.

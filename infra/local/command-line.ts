@@ -1,38 +1,45 @@
 import { resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
-/** Something that the user can mend: the message says all there is to say, a stack trace nothing. */
-export class Problem extends Error {}
+/** The user's command is at fault: the message says all there is to say, a stack trace nothing. */
+export class UsageError extends Error {}
 
-/** The user's command is at fault. */
-export class UsageError extends Problem {}
+/** What the command works with is at fault, a network for instance. The message says what, and what to do. */
+export class Failure extends Error {}
 
 /**
- * Runs a command: prints its usage where asked to, and ends with exit code 2 where its options make no sense or the
- * user has something to mend. Where nobody reads its output any more (`| head`), it gets a SIGPIPE; without a listener
- * for that it ends.
+ * Runs a command: prints its usage where asked to, and ends with exit code 2 where its options make no sense, and with 1
+ * where it fails. Where nobody reads its output any more (`| head`), it gets a SIGPIPE; without a listener for that it
+ * ends.
  *
  * @param usage what `--help` prints, and how a user learns of the options; it names their defaults.
+ * @param command gets the options, and the words between them: none are allowed where it takes none.
  */
 export async function run<Options extends NonNullable<ParseArgsConfig['options']>>(
   usage: string,
   options: Options,
-  command: (values: ReturnType<typeof parseArgs<{ options: Options }>>['values']) => Promise<void>,
+  command: (
+    values: ReturnType<typeof parseArgs<{ options: Options }>>['values'],
+    words: readonly string[],
+  ) => Promise<void>,
 ): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     if (!process.emit('SIGPIPE', 'SIGPIPE')) process.exit(1);
   });
   try {
-    const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } });
+    const { values, positionals } = parseArgs({
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: command.length > 1,
+    });
     if ('help' in values && values.help === true) console.log(usage);
-    else await command(values as Parameters<typeof command>[0]);
+    else await command(values as Parameters<typeof command>[0], positionals);
   } catch (error) {
     const isUsage =
       error instanceof UsageError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
-    if (!isUsage && !(error instanceof Problem)) throw error;
-    console.error(`${(error as Error).message}${isUsage ? '\nSee --help.' : ''}`);
-    process.exitCode = 2;
+    if (!isUsage && !(error instanceof Failure)) throw error;
+    console.error((error as Error).message + (isUsage ? '\nSee --help.' : ''));
+    process.exitCode = isUsage ? 2 : 1;
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
-import { Problem } from './command-line.ts';
+import { UsageError } from './command-line.ts';
 
 /** Where the table is kept in a data directory, and where the queues are. */
 export const dataPaths = (directory: string) => ({ tables: directory, queues: join(directory, 'queues') });
@@ -10,7 +10,7 @@ export const dataPaths = (directory: string) => ({ tables: directory, queues: jo
  * Makes a data directory where it is missing, and reads all that is in it: what is damaged would else be found out by
  * the first request that needs it, and end the process.
  *
- * @throws Problem where it can't be used.
+ * @throws UsageError where it can't be used.
  */
 export async function prepareDataDirectory(directory: string): Promise<void> {
   try {
@@ -22,7 +22,7 @@ export async function prepareDataDirectory(directory: string): Promise<void> {
       await files.close();
     }
   } catch (error) {
-    throw new Problem(`--data-dir '${directory}' can't be used: ${reason(error as LevelError)}`, { cause: error });
+    throw new UsageError(`--data-dir '${directory}' can't be used: ${reason(error as LevelError)}`, { cause: error });
   }
 }
 

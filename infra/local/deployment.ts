@@ -1,5 +1,7 @@
+import type { RequestListener } from 'node:http';
 import type { Writable } from 'node:stream';
 import { dataPaths } from './data-directory.ts';
+import { DESCRIPTION_PATH, type Description } from './description.ts';
 import { synthesize } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
@@ -67,7 +69,7 @@ export async function startDeployment({
   started.defer(sqs.close);
 
   const queueNames = new Set(spec.queues.map(({ name }) => name));
-  const start = async (functionSpec: FunctionSpec) => {
+  const environmentOf = (functionSpec: FunctionSpec): Record<string, string> => {
     const resolved = Object.entries(functionSpec.environment).map(([name, value]) => [
       name,
       queueNames.has(value) ? sqs.queueUrl(value) : value,
@@ -77,10 +79,10 @@ export async function startDeployment({
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
       AWS_ENDPOINT_URL_SQS: sqs.url,
     };
-    const local = await startFunction(
-      { ...functionSpec, environment: { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) } },
-      log,
-    );
+    return { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) };
+  };
+  const start = async (functionSpec: FunctionSpec) => {
+    const local = await startFunction({ ...functionSpec, environment: environmentOf(functionSpec) }, log);
     started.defer(local.stop);
     return local;
   };
@@ -99,13 +101,23 @@ export async function startDeployment({
     started.defer(pipe.stop);
   }
 
-  const gateway = await startGateway(spec.route, receiver.invoke, port, { [EVENTS_PATH]: bus.serve });
+  const describe: RequestListener = (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(description));
+  const gateway = await startGateway(spec.route, receiver.invoke, port, {
+    [EVENTS_PATH]: bus.serve,
+    [DESCRIPTION_PATH]: describe,
+  });
   started.defer(gateway.close);
+  const description: Description = {
+    webhookUrl: gateway.url + spec.route.path,
+    eventsUrl: gateway.url + EVENTS_PATH,
+    environment: environmentOf(spec.receiver),
+  };
 
   const running = started.move();
   return {
-    url: gateway.url + spec.route.path,
-    eventsUrl: gateway.url + EVENTS_PATH,
+    url: description.webhookUrl,
+    eventsUrl: description.eventsUrl,
     bus,
     spec,
     dynamoDb,

@@ -3,16 +3,19 @@ import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { MAX_INSTANCES } from './aws/function.ts';
 import {
   DOCUMENTED_SAMPLE,
+  DOCUMENTED_SAMPLES,
   EXAMPLE_CLIENT,
   EXAMPLE_SDK_APP_ID,
   EXAMPLE_TOKEN,
   LOCAL_URL,
+  PROFILE,
   TOKEN_VARIABLE,
   deliveryUrl,
   isLocal,
   isOk,
   post,
   unixSeconds,
+  type Field,
   type HttpReply,
 } from './chat.ts';
 import { run, UsageError, userPath, wholeNumber } from './command-line.ts';
@@ -31,12 +34,17 @@ Usage: npm run send -- [options]
   --opt-platform PLATFORM OptPlatform (default: ${EXAMPLE_CLIENT.optPlatform})
 
   --command COMMAND       CallbackCommand, in URL and body (default: ${DOCUMENTED_SAMPLE.CallbackCommand})
-  --official-account ID   Official_Account (default: ${DOCUMENTED_SAMPLE.Official_Account})
-  --operator-account ID   Operator_Account (default: ${DOCUMENTED_SAMPLE.Operator_Account})
-  --owner-account ID      Owner_Account (default: ${DOCUMENTED_SAMPLE.Owner_Account})
-  --name NAME             Name (default: ${DOCUMENTED_SAMPLE.Name})
+                          The body has the fields of the command, by default as in Tencent's sample:
+  --official-account ID     Official_Account
+  --operator-account ID     Operator_Account
+  --owner-account ID        Owner_Account
+  --name NAME               Name
+  --introduction TEXT       Introduction
+  --face-url URL            FaceUrl
+  --organization TEXT       Organization
+                          A change of the profile carries only those of the last four that are given, if any is
   --event-time MS         EventTime, Unix milliseconds (default: now; the sample's own, ${DOCUMENTED_SAMPLE.EventTime},
-                          where no other field of the body is given)
+                          where neither the command nor a field of the body is given)
   --file FILE             posts this file as the body, byte for byte; its CallbackCommand goes into the URL
 
   --count N               sends N deliveries (default: 1); {n} in a field becomes the delivery's number, from 1,
@@ -60,6 +68,9 @@ const OPTIONS = {
   'operator-account': { type: 'string' },
   'owner-account': { type: 'string' },
   name: { type: 'string' },
+  introduction: { type: 'string' },
+  'face-url': { type: 'string' },
+  organization: { type: 'string' },
   'event-time': { type: 'string' },
   file: { type: 'string' },
   count: { type: 'string', default: '1' },
@@ -69,6 +80,16 @@ type Options = Parameters<Parameters<typeof run<typeof OPTIONS>>[2]>[0];
 
 /** How much of a reply is shown, in characters. */
 const MAX_SHOWN = 500;
+/** The option that each part of a body comes from. */
+const FIELDS = {
+  Official_Account: 'official-account',
+  Operator_Account: 'operator-account',
+  Owner_Account: 'owner-account',
+  Name: 'name',
+  Introduction: 'introduction',
+  FaceUrl: 'face-url',
+  Organization: 'organization',
+} as const satisfies Record<Field, keyof Options>;
 
 await run(USAGE, OPTIONS, async (options) => {
   const count = wholeNumber('--count', options.count, 1, 10_000_000);
@@ -110,13 +131,12 @@ async function bodies(
   options: Options,
   count: number,
 ): Promise<{ command: string; bodyOf: (n: number) => string | Uint8Array }> {
-  const given = {
-    Official_Account: options['official-account'],
-    Operator_Account: options['operator-account'],
-    Owner_Account: options['owner-account'],
-    Name: options.name,
-  };
-  const givenNames = Object.keys(given).filter((name) => given[name as keyof typeof given] !== undefined);
+  const given: Partial<Record<Field, string>> = Object.fromEntries(
+    Object.entries(FIELDS).flatMap(([field, option]) =>
+      options[option] === undefined ? [] : [[field, options[option]]],
+    ),
+  );
+  const givenNames = Object.keys(given) as Field[];
   if (options.file !== undefined) {
     const [needless] = [...givenNames, ...(options['event-time'] === undefined ? [] : ['EventTime'])];
     if (needless !== undefined) throw new UsageError(`--file is the whole body: leave out the option for ${needless}`);
@@ -130,17 +150,19 @@ async function bodies(
       ? undefined
       : wholeNumber('--event-time', options['event-time'], 0, Number.MAX_SAFE_INTEGER);
   const command = options.command ?? DOCUMENTED_SAMPLE.CallbackCommand;
+  const sample = DOCUMENTED_SAMPLES.find(({ CallbackCommand }) => CallbackCommand === command) ?? DOCUMENTED_SAMPLE;
+  const foreign = givenNames.find((field) => !(field in sample));
+  if (foreign !== undefined) throw new UsageError(`${command} has no ${foreign}: leave out --${FIELDS[foreign]}`);
+  const isChange = command === 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
+  const isPart = isChange && PROFILE.some((field) => field in given);
   const isSample = givenNames.length === 0 && options.command === undefined && count === 1;
+  const fields = { ...sample, ...(count > 1 && { Official_Account: `${sample.Official_Account}_{n}` }), ...given };
   const bodyOf = (n: number) => {
-    const field = (name: keyof typeof given, sample: string) => (given[name] ?? sample).replaceAll('{n}', String(n));
-    return JSON.stringify({
-      CallbackCommand: command,
-      Official_Account: field('Official_Account', DOCUMENTED_SAMPLE.Official_Account + (count > 1 ? '_{n}' : '')),
-      Operator_Account: field('Operator_Account', DOCUMENTED_SAMPLE.Operator_Account),
-      Owner_Account: field('Owner_Account', DOCUMENTED_SAMPLE.Owner_Account),
-      Name: field('Name', DOCUMENTED_SAMPLE.Name),
-      EventTime: eventTime ?? (isSample ? DOCUMENTED_SAMPLE.EventTime : Date.now()),
-    });
+    const texts = Object.entries(fields)
+      .filter(([field]) => !(isPart && PROFILE.some((each) => each === field && !(each in given))))
+      .map(([field, value]) => [field, String(value).replaceAll('{n}', String(n))]);
+    const time = eventTime ?? (isSample ? sample.EventTime : Date.now());
+    return JSON.stringify({ ...Object.fromEntries(texts), CallbackCommand: command, EventTime: time });
   };
   return { command, bodyOf };
 }

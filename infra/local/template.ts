@@ -5,7 +5,7 @@ import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
 import type { Environment } from '../../lambda/config.ts';
 import { webhookApp } from '../app.ts';
 import { OPTIONS } from '../settings.ts';
-import { Problem } from './command-line.ts';
+import { Failure } from './command-line.ts';
 import type { Route } from './aws/gateway.ts';
 import type { FunctionSpec } from './aws/function.ts';
 import type { PipeSpec } from './aws/pipe.ts';
@@ -16,6 +16,7 @@ export interface DeploymentSpec {
   route: Route;
   /** The function that the route invokes. */
   receiver: FunctionSpec;
+  receiverMemoryMb: number;
   tables: CreateTableInput[];
   /** The table that the receiver writes to. */
   tableName: string;
@@ -70,14 +71,14 @@ function temporaryDirectory(): string {
   try {
     return mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
   } catch (error) {
-    throw new Problem(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, { cause: error });
+    throw new Failure(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, { cause: error });
   }
 }
 
 /**
  * CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment.
  *
- * @throws Problem where the file can't be read.
+ * @throws Failure where the file can't be read.
  */
 export function featureFlags(file = join(import.meta.dirname, '../../cdk.json')): Record<string, unknown> {
   const { context } = readJson(file) as { context: object };
@@ -88,7 +89,7 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new Problem(`${file} can't be read: ${(error as Error).message}`, { cause: error });
+    throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -124,6 +125,7 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
   return {
     route: { method, path },
     receiver: receiverSpec,
+    receiverMemoryMb: receiver.Properties['MemorySize'],
     tables: ofType('AWS::DynamoDB::GlobalTable').map(([logicalId, { Properties }]) => ({
       TableName: logicalId,
       AttributeDefinitions: Properties['AttributeDefinitions'],

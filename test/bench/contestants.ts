@@ -4,8 +4,17 @@ import { build } from 'esbuild';
 import { EXAMPLE_SDK_APP_ID } from '../../infra/local/chat.ts';
 import { synthesize } from '../../infra/local/template.ts';
 
-export const CONTESTANTS = ['floor', 'plain', 'ours'] as const;
-export type ContestantName = (typeof CONTESTANTS)[number];
+/** The functions that ours is compared with, from the one that does least to the one that does as much. */
+export const OTHERS = {
+  floor: 'returns a constant',
+  plain: 'writes the record in the ordinary way, and does nothing else',
+  same: 'has the duties of OURS, written in the ordinary way',
+} as const;
+export type OtherName = keyof typeof OTHERS;
+export const OTHER_NAMES = Object.keys(OTHERS) as OtherName[];
+
+export type ContestantName = OtherName | 'ours';
+export const CONTESTANTS: readonly ContestantName[] = [...OTHER_NAMES, 'ours'];
 
 /** A function to be measured. */
 export interface Contestant {
@@ -29,13 +38,14 @@ export async function bundleContestants(directory: string) {
   const { file, handlerName, environment } = deployment.receiver;
   const contestants: Record<ContestantName, Contestant> = {
     floor: contestant('floor', await bundle(directory, 'floor'), 'handler', {}),
-    plain: contestant('plain', await bundle(directory, 'plain'), 'handler', { TABLE_NAME: deployment.tableName }),
+    plain: contestant('plain', await bundle(directory, 'plain'), 'handler', environment),
+    same: contestant('same', await bundle(directory, 'same'), 'handler', environment),
     ours: contestant('ours', file, handlerName, environment),
   };
-  return { contestants, dispose: deployment.dispose };
+  return { contestants, memoryMb: deployment.receiverMemoryMb, dispose: deployment.dispose };
 }
 
-async function bundle(directory: string, name: 'floor' | 'plain'): Promise<string> {
+async function bundle(directory: string, name: OtherName): Promise<string> {
   const outfile = join(directory, name, 'index.cjs');
   await build({
     entryPoints: [join(import.meta.dirname, 'contestants', `${name}.ts`)],

@@ -1,5 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { billedMs, lambdaUsdPerMillion, usdPerMillion, usdPerMonth } from './cost.ts';
+import { Template } from 'aws-cdk-lib/assertions';
+import { webhookApp } from '../../infra/app.ts';
+import { featureFlags } from '../../infra/local/template.ts';
+import { ALARM_METRICS, billedMs, lambdaUsdPerMillion, usdPerMillion, usdPerMonth } from './cost.ts';
 
 test("a million deliveries of 100 ms at 1 GB cost what AWS's price list says: 0.20 for requests, 1.33334 for time", () => {
   expect(lambdaUsdPerMillion(100, 1_024)).toBeCloseTo(0.2 + 1.33334, 5);
@@ -17,6 +20,14 @@ test('of one delivery a second all are traced, of many one in twenty', () => {
 test('what is paid by the month costs the same however many deliveries come', () => {
   for (const perSecond of [1, 100]) {
     const perMillion = usdPerMillion(8, 512, perSecond)['Secret, alarms, metrics, dashboard'] ?? NaN;
-    expect(usdPerMonth(perMillion, perSecond)).toBeCloseTo(0.4 + 1.5 + 1.8 + 3, 10);
+    expect(usdPerMonth(perMillion, perSecond)).toBeCloseTo(0.4 + 1.8 + 1.8 + 3, 10);
   }
+});
+
+test('the alarms watch as many metrics as are paid for', () => {
+  const template = Template.fromStack(webhookApp({ context: { ...featureFlags(), sdkAppId: '1' } }).stack);
+  const watched = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) =>
+    Properties.Metrics === undefined ? 1 : Properties.Metrics.filter(({ MetricStat }: any) => MetricStat).length,
+  );
+  expect(watched.reduce((sum, count) => sum + count, 0)).toBe(ALARM_METRICS);
 });

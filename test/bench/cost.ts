@@ -7,18 +7,18 @@ const PRICES = {
   logsGb: 0.5,
   tracesMillion: 5,
   secretMonth: 0.4,
-  alarmMonth: 0.1,
+  alarmMetricMonth: 0.1, // AWS counts an alarm once for each metric that it watches
   metricMonth: 0.3,
   dashboardMonth: 3,
   pipeMillion: 0.4,
   eventMillion: 1,
 };
 
-/** What is paid by the month: the alarms of the stack, and the metrics that a well deployment makes. */
-const ALARMS = 15;
+/** What is paid by the month: the metrics that the stack's alarms watch, and those that a well deployment makes. */
+export const ALARM_METRICS = 18;
 const METRICS = 6;
 const USD_A_MONTH =
-  PRICES.secretMonth + ALARMS * PRICES.alarmMonth + METRICS * PRICES.metricMonth + PRICES.dashboardMonth;
+  PRICES.secretMonth + ALARM_METRICS * PRICES.alarmMetricMonth + METRICS * PRICES.metricMonth + PRICES.dashboardMonth;
 
 /** The function that makes an event does nothing else. An assumption. */
 const ANNOUNCE_MS = 2;

@@ -18,10 +18,11 @@ export interface Endpoint {
  * its largest parts.
  *
  * @param directory where to keep key and certificate.
+ * @param token what Secrets Manager has.
  */
-export async function startEndpoint(directory: string): Promise<Endpoint> {
+export async function startEndpoint(directory: string, token = EXAMPLE_TOKEN): Promise<Endpoint> {
   const { keyFile, certificateFile } = selfSigned(directory);
-  const child = fork(join(import.meta.dirname, 'endpoint-process.ts'), [keyFile, certificateFile, EXAMPLE_TOKEN], {
+  const child = fork(join(import.meta.dirname, 'endpoint-process.ts'), [keyFile, certificateFile, token], {
     execArgv: [],
   });
   const [port] = (await Promise.race([

@@ -36,6 +36,9 @@ export interface Instance {
   stop(): Promise<string>;
 }
 
+/** The memory size for which everything is measured that does not name another, and for which the cost is reckoned. */
+export const MEMORY_MB = 512;
+
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html "Defined runtime environment variables" */
 const LAMBDA_ENVIRONMENT = {
   AWS_REGION: 'us-east-1',
@@ -46,7 +49,7 @@ const LAMBDA_ENVIRONMENT = {
   AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
   AWS_LAMBDA_FUNCTION_NAME: 'bench',
   AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
-  AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '512',
+  AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MEMORY_MB),
   AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
   AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/bench',
   LAMBDA_TASK_ROOT: '/var/task',
@@ -55,7 +58,7 @@ const LAMBDA_ENVIRONMENT = {
   PATH: '/usr/bin:/bin',
 };
 
-/** The heap that Lambda's own start script leaves Node at 512 MB, as far as is known: AWS has published only copies. */
+/** The heap that Lambda's own start script leaves Node at that size, as far as is known: AWS has published only copies. */
 const HEAP_LIMITS = ['--max-semi-space-size=25', '--max-old-space-size=461'];
 
 const NODE = join(import.meta.dirname, '../../node_modules/node/bin/node');

@@ -5,11 +5,8 @@ import type { Measures, Result } from './result.ts';
 export function madeUpResult(change: (measures: Measures) => void = () => {}): Result {
   const sure = (median: number) => ({ median, low: median, high: median });
   const measure = () => ({
-    floor: sure(10),
-    plain: sure(1_000),
-    ours: sure(100),
-    oursToFloor: sure(4),
-    oursToPlain: sure(0.1),
+    of: { floor: sure(10), plain: sure(1_000), same: sure(2_000), ours: sure(100) },
+    oursTo: { floor: sure(4), plain: sure(0.1), same: sure(0.05) },
   });
   const names = Object.keys(MEASURES) as MeasureName[];
   const measures: Measures = Object.fromEntries(names.map((name) => [name, measure()]));

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { program } from '../program.ts';
 import { coldStart } from './cold.ts';
-import { bundleContestants, CONTESTANTS } from './contestants.ts';
+import { bundleContestants, CONTESTANTS, type ContestantName } from './contestants.ts';
 import { cpuShare, MB_PER_VCPU, whyNoCpuShare } from './cpu-share.ts';
 import { startEndpoint, type Endpoint } from './endpoint.ts';
-import { startInstance } from './instance.ts';
+import { MEMORY_MB, startInstance } from './instance.ts';
 import type { Result } from './result.ts';
 
 /** On a busy machine a synthesis takes half a minute. */
@@ -28,14 +28,21 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true });
 });
 
+/** What each asks of AWS for 21 deliveries. Ours reads the token during init. */
+const REQUESTS: Record<ContestantName, object> = {
+  floor: {},
+  plain: { UpdateItem: 21 },
+  same: { UpdateItem: 21, GetSecretValue: 1 },
+  ours: { UpdateItem: 21, GetSecretValue: 1, 'GET /': 1 },
+};
+
 test.each(CONTESTANTS)('%s does its work: one write a delivery, cold and warm, or none at all', async (name) => {
   await endpoint.takeRequests();
   const instance = await startInstance(bundled.contestants[name], endpoint);
   const cold = await instance.deliver();
   const warm = await instance.deliverMany(20);
   await instance.stop();
-  const { UpdateItem: writes, SendMessage: parked } = await endpoint.takeRequests();
-  expect([writes, parked]).toEqual([name === 'floor' ? undefined : 21, undefined]);
+  expect(await endpoint.takeRequests()).toEqual(REQUESTS[name]);
   expect(cold.end.ms).toBeGreaterThan(cold.start.ms);
   expect(cold.end.cpuUs).toBeGreaterThan(cold.start.cpuUs);
   expect(cold.peakBytes).toBeGreaterThan(20e6);
@@ -44,12 +51,23 @@ test.each(CONTESTANTS)('%s does its work: one write a delivery, cold and warm, o
   expect(warm.allocatedBytes).toBeGreaterThan(0);
 });
 
-test('what does not reply OK is not measured', async () => {
-  const broken = {
-    ...bundled.contestants.ours,
-    environment: { ...bundled.contestants.ours.environment, SDK_APP_ID: '2' },
-  };
-  await expect(coldStart(broken, endpoint)).rejects.toThrow('ours replied');
+test.each(['same', 'ours'] as const)('what does not reply OK is not measured: %s, for another app', async (name) => {
+  const contestant = bundled.contestants[name];
+  const broken = { ...contestant, environment: { ...contestant.environment, SDK_APP_ID: '2' } };
+  await expect(coldStart(broken, endpoint)).rejects.toThrow(`${name} replied`);
+});
+
+test.each(['same', 'ours'] as const)('%s refuses what was signed with another token', async (name) => {
+  const stranger = await startEndpoint(mkdtempSync(join(scratch, 'stranger-')), 'another token');
+  try {
+    await expect(coldStart(bundled.contestants[name], stranger)).rejects.toThrow(/ErrorCode.*120003/);
+  } finally {
+    await stranger.stop();
+  }
+});
+
+test('everything is measured, and the cost reckoned, for the memory size that the stack gives the receiver', () => {
+  expect(bundled.memoryMb).toBe(MEMORY_MB);
 });
 
 const whereAllowed = whyNoCpuShare() === undefined ? test : test.skip;

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, wholeNumber } from '../../infra/local/command-line.ts';
+import { OTHER_NAMES, OTHERS } from './contestants.ts';
 import { measure } from './measure.ts';
 import { plot } from './plot.ts';
 import { withFigures } from './readme.ts';
@@ -12,15 +13,16 @@ import { checkTargets } from './targets.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const ROUNDS = { full: 15, quick: 3 };
 
-const USAGE = `Measures this function (OURS) against the ordinary way to write it (PLAIN) and one that does nothing (FLOOR).
+const USAGE = `Measures this function (OURS) against others:
+${OTHER_NAMES.map((name) => `\n  ${name.toUpperCase().padEnd(5)}  ${OTHERS[name]}`).join('')}
 
 Usage: npm run bench -- [options]
 
-  --rounds N  how many turns each of them has (default: ${ROUNDS.full}, about 5 minutes; with --quick ${ROUNDS.quick}, about 1)
+  --rounds N  how many turns each of them has (default: ${ROUNDS.full}, about 7 minutes; with --quick ${ROUNDS.quick}, about 1)
   --quick     only what doesn't depend on the machine: instructions of a cold start, bytes of the bundle
   --check     exit code 1 where a target is not met; with --quick, where a budget is not: × FLOOR, and bytes
   --out DIR   where to write result.json and result.svg (default: test/bench; with --quick nowhere)
-  --readme    measures nothing: puts the figures of DIR/result.json into README.md
+  --readme    measures nothing: puts the figures of DIR/result.json into test/bench/README.md
   -h, --help  prints this
 
 Instructions need valgrind (apt-get install valgrind), the CPU shares of small memory sizes need the right to make
@@ -94,6 +96,6 @@ function write(directory: string, result: Result): void {
 
 async function fillReadme(directory: string): Promise<void> {
   const result: Result = JSON.parse(readFileSync(join(directory, 'result.json'), 'utf8'));
-  const file = join(ROOT, 'README.md');
+  const file = join(import.meta.dirname, 'README.md');
   writeFileSync(file, withFigures(readFileSync(file, 'utf8'), result));
 }

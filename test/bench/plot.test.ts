@@ -24,8 +24,8 @@ test('the longest bar of each group is that of the largest figure', () => {
   const lengths = [...plot(madeUpResult()).matchAll(/width="([\d.]+)" height="12"/g)].map(([, length]) =>
     Number(length),
   );
-  expect(lengths).toHaveLength(18);
-  expect(lengths.slice(0, 3)).toEqual([3.6, 360, 36]);
+  expect(lengths).toHaveLength(24);
+  expect(lengths.slice(0, 4)).toEqual([1.8, 180, 360, 18]);
 });
 
 test('what was not measured has no bars', () => {

@@ -1,4 +1,4 @@
-import { CONTESTANTS } from './contestants.ts';
+import { CONTESTANTS, OTHER_NAMES, OTHERS, type ContestantName } from './contestants.ts';
 import { MEASURES, withUnit, type MeasureName } from './measures.ts';
 import type { Result } from './result.ts';
 
@@ -13,7 +13,12 @@ const GROUPS: readonly { measure: MeasureName; title: string }[] = [
 
 /** Legible on white as on black: an image in a README can't know which it stands on. */
 const TEXT = '#7a818c';
-const COLOURS = { floor: '#9aa1ab', plain: '#c98a2b', ours: '#2f8fd8' };
+const COLOURS: Record<ContestantName, string> = {
+  floor: '#9aa1ab',
+  plain: '#c98a2b',
+  same: '#b5533c',
+  ours: '#2f8fd8',
+};
 
 const WIDTH = 720;
 const LEFT = 260;
@@ -28,10 +33,10 @@ export function plot({ measures, date, node, cpu }: Pick<Result, 'measures' | 'd
   for (const { measure: name, title } of GROUPS) {
     const measure = measures[name];
     if (measure === undefined) continue;
-    const largest = Math.max(...CONTESTANTS.map((contestant) => measure[contestant].median));
-    shapes.push(text(LEFT - 64, y + BAR * 1.5 + 4, title, 'text-anchor="end"'));
+    const largest = Math.max(...CONTESTANTS.map((contestant) => measure.of[contestant].median));
+    shapes.push(text(LEFT - 64, y + (BAR * CONTESTANTS.length) / 2 + 4, title, 'text-anchor="end"'));
     for (const contestant of CONTESTANTS) {
-      const { median } = measure[contestant];
+      const { median } = measure.of[contestant];
       const length = Math.max(1, (median / largest) * LONGEST).toFixed(1);
       const weight = contestant === 'ours' ? 'font-weight="bold"' : '';
       shapes.push(
@@ -45,7 +50,7 @@ export function plot({ measures, date, node, cpu }: Pick<Result, 'measures' | 'd
   }
   shapes.push(text(8, y + 4, `Medians, less is better. Node ${node}, ${cpu}, ${date}.`));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y + 16}" width="${WIDTH}" role="img" font-family="sans-serif" font-size="11" fill="${TEXT}">
-<title>This function (OURS), the ordinary way to write it (PLAIN) and a function that does nothing (FLOOR)</title>
+<title>This function (OURS) against ${OTHER_NAMES.map((name) => `one that ${OTHERS[name]} (${name.toUpperCase()})`).join(', ')}</title>
 ${shapes.join('\n')}
 </svg>
 `;

@@ -1,10 +1,13 @@
+import { MEMORY_MB } from './instance.ts';
 import type { Result } from './result.ts';
-import { costNote, costTable, measuresTable, memorySizesTable } from './tables.ts';
+import { costNote, costTable, measuresTable, memorySizesTable, targetsTable } from './tables.ts';
+import { checkTargets } from './targets.ts';
 
-/** What stands in the README between `<!-- bench: NAME -->` and `<!-- bench: end -->`. */
+/** What stands in test/bench/README.md between `<!-- bench: NAME -->` and `<!-- bench: end -->`. */
 const BLOCKS: Record<string, (result: Result) => string> = {
   measures: (result) => `${machineLine(result)}\n\n${measuresTable(result)}`,
-  'memory sizes': memorySizesTable,
+  targets: (result) => targetsTable(checkTargets(result)),
+  'memory sizes': (result) => `The stack gives the receiver ${MEMORY_MB} MB.\n\n${memorySizesTable(result)}`,
   cost: (result) => `${costTable(result) ?? ''}\n\n${costNote(result)}`,
   'npm start': ({ throughput }) =>
     throughput === undefined
@@ -13,7 +16,7 @@ const BLOCKS: Record<string, (result: Result) => string> = {
 };
 
 /**
- * The README with this result's figures.
+ * Puts a result's figures into the README.
  *
  * @throws where a block is not in it.
  */

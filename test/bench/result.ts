@@ -1,5 +1,5 @@
 import { cpus, loadavg } from 'node:os';
-import { CONTESTANTS, type ContestantName } from './contestants.ts';
+import { CONTESTANTS, OTHER_NAMES, type ContestantName, type OtherName } from './contestants.ts';
 import { MEASURES, type MeasureName, type Round } from './measures.ts';
 import type { MemorySize } from './memory-sizes.ts';
 import type { Throughput } from './throughput.ts';
@@ -25,28 +25,32 @@ export interface Result {
   leftOut: string[];
 }
 export type Measures = Partial<Record<MeasureName, Measure>>;
-export type Measure = Record<ContestantName | Ratio, Spread>;
-/** Ours to another contestant's, round by round. */
-export type Ratio = 'oursToFloor' | 'oursToPlain';
+export interface Measure {
+  of: Record<ContestantName, Spread>;
+  /** Ours to that of each of the others, round by round. */
+  oursTo: Record<OtherName, Spread>;
+}
 
 export function summarize(rounds: readonly Round[]): Measures {
   const measures: Measures = {};
   for (const name of Object.keys(MEASURES) as MeasureName[]) {
-    const samples = rounds.flatMap(({ floor, plain, ours }) => {
-      const sample = { floor: floor[name] ?? NaN, plain: plain[name] ?? NaN, ours: ours[name] ?? NaN };
-      return CONTESTANTS.some((contestant) => Number.isNaN(sample[contestant])) ? [] : [sample];
+    const samples = rounds.flatMap((round) => {
+      const figures = CONTESTANTS.map((contestant) => [contestant, round[contestant][name]] as const);
+      if (figures.some(([, figure]) => figure === undefined)) return [];
+      return [Object.fromEntries(figures) as Record<ContestantName, number>];
     });
     if (samples.length > 0) {
       measures[name] = {
-        floor: spread(samples.map(({ floor }) => floor)),
-        plain: spread(samples.map(({ plain }) => plain)),
-        ours: spread(samples.map(({ ours }) => ours)),
-        oursToFloor: spread(samples.map(({ ours, floor }) => ours / floor)),
-        oursToPlain: spread(samples.map(({ ours, plain }) => ours / plain)),
+        of: spreads(CONTESTANTS, (contestant) => samples.map((sample) => sample[contestant])),
+        oursTo: spreads(OTHER_NAMES, (other) => samples.map((sample) => sample.ours / sample[other])),
       };
     }
   }
   return measures;
+}
+
+function spreads<Name extends ContestantName>(names: readonly Name[], samples: (name: Name) => number[]) {
+  return Object.fromEntries(names.map((name) => [name, spread(samples(name))])) as Record<Name, Spread>;
 }
 
 export function machine(): Pick<Result, 'date' | 'node' | 'cpu' | 'cores' | 'loadBefore'> {

@@ -28,14 +28,16 @@ test('ratios are taken round by round: a slow round is slow for all', () => {
   const round = (slowness: number) => ({
     floor: { firstMs: slowness },
     plain: { firstMs: 4 * slowness },
+    same: { firstMs: 8 * slowness },
     ours: { firstMs: 2 * slowness },
   });
   const { firstMs } = summarize([round(1), round(1), round(50)]);
-  expect(firstMs?.ours).toEqual({ median: 2, low: 2, high: 51 });
-  expect(firstMs?.oursToPlain).toEqual({ median: 0.5, low: 0.5, high: 0.5 });
-  expect(firstMs?.oursToFloor.median).toBe(2);
+  expect(firstMs?.of.ours).toEqual({ median: 2, low: 2, high: 51 });
+  expect(firstMs?.oursTo.plain).toEqual({ median: 0.5, low: 0.5, high: 0.5 });
+  expect(firstMs?.oursTo.floor.median).toBe(2);
+  expect(firstMs?.oursTo.same.median).toBe(0.25);
 });
 
 test('what one contestant lacks is no measure', () => {
-  expect(summarize([{ floor: { firstMs: 1 }, plain: {}, ours: { firstMs: 1 } }])).toEqual({});
+  expect(summarize([{ floor: { firstMs: 1 }, plain: {}, same: { firstMs: 1 }, ours: { firstMs: 1 } }])).toEqual({});
 });

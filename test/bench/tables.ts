@@ -1,26 +1,31 @@
-import { DYNAMODB_MS, LOG_BYTES, usdPerMillion, usdPerMonth } from './cost.ts';
+import { CONTESTANTS, OTHER_NAMES } from './contestants.ts';
+import { DYNAMODB_MS, lambdaUsdPerMillion, LOG_BYTES, usdPerMillion, usdPerMonth } from './cost.ts';
 import { digits, MEASURES, withUnit, type MeasureName } from './measures.ts';
+import { MEMORY_MB } from './instance.ts';
 import type { Result } from './result.ts';
+import type { Spread } from './statistics.ts';
 import type { Checked } from './targets.ts';
 
-/** The memory size that the stack gives the function, for which the cost is reckoned. */
-const MEMORY_MB = 512;
 const RATES = [1, 100, 1_000];
 
-/** Every measure of every contestant, and ours against theirs. */
+/** Makes the table of every measure of every contestant, and of ours against each of the others'. */
 export function measuresTable({ measures }: Pick<Result, 'measures'>): string {
   const names = Object.keys(MEASURES) as MeasureName[];
   const rows = names.flatMap((name) => {
     const measure = measures[name];
     if (measure === undefined) return [];
     const { what, unit } = MEASURES[name];
-    const { median, low, high } = measure.oursToPlain;
-    const absolute = [measure.floor, measure.plain, measure.ours].map((spread) => withUnit(spread.median, unit));
-    const range = low === high ? '' : ` (${digits(low)} to ${digits(high)})`;
-    const toFloor = measure.oursToFloor.median < 100 ? digits(measure.oursToFloor.median) : ''; // a bundle of nothing
-    return [[what, ...absolute, toFloor, `${digits(median)}${range}`]];
+    const medians = CONTESTANTS.map((contestant) => withUnit(measure.of[contestant].median, unit));
+    return [[what, ...medians, ...OTHER_NAMES.map((other) => ratio(measure.oursTo[other]))]];
   });
-  return table(['medians', 'FLOOR', 'PLAIN', 'OURS', 'OURS / FLOOR', 'OURS / PLAIN (quartiles)'], rows);
+  const ratios = OTHER_NAMES.map((other) => `OURS / ${other.toUpperCase()}`);
+  return table(['medians', ...CONTESTANTS.map((contestant) => contestant.toUpperCase()), ...ratios], rows);
+}
+
+/** The median between the quartiles; nothing where a hundred times as much says only that the other does nothing. */
+function ratio({ median, low, high }: Spread): string {
+  if (median >= 100) return '';
+  return low === high ? digits(median) : `${digits(median)} (${digits(low)} to ${digits(high)})`;
 }
 
 export function memorySizesTable({ memorySizes }: Pick<Result, 'memorySizes'>): string {
@@ -54,12 +59,14 @@ export function costTable({ memorySizes }: Pick<Result, 'memorySizes'>): string 
   return table(['a million deliveries, at', ...RATES.map((rate) => `${rate.toLocaleString('en')} a second`)], rows);
 }
 
-/** What the cost table takes for granted. */
+/** Says what the cost table takes for granted. */
 export function costNote({ memorySizes }: Pick<Result, 'memorySizes'>): string {
+  const usdAt = (billed: number) => lambdaUsdPerMillion(billed, MEMORY_MB);
   const { billedMs = NaN } = memorySizes.find(({ memoryMb }) => memoryMb === MEMORY_MB) ?? {};
   return (
     `Lambda: ${MEMORY_MB} MB, ${digits(billedMs)} ms billed a delivery, of them ${DYNAMODB_MS} assumed for DynamoDB, which ` +
-    `answers at once here. Logs: ${LOG_BYTES.toLocaleString('en')} bytes a delivery, assumed.`
+    `answers at once here; each 10 ms more cost $${(usdAt(billedMs + 10) - usdAt(billedMs)).toFixed(2)} a million. ` +
+    `Logs: ${LOG_BYTES.toLocaleString('en')} bytes a delivery, assumed.`
   );
 }
 
@@ -67,10 +74,10 @@ export function targetsTable(checked: readonly Checked[]): string {
   const verdict = ({ value, isMissed }: Checked) =>
     value === undefined ? 'not measured' : isMissed ? 'not met' : 'met';
   const rows = checked.map((target) => {
-    const { measure, of, value, atMost } = target;
+    const { measure, oursTo, value, atMost } = target;
     const { what, unit } = MEASURES[measure];
-    const format = (number: number) => (of === 'ours' ? withUnit(number, unit) : number.toFixed(3));
-    const against = { ours: '', oursToFloor: ', × FLOOR', oursToPlain: ', × PLAIN' }[of];
+    const format = (number: number) => (oursTo === undefined ? withUnit(number, unit) : number.toFixed(3));
+    const against = oursTo === undefined ? '' : `, × ${oursTo.toUpperCase()}`;
     const known = measure.endsWith('At512') ? ', 512 MB' : measure.endsWith('At256') ? ', 256 MB' : '';
     const subject = known === '' ? what : `${MEASURES[measure.slice(0, -5) as MeasureName].what}${known}`;
     return [subject + against, format(atMost), value === undefined ? '' : format(value), verdict(target)];

@@ -8,7 +8,7 @@ describe('context', () => {
     const settings = {
       sdkAppId: '1400000000',
       authentication: 'token',
-      allowedCidrs: [],
+      allowedCidrs: undefined,
       domainName: undefined,
       certificateArn: undefined,
       alarmEmail: undefined,
@@ -43,6 +43,11 @@ describe('context', () => {
     expect(readSettings({ sdkAppId: '1', domainName, certificateArn: CERTIFICATE }).domainName).toBe(domainName);
   });
 
+  test('takes a domain of 63 characters', () => {
+    const domainName = `${'a'.repeat(51)}.example.com`;
+    expect(readSettings({ sdkAppId: '1', domainName, certificateArn: CERTIFICATE }).domainName).toHaveLength(63);
+  });
+
   test('takes a list as text, as -c gives it, and as a list, as cdk.json has it', () => {
     const allowedCidrs = ['198.51.100.0/24', '2001:db8::1'];
     const sdkAppId = '1400000000';
@@ -51,15 +56,23 @@ describe('context', () => {
   });
 
   test.each<[string, Record<string, unknown>, string]>([
-    ['no SDKAppID', {}, "- sdkAppId is missing: give your app's SDKAppID, as in -c sdkAppId=1400000000\n"],
+    ['no SDKAppID', {}, "- sdkAppId is missing: give your app's SDKAppID, 1400000000 for instance\n"],
     ['an empty SDKAppID', { sdkAppId: '' }, '- sdkAppId is missing'],
-    ['an SDKAppID with other signs', { sdkAppId: '14-00' }, "- sdkAppId is '14-00', but must be digits only\n"],
+    ['an SDKAppID with other signs', { sdkAppId: '14-00' }, "- sdkAppId is '14-00', but must be your app's SDKAppID: "],
+    ['an SDKAppID of 0', { sdkAppId: 0 }, "- sdkAppId is '0', but must be your app's SDKAppID: "],
+    ['an SDKAppID of 21 digits', { sdkAppId: '1'.repeat(21) }, "- sdkAppId is '111111111111111111111', but must be "],
+    ['a list of SDKAppIDs', { sdkAppId: ['1400000000'] }, '- sdkAppId is ["1400000000"], but must be '],
     ['a domain without a certificate', { sdkAppId: '1', domainName: 'a.example.com' }, '- certificateArn is missing: '],
     ['a certificate without a domain', { sdkAppId: '1', certificateArn: CERTIFICATE }, '- domainName is missing: '],
     [
       'a URL for a domain',
       { sdkAppId: '1', domainName: 'https://chat.example.com', certificateArn: CERTIFICATE },
-      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com\n",
+      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com, of at most 63 characters",
+    ],
+    [
+      'a domain that is too long for the Chat console',
+      { sdkAppId: '1', domainName: `${'a'.repeat(52)}.example.com`, certificateArn: CERTIFICATE },
+      `- domainName is '${'a'.repeat(52)}.example.com', but must be a name as in chat.example.com, of at most 63 characters`,
     ],
     [
       'the ARN of something else',
@@ -93,7 +106,7 @@ describe('context', () => {
     [
       'a range that is none',
       { sdkAppId: '1', allowedCidrs: '1.2.3.4/33' },
-      "- allowedCidrs: '1.2.3.4/33' is neither an address nor a CIDR range\n",
+      "- allowedCidrs holds '1.2.3.4/33', which is neither an address nor a CIDR range\n",
     ],
     [
       'more ranges than a function has room for',
@@ -122,7 +135,7 @@ describe('context', () => {
 
   test('is refused with all its problems at once', () => {
     expect(() => readSettings({ authentication: 'x', allowedCidrs: 'y' })).toThrow(
-      /^The stack's context is wrong:\n- sdkAppId .*\n- authentication .*\n- allowedCidrs: .*\n$/,
+      /^The stack's context is wrong; .*:\n- sdkAppId .*\n- authentication .*\n- allowedCidrs .*\n$/,
     );
   });
 });

@@ -26,8 +26,9 @@ const CREATED = {
   receivedTime: 1670574415500,
   clientIp: '203.0.113.7',
   optPlatform: 'RESTAPI',
+  revision: 1,
 };
-const CHANGED = {
+const CREATED_AGAIN = {
   version: 1,
   type: 'Official Account Created',
   sdkAppId: '1400000000',
@@ -38,13 +39,64 @@ const CHANGED = {
   createdTime: 1670574500000,
   eventTime: 1670574500000,
   receivedTime: 1670574500900,
+  revision: 2,
 };
 
 describe('the announcement', () => {
-  test('of a created and of a changed record is the record in plain JSON, and meets the schema', async () => {
-    const details = await announced(streamRecord('created'), streamRecord('changed'));
-    expect(details).toEqual([CREATED, CHANGED]);
+  test('of a created record is the record in plain JSON, and meets its schema', async () => {
+    const details = await announced(streamRecord('created'), streamRecord('created-again'));
+    expect(details).toEqual([CREATED, CREATED_AGAIN]);
     expect(details.map(announcementProblems)).toEqual([[], []]);
+  });
+
+  const { clientIp: _, optPlatform: __, ...record } = CREATED;
+
+  test('of a changed record says what it was before, and meets its schema', async () => {
+    const [detail, ...others] = await announced(streamRecord('changed'));
+    expect(others).toEqual([]);
+    expect(detail).toEqual({
+      ...record,
+      type: 'Official Account Changed',
+      name: '新名字 🗞️',
+      introduction: '简介',
+      operatorAccount: '李雷',
+      eventTime: 1670574500000,
+      receivedTime: 1670574500900,
+      revision: 2,
+      previous: { name: 'TestOfficialAccount', introduction: null },
+    });
+    expect(announcementProblems(detail)).toEqual([]);
+  });
+
+  test.each([
+    ['destroyed', 'Official Account Destroyed', 'destroyedTime', 1670574600000],
+    ['full', 'Official Account Full', 'lastFullTime', 1670574550000],
+  ])('of a record that is %s says so, and meets its schema', async (name, type, attribute, time) => {
+    const details = await announced(streamRecord(name));
+    expect(details).toEqual([
+      { ...record, type, [attribute]: time, eventTime: time, receivedTime: time + 900, revision: 2 },
+    ]);
+    expect(details.map(announcementProblems)).toEqual([[]]);
+  });
+
+  test('is made of a change whose creation has not been seen, with nothing before', async () => {
+    const first = streamRecord('changed');
+    delete first.dynamodb!.OldImage;
+    delete first.dynamodb!.NewImage!['createdTime'];
+    const [detail] = await announced(first);
+    expect(detail).toMatchObject({ type: 'Official Account Changed', previous: { name: null, introduction: null } });
+    expect(announcementProblems(detail)).toEqual([]);
+  });
+
+  test('is not made where an event brought nothing that shows', async () => {
+    const late = streamRecord('changed');
+    late.dynamodb!.NewImage = {
+      ...late.dynamodb!.OldImage,
+      operatorAccount: { S: 'leckie' },
+      operatorAccountTime: { N: '1670574414124' },
+      revision: { N: '2' },
+    };
+    expect(await announced(late)).toEqual([]);
   });
 
   test.each([
@@ -82,7 +134,7 @@ describe('the announcement', () => {
   });
 
   test('stands in the order of the changes', async () => {
-    const [created, changed] = [streamRecord('created'), streamRecord('changed')];
+    const [created, changed] = [streamRecord('created'), streamRecord('created-again')];
     const times = (await announced(created, changed, created)).map(({ eventTime }: typeof CREATED) => eventTime);
     expect(times).toEqual([1670574414123, 1670574500000, 1670574414123]);
   });
@@ -90,7 +142,9 @@ describe('the announcement', () => {
 
 test('the schema finds fault with what is not an announcement', () => {
   expect(announcementProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
-  expect(announcementProblems({ ...CREATED, type: 'Changed' })).toEqual(['/type must be equal to constant']);
+  expect(announcementProblems({ ...CREATED, type: 'Official Account Full' })).toEqual([
+    " must have required property 'lastFullTime'",
+  ]);
   expect(announcementProblems({ ...CREATED, createdTime: '1670574414123' })).toEqual(['/createdTime must be integer']);
   expect(announcementProblems({ ...CREATED, name: { S: 'x' } })).toEqual(['/name must be string']);
   expect(announcementProblems({ ...CREATED, category: 'news' })).toHaveLength(1);

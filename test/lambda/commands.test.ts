@@ -1,16 +1,16 @@
 import { expect, test } from '@jest/globals';
-import { receive } from '../../lambda/commands.ts';
-import type { OfficialAccount } from '../../lambda/official-accounts.ts';
+import { COMMANDS, receive } from '../../lambda/commands.ts';
+import type { AccountEvent } from '../../lambda/official-account.ts';
 import { CREATED, delivery, recorded } from '../delivery.ts';
 
 /** Receives a delivery, and tells what would have been stored. */
 async function received(change?: Parameters<typeof delivery>[0]) {
-  const stored: OfficialAccount[] = [];
-  const upsert = async (account: OfficialAccount) => {
-    stored.push(account);
+  const stored: AccountEvent[] = [];
+  const apply = async (event: AccountEvent) => {
+    stored.push(event);
     return 'stored' as const;
   };
-  const outcome = await receive({ upsert })(delivery(change));
+  const outcome = await receive({ apply })(delivery(change));
   return { outcome, stored };
 }
 
@@ -20,19 +20,43 @@ test('the command may stand in the URL or in the body alone', async () => {
   expect((await received((event) => (event.body = payload))).outcome).toBe('stored');
 });
 
-// tencentcloud.com/document/product/1047: 60795, 60797 to 60805
-const OTHER_COMMANDS = [
-  'OfficialAccount.CallbackBeforeCreateOfficialAccount',
-  'OfficialAccount.CallbackAfterOfficialAccountInfoChanged',
-  'OfficialAccount.CallbackAfterOfficialAccountDestroyed',
-  'OfficialAccount.CallbackAfterOfficialAccountFull',
-  'OfficialAccount.CallbackBeforeAddSubscriber',
-  'OfficialAccount.CallbackAfterAddSubscriber',
-  'OfficialAccount.CallbackAfterDeleteSubscriber',
-  'OfficialAccount.CallbackBeforeSendMsg',
-  'OfficialAccount.CallbackAfterSendMsg',
-  'OfficialAccount.CallbackAfterMsgWithDraw',
-];
+/** All that Tencent documents for official accounts (1047/60795 to 60805), and what becomes of each. */
+const OFFICIAL_ACCOUNT_COMMANDS = {
+  CallbackBeforeCreateOfficialAccount: 'ignored',
+  CallbackAfterCreateOfficialAccount: 'created',
+  CallbackAfterOfficialAccountInfoChanged: 'changed',
+  CallbackAfterOfficialAccountDestroyed: 'destroyed',
+  CallbackAfterOfficialAccountFull: 'full',
+  CallbackBeforeAddSubscriber: 'ignored',
+  CallbackAfterAddSubscriber: 'ignored',
+  CallbackAfterDeleteSubscriber: 'ignored',
+  CallbackBeforeSendMsg: 'ignored',
+  CallbackAfterSendMsg: 'ignored',
+  CallbackAfterMsgWithDraw: 'ignored',
+};
+const named = (wanted: (what: string) => boolean) =>
+  Object.entries(OFFICIAL_ACCOUNT_COMMANDS).flatMap(([name, what]) =>
+    wanted(what) ? [[`OfficialAccount.${name}`, what] as const] : [],
+  );
+
+test.each(named((what) => what !== 'ignored'))(
+  'the command %s, as documented, is stored (%s)',
+  async (command, name) => {
+    const { outcome, stored } = await received((event) => {
+      event.query.callbackCommand = command;
+      event.body = recorded(name);
+    });
+    expect(outcome).toBe('stored');
+    expect(stored).toMatchObject([{ officialAccountId: '@TOA#_test_OA_for_penn', eventTime: 1670574414123 }]);
+    expect(recorded(name)['CallbackCommand']).toBe(command);
+  },
+);
+
+test('no other command is in the table', () => {
+  expect([...COMMANDS.keys()]).toEqual(named((what) => what !== 'ignored').map(([name]) => name));
+});
+
+const OTHER_COMMANDS = named((what) => what === 'ignored').map(([name]) => name);
 
 test.each([...OTHER_COMMANDS, 'C2C.CallbackBeforeSendMsg', CREATED.toLowerCase(), 'constructor', '__proto__', 'size'])(
   'the command %s is none that we handle',

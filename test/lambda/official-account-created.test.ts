@@ -1,34 +1,32 @@
 import { describe, expect, test } from '@jest/globals';
 import { officialAccountCreated } from '../../lambda/official-account-created.ts';
-import type { OfficialAccount } from '../../lambda/official-accounts.ts';
+import type { AccountEvent } from '../../lambda/official-account.ts';
 import { delivery, RECEIVED, recorded } from '../delivery.ts';
 
-/** Receives a delivery, and tells what would have been stored. */
+/** Receives a delivery, and tells the event that was to be stored. */
 async function received(change?: Parameters<typeof delivery>[0]) {
-  const stored: OfficialAccount[] = [];
-  const upsert = async (account: OfficialAccount) => {
-    stored.push(account);
+  const applied: AccountEvent[] = [];
+  const apply = async (event: AccountEvent) => {
+    applied.push(event);
     return 'stored' as const;
   };
-  const outcome = await officialAccountCreated.receive({ upsert }, delivery(change));
-  return { outcome, stored };
+  const outcome = await officialAccountCreated.receive({ apply }, delivery(change));
+  return { outcome, applied };
 }
 
 test('a created official account is stored, field by field', async () => {
-  const { outcome, stored } = await received((event) => {
+  const { outcome, applied } = await received((event) => {
     event.query.clientIp = '203.0.113.7';
     event.query.optPlatform = 'RESTAPI';
     event.body = recorded('created-chinese');
   });
   expect(outcome).toBe('stored');
-  expect(stored).toEqual([
+  expect(applied).toEqual([
     {
       sdkAppId: '1400000000',
       officialAccountId: '@TOA#_xinwen 01',
-      name: '新闻公众号 🗞️',
-      ownerAccount: '李雷',
-      operatorAccount: 'administrator',
-      createdTime: 1670574414123,
+      marks: 'createdTime',
+      texts: { name: '新闻公众号 🗞️', ownerAccount: '李雷', operatorAccount: 'administrator' },
       eventTime: 1670574414123,
       receivedTime: RECEIVED,
       clientIp: '203.0.113.7',
@@ -104,8 +102,8 @@ describe('a created delivery is refused for its payload:', () => {
 });
 
 test('a name with half a surrogate pair, which DynamoDB refuses, is mended rather than lost', async () => {
-  const { stored } = await received((event) => (event.body = { ...recorded('created'), Name: '新\ud83d' }));
-  expect(stored).toMatchObject([{ name: '新\ufffd' }]);
+  const { applied } = await received((event) => (event.body = { ...recorded('created'), Name: '新\ud83d' }));
+  expect(applied).toMatchObject([{ texts: { name: '新\ufffd' } }]);
 });
 
 test('nothing is stored without an SDKAppID, whatever the checks before let through', async () => {
@@ -113,6 +111,6 @@ test('nothing is stored without an SDKAppID, whatever the checks before let thro
 });
 
 test('an EventTime that is a text of digits is the number that it shows', async () => {
-  const { stored } = await received((event) => (event.body = { ...recorded('created'), EventTime: '1670574414123' }));
-  expect(stored).toMatchObject([{ eventTime: 1670574414123, createdTime: 1670574414123 }]);
+  const { applied } = await received((event) => (event.body = { ...recorded('created'), EventTime: '1670574414123' }));
+  expect(applied).toMatchObject([{ eventTime: 1670574414123 }]);
 });

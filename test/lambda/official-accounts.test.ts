@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
 import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
-import { officialAccounts, type OfficialAccount } from '../../lambda/official-accounts.ts';
+import type { AccountEvent } from '../../lambda/official-account.ts';
+import { officialAccounts } from '../../lambda/official-accounts.ts';
 import { severalAtATime } from '../../lambda/sdk-client.ts';
+import { arrivals, modelOf, visible } from '../account-events.ts';
 import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
 
 let table: AccountsTable;
@@ -9,63 +12,158 @@ beforeAll(async () => {
   table = await startAccountsTable();
 });
 afterAll(() => table.close());
+beforeEach(() => void table.calls.splice(0));
 
-function account(officialAccountId: string, eventTime: number): OfficialAccount {
+function created(officialAccountId: string, eventTime: number): AccountEvent {
   return {
     sdkAppId: '1400000000',
     officialAccountId,
-    name: `新闻 ${eventTime}`,
-    ownerAccount: '107867',
-    operatorAccount: '107867',
-    createdTime: eventTime,
     eventTime,
     receivedTime: eventTime + 100,
     clientIp: '203.0.113.7',
     optPlatform: 'RESTAPI',
+    marks: 'createdTime',
+    texts: { name: `新闻 ${eventTime}`, ownerAccount: '107867', operatorAccount: '107867' },
   };
 }
+
+/** What is stored of a creation that is the first event. */
+function recordOf({ marks: _, texts, ...event }: AccountEvent): Record<string, unknown> {
+  return { ...event, ...texts, createdTime: event.eventTime, revision: 1 };
+}
+
+const changed = (id: string, eventTime: number, texts: AccountEvent['texts']): AccountEvent => {
+  const { marks: _, ...event } = created(id, eventTime);
+  return { ...event, texts };
+};
 
 test.each(['@TOA#_news', '#TOA#_ two  spaces ', '@TOA#_新闻😀', 'x'.repeat(1024)])(
   'an official account is stored under its ID, byte for byte: %s',
   async (id) => {
-    expect(await table.accounts.upsert(account(id, 1000))).toBe('stored');
-    expect(await table.record(id)).toEqual(account(id, 1000));
+    expect(await table.accounts.apply(created(id, 1000))).toBe('stored');
+    expect(await table.record(id)).toEqual(recordOf(created(id, 1000)));
   },
 );
 
 test('a delivery that comes twice is stored once, and the repeat changes no attribute', async () => {
-  const first = account('twice', 1000);
-  expect(await table.accounts.upsert(first)).toBe('stored');
-  expect(await table.accounts.upsert({ ...first, receivedTime: 9999, name: 'other', clientIp: undefined })).toBe(
-    'stale',
-  );
-  expect(await table.record('twice')).toEqual(first);
+  const first = created('twice', 1000);
+  expect(await table.accounts.apply(first)).toBe('stored');
+  expect(await table.accounts.apply({ ...first, receivedTime: 9999 })).toBe('stale');
+  expect(await table.record('twice')).toEqual(recordOf(first));
 });
 
-test('an older event changes nothing', async () => {
-  await table.accounts.upsert(account('older', 2000));
-  expect(await table.accounts.upsert(account('older', 1999))).toBe('stale');
-  expect(await table.record('older')).toEqual(account('older', 2000));
+test('an older creation changes nothing', async () => {
+  await table.accounts.apply(created('older', 2000));
+  expect(await table.accounts.apply(created('older', 1999))).toBe('stale');
+  expect(await table.record('older')).toEqual(recordOf(created('older', 2000)));
 });
 
-test('nothing of an older event remains in the record of a newer one', async () => {
-  await table.accounts.upsert(account('newer', 1000));
-  const { clientIp: _, optPlatform: __, ...newer } = account('newer', 2000);
-  expect(await table.accounts.upsert({ ...newer, clientIp: undefined, optPlatform: undefined })).toBe('stored');
-  expect(await table.record('newer')).toEqual(newer);
+test('nothing of an older account remains in the record of a newer one but what people have added', async () => {
+  await table.accounts.apply(changed('newer', 500, { introduction: 'x', organization: 'y' }));
+  await table.accounts.apply(created('newer', 1000));
+  await table.put({ ...(await table.record('newer')), note: '人加的', tags: ['a'], revision: 2 });
+  const newer = { ...created('newer', 2000), clientIp: undefined, optPlatform: undefined };
+  expect(await table.accounts.apply(newer)).toBe('stored');
+  const { clientIp: _, optPlatform: __, ...record } = recordOf(newer);
+  expect(await table.record('newer')).toEqual({ ...record, note: '人加的', tags: ['a'], revision: 3 });
 });
 
 test('the same ID in two apps is two official accounts', async () => {
-  await table.accounts.upsert(account('shared', 1000));
-  await table.accounts.upsert({ ...account('shared', 500), sdkAppId: '1400000001' });
+  await table.accounts.apply(created('shared', 1000));
+  await table.accounts.apply({ ...created('shared', 500), sdkAppId: '1400000001' });
   expect((await table.record('shared'))?.['eventTime']).toBe(1000);
   expect((await table.record('shared', '1400000001'))?.['eventTime']).toBe(500);
 });
 
 test('what DynamoDB refuses for another reason than the condition is thrown', async () => {
   await expect(
-    officialAccounts(table.client, 'nowhere', severalAtATime(REDRIVE_LIMITS)).upsert(account('a', 1)),
+    officialAccounts(table.client, 'nowhere', severalAtATime(REDRIVE_LIMITS)).apply(created('a', 1)),
   ).rejects.toMatchObject({
     name: 'ResourceNotFoundException',
   });
+});
+
+describe.each(['accounts', 'accountsAsOnAws'] as const)('with %s', (which) => {
+  const read = which === 'accounts' ? ['GetItemCommand'] : [];
+  const [write] = ['UpdateItemCommand'];
+  const apply = async (event: AccountEvent) => {
+    table.calls.splice(0);
+    return { result: await table[which].apply(event), calls: [...table.calls] };
+  };
+
+  test('events that come in order take one write each, and no read', async () => {
+    const id = `in order ${which}`;
+    for (const event of [
+      created(id, 1),
+      changed(id, 2, { name: '新' }),
+      { ...changed(id, 3, {}), marks: 'destroyedTime' as const },
+    ]) {
+      expect(await apply(event)).toEqual({ result: 'stored', calls: [write] });
+    }
+  });
+
+  test('a repeat takes the write that is refused, and where that does not tell the record, one read', async () => {
+    const id = `repeat ${which}`;
+    await apply(created(id, 1));
+    expect(await apply(created(id, 1))).toEqual({ result: 'stale', calls: [write, ...read] });
+  });
+
+  test('an event out of order takes one write more', async () => {
+    const id = `out of order ${which}`;
+    await apply(changed(id, 2, { introduction: '简介' }));
+    expect(await apply(created(id, 1))).toEqual({ result: 'stored', calls: [write, ...read, write] });
+    expect(await table.record(id)).toMatchObject({ introduction: '简介', createdTime: 1, eventTime: 2, revision: 2 });
+  });
+
+  test('a delivery that another one overtakes between its writes looks again, and loses nothing', async () => {
+    const id = `overtaken ${which}`;
+    const late = Array.from({ length: 16 }, (_, n) =>
+      changed(id, n + 1, { [n % 2 ? 'faceUrl' : 'organization']: `第${n}号` }),
+    );
+    await apply(created(id, 0));
+    await apply(changed(id, 200, { introduction: 'newest' }));
+    await Promise.all(late.map((event) => table[which].apply(event)));
+    expect(await table.record(id)).toMatchObject({
+      organization: '第14号',
+      faceUrl: '第15号',
+      introduction: 'newest',
+      eventTime: 200,
+    });
+  });
+
+  test('a record of the version before, without the new attributes, goes on', async () => {
+    const id = `before ${which}`;
+    const { revision: _, ...before } = recordOf(created(id, 5));
+    await table.put(before);
+    expect((await apply(changed(id, 4, { name: '旧' }))).result).toBe('stale');
+    expect(await table.record(id)).toEqual(before);
+    expect((await apply(changed(id, 6, { introduction: '简介' }))).result).toBe('stored');
+    expect((await apply({ ...changed(id, 5, {}), marks: 'lastFullTime' })).result).toBe('stored');
+    expect((await apply(changed(id, 5, { organization: '组织' }))).result).toBe('stored');
+    expect(await table.record(id)).toEqual({
+      ...before,
+      eventTime: 6,
+      receivedTime: 106,
+      introduction: '简介',
+      introductionTime: 6,
+      organization: '组织',
+      organizationTime: 5,
+      lastFullTime: 5,
+      revision: 3,
+    });
+  });
+
+  let sequences = 0;
+  test('the stored record ends as the events’ times say, in 1,000 random sequences', async () => {
+    await fc.assert(
+      fc.asyncProperty(arrivals, fc.boolean(), async (events, isAtOnce) => {
+        const id = `sequence ${which} ${(sequences += 1)}`;
+        const mine = events.map((event) => ({ ...event, officialAccountId: id }));
+        if (isAtOnce) await Promise.all(mine.map((event) => table[which].apply(event)));
+        else for (const event of mine) await table[which].apply(event);
+        expect(visible((await table.record(id)) ?? {})).toEqual({ ...modelOf(events), officialAccountId: id });
+      }),
+      { numRuns: 1_000 },
+    );
+  }, 600_000);
 });

@@ -7,14 +7,14 @@ import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
 import { severalAtATime } from '../../lambda/sdk-client.ts';
 
-const LIMITS = { attempts: 1, attemptMs: 200, totalMs: 200 };
+const LIMITS = { attempts: 1, attemptMs: 2_000, totalMs: 2_000 };
 
-/** Says at once that an answer comes; of the table `slow` after 100 ms, of the table `stalled` never. */
+/** Says at once that an answer comes; of the table `slow` after a second, of the table `stalled` never. */
 const server = createServer(async (request, response) => {
   const { TableName } = JSON.parse(await text(request));
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).flushHeaders();
   if (TableName === 'stalled') return;
-  await sleep(100);
+  await sleep(1_000);
   response.end('{}');
 });
 
@@ -34,7 +34,7 @@ test('a call that is given up cuts its own connection, and not those of the call
   const get = (TableName: string) =>
     inTime((options) => client.send(new GetItemCommand({ TableName, Key: { id: { S: 'a' } } }), options));
   const stalled = get('stalled').catch((error: Error) => error.name);
-  await sleep(150);
+  await sleep(1_500);
   const beside = get('slow'); // on its way while the other is given up
   expect(await stalled).toBe('TimeoutError');
   expect(await beside).toMatchObject({ $metadata: { httpStatusCode: 200, attempts: 1 } });

@@ -85,6 +85,7 @@ test('one event is announced for an official account, and none for a repeated or
         receivedTime: expect.any(Number),
         clientIp: '203.0.113.7',
         optPlatform: 'RESTAPI',
+        revision: 1,
       },
     },
   ]);

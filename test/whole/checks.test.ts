@@ -2,15 +2,23 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { COMMANDS } from '../../lambda/commands.ts';
 import { REASONS, type ReasonName } from '../../lambda/outcomes.ts';
-import { CREATED, httpDelivery, post, recorded, SDK_APP_ID, signed, TOKEN, unixSeconds } from '../delivery.ts';
+import {
+  CHAT_TIMEOUT_MS,
+  CREATED,
+  httpDelivery,
+  post,
+  recorded,
+  SDK_APP_ID,
+  signed,
+  TOKEN,
+  unixSeconds,
+} from '../delivery.ts';
 import type { HttpDelivery } from '../delivery.ts';
 import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordsOf } from '../records.ts';
 import { until } from '../until.ts';
 
-/** Chat waits no longer. */
-const CHAT_TIMEOUT_MS = 2_000;
 const BEFORE_SEND = 'C2C.CallbackBeforeSendMsg';
 const OK = { ActionStatus: 'OK', ErrorInfo: '', ErrorCode: 0 };
 

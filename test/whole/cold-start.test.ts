@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../faults/faulty.ts';
@@ -157,7 +158,7 @@ describe.each<Fault>(FAULTS)('when at init a service %s:', (fault) => {
   });
 });
 
-/** Runs an instance with these variables in its environment, and a delivery through it. @returns the reply. */
+/** Runs an instance with these variables in its environment, and a delivery of a new account. @returns the reply. */
 async function deliverTo(environment: Record<string, string>) {
   const { receiver: spec, route } = receiver.spec;
   const instance = await startFunction(
@@ -175,7 +176,10 @@ async function deliverTo(environment: Record<string, string>) {
   );
   const gateway = await startGateway(route, instance.invoke, 0);
   try {
-    return await post(gateway.url + route.path, httpDelivery());
+    return await post(
+      gateway.url + route.path,
+      httpDelivery(({ payload }) => (payload['Official_Account'] = `@TOA#_${randomUUID()}`)),
+    );
   } finally {
     await gateway.close();
     instance.stop();

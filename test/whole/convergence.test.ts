@@ -3,9 +3,10 @@ import * as fc from 'fast-check';
 import { receive } from '../../lambda/commands.ts';
 import type { Delivery } from '../../lambda/delivery.ts';
 import { parkOnFailure } from '../../lambda/keep.ts';
+import type { AccountEvent } from '../../lambda/official-account.ts';
 import type { OfficialAccounts } from '../../lambda/official-accounts.ts';
+import { accountEvent, deliveryOf, modelOf, visible } from '../account-events.ts';
 import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
-import { delivery, RECEIVED, recorded } from '../delivery.ts';
 
 let table: AccountsTable;
 beforeAll(async () => {
@@ -23,19 +24,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('deliver'), event: fc.nat(5), store }),
   fc.record({ do: fc.constant('redrive'), pick: fc.nat(9), store, isRepeated: fc.boolean() }),
 ) as fc.Arbitrary<Step>;
+const events = fc.array(accountEvent, { minLength: 6, maxLength: 6 });
 
 let histories = 0;
 
-test('whatever order deliveries, repeats, failures, parkings and redrives take, the record ends as the newest event', async () => {
+test('whatever order deliveries, repeats, failures, parkings and redrives take, the record ends as the events’ times say', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+    fc.asyncProperty(events, fc.array(step, { minLength: 1, maxLength: 25 }), async (ofAccount, steps) => {
       const id = `@TOA#_${(histories += 1)}`;
       const parked: Delivery[] = [];
       let storeNow: Step['store'] = 'works';
       const faulty: OfficialAccounts = {
-        async upsert(account) {
+        async apply(event) {
           if (storeNow === 'fails') throw new Error('the store failed');
-          const result = await table.accounts.upsert(account);
+          const result = await table.accounts.apply(event);
           if (storeNow === 'works, but says it failed') throw new Error('the connection was cut');
           return result;
         },
@@ -59,52 +61,23 @@ test('whatever order deliveries, repeats, failures, parkings and redrives take, 
         if (!isRepeated) parked.splice(index, 1); // SQS may hand a message out again
       }
 
-      const delivered: number[] = [];
+      const delivered: AccountEvent[] = [];
       for (const next of steps) {
         storeNow = next.store;
         if (next.do === 'redrive') await redrive(next.pick, next.isRepeated);
         else {
-          delivered.push(next.event);
-          await receiver(eventDelivery(id, next.event));
+          const event = { ...ofAccount[next.event]!, officialAccountId: id };
+          delivered.push(event);
+          await receiver(deliveryOf(event));
         }
       }
       storeNow = 'works';
       while (parked.length > 0) await redrive(parked.length - 1, false);
 
-      const newest = delivered.length === 0 ? undefined : recordOf(id, Math.max(...delivered));
-      expect(await table.record(id)).toEqual(newest);
+      const expected = delivered.length === 0 ? undefined : { ...modelOf(delivered), officialAccountId: id };
+      const record = await table.record(id);
+      expect(record && visible(record)).toEqual(expected);
     }),
     { numRuns: 200 },
   );
 });
-
-/** Events differ in every attribute, those that need not be there included. */
-function eventDelivery(id: string, event: number): Delivery {
-  return delivery((right) => {
-    if (event % 2 === 0) right.query.clientIp = `203.0.113.${event}`;
-    else right.query.optPlatform = `平台${event}`;
-    right.requestContext.timeEpoch = RECEIVED + 1000 * event;
-    right.body = {
-      ...recorded('created'),
-      Official_Account: id,
-      Name: `第${event}号`,
-      Owner_Account: `owner${event}`,
-      Operator_Account: `operator${event}`,
-      EventTime: RECEIVED + event,
-    };
-  });
-}
-
-function recordOf(id: string, event: number): Record<string, unknown> {
-  return {
-    sdkAppId: '1400000000',
-    officialAccountId: id,
-    name: `第${event}号`,
-    ownerAccount: `owner${event}`,
-    operatorAccount: `operator${event}`,
-    createdTime: RECEIVED + event,
-    eventTime: RECEIVED + event,
-    receivedTime: RECEIVED + 1000 * event,
-    ...(event % 2 === 0 ? { clientIp: `203.0.113.${event}` } : { optPlatform: `平台${event}` }),
-  };
-}

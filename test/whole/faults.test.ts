@@ -2,7 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
 import { MAX_INSTANCES } from '../../infra/local/aws/function.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
-import { httpDelivery, OK, post, recorded, SDK_APP_ID, sign, TOKEN, type HttpDelivery } from '../delivery.ts';
+import {
+  CHAT_TIMEOUT_MS,
+  httpDelivery,
+  OK,
+  post,
+  recorded,
+  SDK_APP_ID,
+  sign,
+  TOKEN,
+  type HttpDelivery,
+} from '../delivery.ts';
 import { logKeeper } from '../function-log.ts';
 import { program } from '../program.ts';
 import { recordsOf } from '../records.ts';
@@ -13,9 +23,6 @@ const NOT_KEPT = {
   type: 'application/json',
   body: '{"ActionStatus":"FAIL","ErrorInfo":"the delivery could not be kept","ErrorCode":120500}',
 };
-/** Chat's own limit, and no more than the constants in lambda/limits.ts add up to. */
-const CHAT_TIMEOUT_MS = 2_000;
-
 /** Several stall in each instance, one after the other. */
 const MANY = Array.from({ length: 60 }, (_, index) => index);
 
@@ -101,6 +108,7 @@ describe('when the store', () => {
         receivedTime: expect.any(Number),
         clientIp: '203.0.113.7',
         optPlatform: 'RESTAPI',
+        revision: 1,
       });
       // Not when it was stored in the end.
       const { receivedTime } = (await recordOf(fault)) as { receivedTime: number };
@@ -134,10 +142,10 @@ describe('when the store', () => {
     expect(await recordOf('slow')).toBeDefined();
   });
 
-  test('is asked, it is by one request a delivery, and by none for a delivery that is refused or ignored', async () => {
+  test('is asked, it is by one request for a delivery in order, and by none for one that is refused or ignored', async () => {
     const before = store.requests;
     await deliver('one');
-    await deliver('one');
+    await deliver('one', ({ payload }) => (payload['EventTime'] = 1670574414124));
     expect(store.requests - before).toBe(2);
     await deliver('one', ({ query }) => query.set('Sign', '0'));
     await deliver('one', (d) => (d.query.set('CallbackCommand', 'x'), (d.payload = {})));

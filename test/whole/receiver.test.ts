@@ -62,6 +62,7 @@ describe('a right delivery', () => {
       eventTime: 1670574414123,
       clientIp: '203.0.113.7',
       optPlatform: 'RESTAPI',
+      revision: 1,
     });
     expect(receivedTime).toBeGreaterThanOrEqual(before);
     expect(receivedTime).toBeLessThanOrEqual(Date.now());

@@ -60,7 +60,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
 
   function queue(name: string) {
     const found = queues.get(name);
-    if (found === undefined) throw new Error(`there is no queue ${name}`);
+    if (found === undefined) throw new ServiceError('com.amazonaws.sqs#QueueDoesNotExist', `there is no queue ${name}`);
     return found;
   }
 
@@ -73,7 +73,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
     return message;
   }
 
-  async function receive(name: string, count: number): Promise<Message[]> {
+  async function receive(name: string, count: number, hiddenSeconds?: number): Promise<Message[]> {
     const { messages, visibilitySeconds, deadLetters } = queue(name);
     const received: Message[] = [];
     for (const message of messages.filter(({ visibleTime }) => visibleTime <= Date.now())) {
@@ -84,7 +84,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
         queue(dead.queueName).messages.push(dead);
       } else if (received.length < count) {
         message.receiveCount += 1;
-        message.visibleTime = Date.now() + visibilitySeconds * secondMs;
+        message.visibleTime = Date.now() + (hiddenSeconds ?? visibilitySeconds) * secondMs;
         await kept?.put(message.id, message);
         received.push(message);
       }
@@ -103,6 +103,9 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
     if (index !== -1) messages.splice(index, 1);
   }
 
+  const messageOf = (queueUrl: string | undefined, receiptHandle: string | undefined) =>
+    queue(nameIn(queueUrl)).messages.find(({ id }) => id === receiptHandle);
+
   const nameIn = (queueUrl = '') => queueUrl.split('/').at(-1) ?? '';
   const server = awsJsonServer({
     'AmazonSQS.SendMessage': async ({ QueueUrl, MessageBody = '' }) => {
@@ -113,10 +116,20 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
       return { MessageId: id, MD5OfMessageBody: md5(MessageBody) };
     },
     'AmazonSQS.ChangeMessageVisibility': async ({ QueueUrl, ReceiptHandle, VisibilityTimeout }) => {
-      const message = queue(nameIn(QueueUrl)).messages.find(({ id }) => id === ReceiptHandle);
+      const message = messageOf(QueueUrl, ReceiptHandle);
       if (message === undefined) return {};
       message.visibleTime = Date.now() + Number(VisibilityTimeout) * secondMs;
       await kept?.put(message.id, message);
+      return {};
+    },
+    'AmazonSQS.ReceiveMessage': async ({ QueueUrl, MaxNumberOfMessages = '1', VisibilityTimeout }) => {
+      const hiddenSeconds = VisibilityTimeout === undefined ? undefined : Number(VisibilityTimeout);
+      const received = await receive(nameIn(QueueUrl), Number(MaxNumberOfMessages), hiddenSeconds);
+      return { Messages: received.map((message) => toMessage(toRecord(message, nameIn(QueueUrl)))) };
+    },
+    'AmazonSQS.DeleteMessage': async ({ QueueUrl, ReceiptHandle }) => {
+      const message = messageOf(QueueUrl, ReceiptHandle);
+      if (message !== undefined) await remove(message);
       return {};
     },
   });
@@ -172,6 +185,17 @@ function toRecord({ id, body, sentTime, receiveCount }: Message, name: string): 
     eventSource: 'aws:sqs',
     eventSourceARN: `arn:aws:sqs:us-east-1:000000000000:${name}`,
     awsRegion: 'us-east-1',
+  };
+}
+
+/** The same message, as ReceiveMessage names its parts. */
+function toMessage({ messageId, receiptHandle, body, md5OfBody, attributes }: SQSRecord) {
+  return {
+    MessageId: messageId,
+    ReceiptHandle: receiptHandle,
+    Body: body,
+    MD5OfBody: md5OfBody,
+    Attributes: attributes,
   };
 }
 

@@ -12,7 +12,7 @@ import { dynamoDbClient } from '../../../infra/local/aws/dynamodb.ts';
 import { LOCAL_URL } from '../../../infra/local/chat.ts';
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import { httpDelivery, post } from '../../delivery.ts';
-import { Problem } from '../../../infra/local/command-line.ts';
+import { Failure } from '../../../infra/local/command-line.ts';
 import { prepareDataDirectory } from '../../../infra/local/data-directory.ts';
 import { featureFlags } from '../../../infra/local/template.ts';
 import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts';
@@ -225,12 +225,12 @@ test.each([
 test('a temporary directory that can’t be used is named, without a stack trace', async () => {
   const { code, stderr } = await program('infra/local/main.ts', ['--port', '0'], { TMPDIR: '/proc/nowhere' }).ended;
   expect(stderr).toMatch(/^the temporary directory \(\$TMPDIR\) can't be used: ENOENT.*\n$/);
-  expect(code).toBe(2);
+  expect(code).toBe(1);
 });
 
 test('a cdk.json that can’t be read is named, without a stack trace', () => {
   expect(() => featureFlags(join(ROOT, 'README.md'))).toThrow(
-    expect.objectContaining({ constructor: Problem, message: expect.stringContaining('README.md can') }),
+    expect.objectContaining({ constructor: Failure, message: expect.stringContaining('README.md can') }),
   );
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { DOCUMENTED_SAMPLE } from '../../../infra/local/chat.ts';
+import { DOCUMENTED_SAMPLE, DOCUMENTED_SAMPLES } from '../../../infra/local/chat.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { recorded, signed } from '../../delivery.ts';
 import { command, program, ROOT } from '../../program.ts';
@@ -47,8 +47,32 @@ beforeEach(() => {
 const sendAnywhere = (args: string[], env?: Record<string, string>) => program('infra/local/send.ts', args, env).ended;
 const send = (args: string[], env?: Record<string, string>) => sendAnywhere(['--url', server.url, ...args], env);
 
-test('the sample is the documented one', () => {
+test('the samples are the documented ones', () => {
   expect(DOCUMENTED_SAMPLE).toEqual(recorded('created'));
+  expect(DOCUMENTED_SAMPLES).toEqual(['created', 'changed', 'destroyed', 'full'].map(recorded));
+});
+
+const CHANGED = 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
+
+test('another command has the fields of its own sample', async () => {
+  for (const name of ['changed', 'destroyed', 'full']) {
+    received = [];
+    const sample = recorded(name);
+    await send(['--command', String(sample['CallbackCommand']), '--event-time', '7']);
+    expect(JSON.parse(received[0]!.body)).toEqual({ ...sample, EventTime: 7 });
+    expect(received[0]!.query.get('CallbackCommand')).toBe(sample['CallbackCommand']);
+  }
+});
+
+test('a change of the profile carries what is given, and all of the sample where nothing is', async () => {
+  await send(['--command', CHANGED, '--introduction', '简介', '--event-time', '7']);
+  expect(JSON.parse(received[0]!.body)).toEqual({
+    CallbackCommand: CHANGED,
+    Official_Account: '@TOA#_test_OA_for_penn',
+    Operator_Account: 'leckie',
+    Introduction: '简介',
+    EventTime: 7,
+  });
 });
 
 test('without options the documented sample is posted, signed, without a content type', async () => {
@@ -226,6 +250,8 @@ test.each([
   [['--event-time', '1.5'], "--event-time is '1.5', but must be a whole number from 0 to 9007199254740991"],
   [['--file', '/nowhere'], "--file can't be read: ENOENT"],
   [['--file', join(ROOT, 'package.json'), '--name', 'x'], '--file is the whole body: leave out the option for Name'],
+  [['--command', CHANGED, '--owner-account', 'x'], `${CHANGED} has no Owner_Account: leave out --owner-account`],
+  [['--introduction', 'x'], 'CallbackAfterCreateOfficialAccount has no Introduction: leave out --introduction'],
   [['--nonsense'], "Unknown option '--nonsense'"],
 ])('options that make no sense end it with exit code 2: %j', async (args, message) => {
   const { code, stderr } = await sendAnywhere(args);

@@ -1,0 +1,48 @@
+import { isIP } from 'node:net';
+
+/** All addresses from the first to the last, both included. */
+interface Range {
+  first: bigint;
+  last: bigint;
+  bits: 32 | 128;
+}
+
+/**
+ * Finds what a list of addresses and CIDR ranges holds that another does not cover, however that one is cut into ranges.
+ *
+ * @param cidrs that are well formed.
+ * @returns those of them that the others do not wholly cover.
+ */
+export function notCovered(cidrs: readonly string[], by: readonly string[]): string[] {
+  const covers = by.map(rangeOf).toSorted((a, b) => (a.first < b.first ? -1 : 1));
+  return cidrs.filter((cidr) => {
+    const { first, last, bits } = rangeOf(cidr);
+    let next = first;
+    for (const cover of covers) {
+      if (cover.bits === bits && cover.first <= next && cover.last >= next) next = cover.last + 1n;
+    }
+    return next <= last;
+  });
+}
+
+function rangeOf(cidr: string): Range {
+  const [address = '', prefix] = cidr.split('/');
+  const bits = isIP(address) === 6 ? 128 : 32;
+  const size = 1n << BigInt(bits - Number(prefix ?? bits));
+  const number = bits === 128 ? ipv6Number(address) : ipv4Number(address);
+  const first = number - (number % size);
+  return { first, last: first + size - 1n, bits };
+}
+
+function ipv4Number(address: string): bigint {
+  return address.split('.').reduce((number, part) => number * 256n + BigInt(part), 0n);
+}
+
+function ipv6Number(address: string): bigint {
+  // An address in a URL is written without an IPv4 part and without zeros in front.
+  const [before = '', after] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
+  const groups = (text: string) => (text === '' ? [] : text.split(':'));
+  const [head, tail] = [groups(before), groups(after ?? '')];
+  const zeros = Array<string>(8 - head.length - tail.length).fill('0');
+  return [...head, ...zeros, ...tail].reduce((number, group) => number * 65_536n + BigInt(`0x${group}`), 0n);
+}

@@ -1,0 +1,100 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { readParked, type ParkedDelivery, type ParkingQueues } from '../../lambda/parking.ts';
+import { tryTo } from './aws-errors.ts';
+
+/** A message for people, as it lies in the queue. */
+export interface DeadLetter {
+  /** SQS's, which stays the same while it lies there. */
+  id: string;
+  text: string;
+  /** The delivery; none where this version of the software does not understand the message. */
+  delivery: ParkedDelivery | undefined;
+  receipt: string;
+}
+
+export interface DeadLetterQueue {
+  /**
+   * Takes out what lies there, ten at a time: others don't see it until it is released, or for a minute. Ends where nothing
+   * new comes.
+   */
+  all(): AsyncGenerator<DeadLetter[]>;
+  /** Sends a message to the parking queue, from which it is received once more, and only then deletes it here. */
+  replay(letter: DeadLetter): Promise<void>;
+  drop(letter: DeadLetter): Promise<void>;
+  /** Lets others see at once what was taken out and is still there. */
+  release(): Promise<void>;
+}
+
+const HIDDEN_SECONDS = 60;
+/** Several servers share a queue: with a pause, SQS asks all of them. */
+const WAIT_SECONDS = 1;
+const PAGE = 10;
+
+export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: ParkingQueues): DeadLetterQueue {
+  const { parkingQueueUrl, deadLetterQueueUrl: QueueUrl } = queues;
+  const held = new Map<string, string>();
+
+  const receive = () =>
+    tryTo('read the dead-letter queue', async () => {
+      const page = new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: PAGE,
+        VisibilityTimeout: HIDDEN_SECONDS,
+        WaitTimeSeconds: WAIT_SECONDS,
+      });
+      return (await client.send(page)).Messages ?? [];
+    });
+
+  async function drop({ id, receipt }: DeadLetter): Promise<void> {
+    await tryTo('delete the message from the dead-letter queue', () =>
+      client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: held.get(id) ?? receipt })),
+    );
+    held.delete(id);
+  }
+
+  return {
+    drop,
+    async *all() {
+      const seen = new Set<string>();
+      for (;;) {
+        const letters: DeadLetter[] = [];
+        for (const { MessageId: id = '', ReceiptHandle: receipt = '', Body: text = '' } of await receive()) {
+          held.set(id, receipt);
+          // One that was seen has become visible again: the look took longer than a minute.
+          if (!seen.has(id)) letters.push({ id, receipt, text, delivery: understood(text) });
+          seen.add(id);
+        }
+        if (letters.length === 0) return;
+        yield letters;
+      }
+    },
+    async replay(letter) {
+      await tryTo('send the message to the parking queue', () =>
+        client.send(new SendMessageCommand({ QueueUrl: parkingQueueUrl, MessageBody: letter.text })),
+      );
+      await drop(letter);
+    },
+    async release() {
+      for (const [id, ReceiptHandle] of held) {
+        await tryTo('release the message', () =>
+          client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 })),
+        );
+        held.delete(id);
+      }
+    },
+  };
+}
+
+function understood(text: string): ParkedDelivery | undefined {
+  try {
+    return readParked(text);
+  } catch {
+    return undefined;
+  }
+}

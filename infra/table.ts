@@ -1,0 +1,61 @@
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import {
+  AttributeType,
+  Billing,
+  CfnGlobalTable,
+  CfnTable,
+  StreamViewType,
+  TableEncryptionV2,
+  TableV2,
+  type ITable,
+} from 'aws-cdk-lib/aws-dynamodb';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
+
+const PARTITION_KEY = { name: 'sdkAppId', type: AttributeType.STRING };
+const SORT_KEY = { name: 'officialAccountId', type: AttributeType.STRING };
+/** An announcement tells a new event from a change that people made, by what a record was before. */
+const STREAM = StreamViewType.NEW_AND_OLD_IMAGES;
+
+/** Creates the table of official accounts. */
+export function officialAccounts(
+  scope: Construct,
+  { encryptionKey, removalPolicy }: { encryptionKey: IKey | undefined; removalPolicy: RemovalPolicy },
+): TableV2 {
+  return new TableV2(scope, 'OfficialAccounts', {
+    partitionKey: PARTITION_KEY,
+    sortKey: SORT_KEY,
+    billing: Billing.onDemand(),
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    dynamoStream: STREAM,
+    ...(encryptionKey !== undefined && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey) }),
+    // No REST call lists official accounts: a table lost is lost for good.
+    deletionProtection: removalPolicy !== RemovalPolicy.DESTROY,
+    removalPolicy,
+  });
+}
+
+/**
+ * Checks that a table can take official accounts and announce them. Of a table that was imported only its having a stream
+ * can be known.
+ *
+ * @returns what is wrong with it.
+ */
+export function tableProblems(table: ITable): string[] {
+  const noStream = `table has no stream: it needs one of the type ${STREAM}`;
+  const resource = table.node.defaultChild;
+  if (!(resource instanceof CfnTable || resource instanceof CfnGlobalTable)) {
+    return table.tableStreamArn === undefined ? [noStream] : [];
+  }
+  const { keySchema, streamSpecification } = resource;
+  const { keys, stream } = Stack.of(table).resolve({ keys: keySchema, stream: streamSpecification });
+  const names = (keys as CfnTable.KeySchemaProperty[]).map(({ attributeName }) => attributeName).join(' and ');
+  const rightNames = `${PARTITION_KEY.name} and ${SORT_KEY.name}`;
+  const problems: string[] = [];
+  if (stream === undefined) problems.push(noStream);
+  else if (stream.streamViewType !== STREAM) {
+    problems.push(`table has a stream of the type ${stream.streamViewType}: it needs ${STREAM}`);
+  }
+  if (names !== rightNames) problems.push(`table has the key ${names}: it needs ${rightNames}, both of the type S`);
+  return problems;
+}

@@ -1,0 +1,165 @@
+/**
+ * An official account's record, one item of the table. All times are Unix milliseconds.
+ *
+ * A text that is newer than the creation has its time beside it, as `name` has `nameTime`.
+ */
+export interface OfficialAccount extends Partial<Record<`${Text}Time`, number>> {
+  /** Partition key. */
+  sdkAppId: string;
+  /** Sort key, byte for byte as Tencent sends it: spaces, `#` and `@` occur. At most 1,024 bytes of UTF-8. */
+  officialAccountId: string;
+  name?: string;
+  introduction?: string;
+  faceUrl?: string;
+  organization?: string;
+  /** The creator, who is the owner. */
+  ownerAccount?: string;
+  /** The user who made the newest request that created or changed it. */
+  operatorAccount?: string;
+  /** EventTime of the creation. Absent: the creation has not been seen. */
+  createdTime?: number;
+  /** EventTime of the destruction. */
+  destroyedTime?: number;
+  /** EventTime of the newest notice that it has as many subscribers as it may have. */
+  lastFullTime?: number;
+  /** EventTime of the newest event applied. */
+  eventTime: number;
+  /** The time when that event first reached this receiver. */
+  receivedTime: number;
+  /** The end client's address, where Chat sent it with that event. */
+  clientIp?: string;
+  /** The end client's platform, where Chat sent it with that event. */
+  optPlatform?: string;
+  /** Counts the writes. Absent in records that no version of this software since it has this attribute has written. */
+  revision?: number;
+}
+
+/** Attributes that an event may say. */
+const TEXTS = ['name', 'introduction', 'faceUrl', 'organization', 'ownerAccount', 'operatorAccount'] as const;
+type Text = (typeof TEXTS)[number];
+
+/** Attributes that take the time of an event after the creation. */
+const MARKS = ['destroyedTime', 'lastFullTime'] as const;
+type Mark = (typeof MARKS)[number];
+
+/** One event in the life of an official account. All times are Unix milliseconds. */
+export interface AccountEvent {
+  sdkAppId: string;
+  officialAccountId: string;
+  eventTime: number;
+  receivedTime: number;
+  clientIp: string | undefined;
+  optPlatform: string | undefined;
+  /** The attribute that takes the event's time. `createdTime` begins a new account: nothing older remains of it. */
+  marks?: 'createdTime' | Mark;
+  /** Attributes that it says: an absent one stays as it is, an empty one is empty from now on. */
+  texts: Partial<Record<Text, string | undefined>>;
+}
+
+/** The attributes of a record, as far as they are texts and numbers. */
+export type Attributes = Readonly<Record<string, string | number | undefined>>;
+
+/** Attributes with their new values; undefined removes one. What is not named stays. */
+export type Changes = Attributes;
+
+/**
+ * Says what an event changes in its account's record, so that the record ends as if all events had come once each, in
+ * the order of their EventTime, whatever order they come in and however often: each text is that of the newest event
+ * that says it.
+ *
+ * Of events with the same EventTime a creation comes first. Of two texts that are still as new as each other the greater
+ * stays, compared by UTF-16 code units. So the end never depends on which delivery came first.
+ *
+ * @returns no changes where the record already holds all that the event says.
+ */
+export function changesBy(event: AccountEvent, record: Attributes): Changes {
+  const createdTime = latest('createdTime', event, record);
+  const after: Record<string, string | number | undefined> = { createdTime };
+  const isLeftOver = (time: number) => createdTime !== undefined && time < createdTime;
+  for (const mark of MARKS) {
+    const time = latest(mark, event, record);
+    after[mark] = time === undefined || isLeftOver(time) ? undefined : time;
+  }
+  for (const text of TEXTS) {
+    const newest = newer(recorded(text, record), said(text, event));
+    const stays = newest !== undefined && !isLeftOver(newest.time);
+    after[text] = stays ? newest.value : undefined;
+    after[timeName(text)] = stays && !newest.isOfCreation ? newest.time : undefined;
+  }
+  const { eventTime, receivedTime, clientIp, optPlatform } = event;
+  if (eventTime === record['eventTime']) {
+    after['clientIp'] = greater(record['clientIp'], clientIp);
+    after['optPlatform'] = greater(record['optPlatform'], optPlatform);
+  } else if (latest('eventTime', event, record) === eventTime) {
+    Object.assign(after, { eventTime, receivedTime, clientIp, optPlatform });
+  }
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => value !== record[name]));
+}
+
+/**
+ * Says the same as {@link changesBy} of an event that is newer than all that the record holds, without knowing what it
+ * holds: nearly every event comes in order, and needs no read.
+ */
+export function changesByNewest(event: AccountEvent): Changes {
+  const { eventTime, receivedTime, clientIp, optPlatform, marks, texts } = event;
+  const isCreation = marks === 'createdTime';
+  const changes: Record<string, string | number | undefined> = {
+    ...(isCreation && NOTHING_OLDER),
+    ...(marks && { [marks]: eventTime }),
+    eventTime,
+    receivedTime,
+    clientIp,
+    optPlatform,
+  };
+  for (const [text, value] of Object.entries(texts)) {
+    if (value === undefined) continue;
+    changes[text] = value;
+    changes[timeName(text)] = isCreation ? undefined : eventTime;
+  }
+  return changes;
+}
+
+const timeName = (text: string) => `${text}Time`;
+
+/** Removes all that a creation leaves nothing of. */
+const NOTHING_OLDER: Changes = Object.fromEntries(
+  [...TEXTS.flatMap((text) => [text, timeName(text)]), ...MARKS].map((name) => [name, undefined]),
+);
+
+/** The time of the newest event of its kind: `eventTime` is of all kinds. */
+function latest(name: string, { marks, eventTime }: AccountEvent, record: Attributes): number | undefined {
+  const before = record[name];
+  const isOfItsKind = name === marks || name === 'eventTime';
+  if (before === undefined) return isOfItsKind ? eventTime : undefined;
+  return isOfItsKind ? Math.max(Number(before), eventTime) : Number(before);
+}
+
+/** A text, and the event that it comes from. */
+interface Dated {
+  value: string;
+  time: number;
+  isOfCreation: boolean;
+}
+
+function recorded(text: Text, record: Attributes): Dated | undefined {
+  const [value, ownTime] = [record[text], record[timeName(text)]];
+  if (value === undefined) return undefined;
+  return { value: String(value), time: Number(ownTime ?? record['createdTime']), isOfCreation: ownTime === undefined };
+}
+
+function said(text: Text, { texts, eventTime, marks }: AccountEvent): Dated | undefined {
+  const value = texts[text];
+  return value === undefined ? undefined : { value, time: eventTime, isOfCreation: marks === 'createdTime' };
+}
+
+function newer(a: Dated | undefined, b: Dated | undefined): Dated | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a.time !== b.time) return a.time > b.time ? a : b;
+  if (a.isOfCreation !== b.isOfCreation) return a.isOfCreation ? b : a;
+  return a.value > b.value ? a : b;
+}
+
+function greater<Value extends string | number>(a: Value | undefined, b: Value | undefined): Value | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a > b ? a : b;
+}

@@ -1,0 +1,127 @@
+import * as fc from 'fast-check';
+import type { AccountEvent } from '../lambda/official-account.ts';
+import type { Delivery } from '../lambda/delivery.ts';
+import { delivery, RECEIVED } from './delivery.ts';
+
+const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_for_penn' };
+
+/** Few, so that events often agree, and of every kind that compares in a way of its own. */
+const texts = fc.constantFrom('', 'A', 'a', 'ä', '新闻', '新闻公众号', '😀', '\uffff');
+const absent = fc.constant(undefined);
+const maybe = fc.oneof(absent, texts);
+const CREATION = {
+  marks: fc.constant('createdTime' as const),
+  texts: fc.record({ name: texts, ownerAccount: texts, operatorAccount: texts }),
+};
+const CHANGE = {
+  marks: absent,
+  texts: fc.record({ name: maybe, introduction: maybe, faceUrl: maybe, organization: maybe, operatorAccount: maybe }),
+};
+const DESTRUCTION = {
+  marks: fc.constant('destroyedTime' as const),
+  texts: fc.record({ name: maybe, ownerAccount: maybe }),
+};
+const FULL = { marks: fc.constant('lastFullTime' as const), texts: fc.constant({}) };
+
+/** Any event of one account. Its times are few, so that many have the same. */
+export const accountEvent: fc.Arbitrary<AccountEvent> = fc.oneof(
+  ...[CREATION, CHANGE, CHANGE, DESTRUCTION, FULL].map(({ marks, texts: saying }) =>
+    fc
+      .record({
+        eventTime: fc.nat(7),
+        receivedTime: fc.nat(1_000),
+        clientIp: maybe,
+        optPlatform: maybe,
+        marks,
+        texts: saying,
+      })
+      .map(({ marks: mark, ...event }): AccountEvent => ({ ...APP_AND_ID, ...event, ...(mark && { marks: mark }) })),
+  ),
+);
+
+/** Events, and the order in which they arrive: each at least once, some again before or after. */
+export const arrivals: fc.Arbitrary<AccountEvent[]> = fc
+  .array(accountEvent, { minLength: 1, maxLength: 8 })
+  .chain((events) =>
+    fc.tuple(
+      fc.array(fc.constantFrom(...events), { maxLength: 4 }),
+      fc.shuffledSubarray(events, { minLength: events.length }),
+      fc.array(fc.constantFrom(...events), { maxLength: 2 }),
+    ),
+  )
+  .map((parts) => parts.flat());
+
+/**
+ * What a record holds after all these events, told without the code under test: time after time, and of the same time
+ * first what creates, then all else. What only keeps the books (the times of texts, the revision) is left out, and so is
+ * receivedTime, for which of two events with the same time arrived first is no matter of theirs.
+ */
+export function modelOf(events: readonly AccountEvent[]): Record<string, unknown> {
+  let record: Record<string, unknown> = {};
+  for (const time of [...new Set(events.map(({ eventTime }) => eventTime))].toSorted((a, b) => a - b)) {
+    const now = events.filter(({ eventTime }) => eventTime === time);
+    const creations = now.filter(({ marks }) => marks === 'createdTime');
+    const others = now.filter(({ marks }) => marks !== 'createdTime');
+    if (creations.length > 0) record = { createdTime: time, ...greatest(creations.map((event) => event.texts)) };
+    Object.assign(record, greatest(others.map((event) => event.texts)));
+    for (const { marks } of others) if (marks !== undefined) record[marks] = time;
+    const { clientIp: _, optPlatform: __, ...rest } = record;
+    record = {
+      ...rest,
+      eventTime: time,
+      ...greatest(now.map(({ clientIp, optPlatform }) => ({ clientIp, optPlatform }))),
+    };
+  }
+  return { ...APP_AND_ID, ...record };
+}
+
+/** Of each text that is there the greatest. */
+function greatest(all: readonly Record<string, string | undefined>[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of all.flatMap((each) => Object.entries(each))) {
+    if (value !== undefined && !(name in found && found[name]! > value)) found[name] = value;
+  }
+  return found;
+}
+
+/** Of a record what a model holds. */
+export function visible(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isBookkeeping = (name: string) =>
+    ['receivedTime', 'revision'].includes(name) ||
+    /^(name|introduction|faceUrl|organization|\w+Account)Time$/.test(name);
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !isBookkeeping(name)));
+}
+
+const COMMANDS = {
+  createdTime: 'OfficialAccount.CallbackAfterCreateOfficialAccount',
+  changed: 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged',
+  destroyedTime: 'OfficialAccount.CallbackAfterOfficialAccountDestroyed',
+  lastFullTime: 'OfficialAccount.CallbackAfterOfficialAccountFull',
+};
+
+/** The command and the body that Chat sends of an event. */
+export function payloadOf({ officialAccountId, eventTime, marks, texts }: AccountEvent): Record<string, unknown> {
+  return {
+    CallbackCommand: COMMANDS[marks ?? 'changed'],
+    Official_Account: officialAccountId,
+    Operator_Account: texts.operatorAccount,
+    Owner_Account: texts.ownerAccount,
+    Name: texts.name,
+    Introduction: texts.introduction,
+    FaceUrl: texts.faceUrl,
+    Organization: texts.organization,
+    EventTime: eventTime,
+  };
+}
+
+/** The delivery of an event, on its way through the checks. */
+export function deliveryOf(event: AccountEvent): Delivery {
+  return delivery((right) => {
+    const { CallbackCommand, ...payload } = JSON.parse(JSON.stringify(payloadOf(event)));
+    right.query = { sdkAppId: event.sdkAppId, callbackCommand: CallbackCommand };
+    if (event.clientIp !== undefined) right.query.clientIp = event.clientIp;
+    if (event.optPlatform !== undefined) right.query.optPlatform = event.optPlatform;
+    right.requestContext.timeEpoch = RECEIVED + event.receivedTime;
+    right.body = payload;
+  });
+}

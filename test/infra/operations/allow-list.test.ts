@@ -1,0 +1,150 @@
+import { BlockList, isIP } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { notCovered } from '../../../infra/operations/address-ranges.ts';
+import { KEY, startChatRestServer, type ChatRestServer } from '../../chat-rest-server.ts';
+import { SDK_APP_ID } from '../../delivery.ts';
+import { program } from '../../program.ts';
+import { STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
+
+let chat: ChatRestServer;
+let aws: FakeAws;
+beforeAll(async () => {
+  [chat, aws] = await Promise.all([startChatRestServer(), startFakeAws()]);
+});
+afterAll(() => Promise.all([chat.close(), aws.close()]));
+beforeEach(() => {
+  chat.calls.splice(0);
+  chat.addresses = ['203.0.113.0/24', '198.51.100.7', '2001:db8::/32'];
+  aws.variables = {
+    SERVICE_NAME: STACK,
+    SDK_APP_ID,
+    TABLE_NAME: 'accounts',
+    PARKING_QUEUE_URL: 'https://sqs.example/parked',
+    DEAD_LETTER_QUEUE_URL: 'https://sqs.example/dead-letters',
+    AUTHENTICATION: 'off',
+  };
+});
+
+const allowList = (...args: string[]) =>
+  program('infra/operations/allow-list.ts', [...args, '--chat-url', chat.url], {
+    ...aws.environment,
+    CHAT_APP_KEY: KEY,
+  }).ended;
+
+test('show prints what Chat says, for a deployment and for an app', async () => {
+  const lines = '203.0.113.0/24\n198.51.100.7\n2001:db8::/32\n';
+  expect(await allowList('show', '--stack', STACK)).toEqual({ code: 0, stdout: lines, stderr: '' });
+  expect(await allowList('show', '--sdk-app-id', SDK_APP_ID)).toEqual({ code: 0, stdout: lines, stderr: '' });
+  const { stdout } = await allowList('show', '--sdk-app-id', SDK_APP_ID, '--json');
+  expect(JSON.parse(stdout)).toEqual(chat.addresses);
+});
+
+test.each([
+  [['--region', 'eu-central-1'], '6'],
+  [['--region', 'ap-east-1'], '5'],
+  [['--region', 'cn-north-1'], '5'],
+  [['--region', 'ap-east-1', '--nettype', '6'], '6'],
+])('the addresses are those for the region of the receiver: %j', async (args, nettype) => {
+  await allowList('show', '--stack', STACK, ...args);
+  expect(chat.calls.map(({ query }) => query.get('nettype'))).toEqual([nettype]);
+});
+
+describe('check', () => {
+  test.each([
+    ['the same list', '203.0.113.0/24,198.51.100.7,2001:db8::/32'],
+    [
+      'the same addresses in other ranges',
+      '203.0.113.128/25,203.0.113.0/25,198.51.100.7/32,2001:0db8::/33,2001:db8:8000::/33',
+    ],
+  ])('%s is up to date', async (_what, cidrs) => {
+    aws.variables['ALLOWED_CIDRS'] = cidrs;
+    const { code, stdout } = await allowList('check', '--stack', STACK);
+    expect(stdout).toBe(`The allow-list of the stack ${STACK} is up to date.\n`);
+    expect(code).toBe(0);
+  });
+
+  test('a list that lacks addresses, and has others, is shown with the difference', async () => {
+    aws.variables['ALLOWED_CIDRS'] = '203.0.113.0/25,198.51.100.7,2001:db8::/32,192.0.2.1';
+    const { code, stdout } = await allowList('check', '--stack', STACK);
+    expect(stdout).toBe(
+      'missing   203.0.113.0/24  Chat calls from there, and is refused\n' +
+        'needless  192.0.2.1  Chat does not, or not from all of it\n' +
+        `The allow-list of the stack ${STACK} is out of date. ` +
+        'Deploy it with -c allowedCidrs=203.0.113.0/24,198.51.100.7,2001:db8::/32\n',
+    );
+    expect(code).toBe(1);
+    const json = await allowList('check', '--stack', STACK, '--json');
+    expect(JSON.parse(json.stdout)).toEqual({
+      isCurrent: false,
+      hasList: true,
+      missing: ['203.0.113.0/24'],
+      needless: ['192.0.2.1'],
+      now: chat.addresses,
+    });
+    expect(json.code).toBe(1);
+  });
+
+  test('a deployment without an allow-list has nothing that could be out of date', async () => {
+    const { code, stdout } = await allowList('check', '--stack', STACK);
+    expect(stdout).toBe(`There is no allow-list in the stack ${STACK}: every address may call.\n`);
+    expect(code).toBe(0);
+  });
+
+  test.each([
+    ['none', [], 'Chat names no address.'],
+    ['what is no address', ['192.0.2.1', '\u001B[31mx'], 'Chat names what is no address:  [31mx\n'],
+  ])('where Chat names %s, that is no list', async (_what, addresses, message) => {
+    chat.addresses = addresses;
+    aws.variables['ALLOWED_CIDRS'] = '192.0.2.1';
+    const { code, stdout, stderr } = await allowList('check', '--stack', STACK);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(message);
+  });
+});
+
+test.each([
+  [[], 'say show or check'],
+  [['show', 'check'], 'say show or check'],
+  [['check'], 'give either --stack NAME or --local'],
+  [['check', '--sdk-app-id', '1'], '--sdk-app-id is for show alone'],
+  [['show', '--stack', STACK, '--sdk-app-id', '1'], '--sdk-app-id is that of the deployment'],
+  [['check', '--stack', STACK, '--nettype', '7'], "--nettype is '7', but must be 5 or 6"],
+])('options that make no sense end it with exit code 2: %j', async (args, message) => {
+  const { code, stderr } = await allowList(...args);
+  expect(stderr).toBe(`${message}\nSee --help.\n`);
+  expect(code).toBe(2);
+});
+
+const ipv4 = fc.tuple(fc.ipV4(), fc.integer({ min: 20, max: 32 })).map(([address, bits]) => `${address}/${bits}`);
+const ipv6 = fc.tuple(fc.ipV6(), fc.integer({ min: 100, max: 128 })).map(([address, bits]) => `${address}/${bits}`);
+
+test('a list covers itself, in 1,000 random lists', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(ipv4, ipv6), { maxLength: 5 }), (cidrs) => {
+      expect(notCovered(cidrs, cidrs)).toEqual([]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('whether an address is covered is what Node’s own block list says, in 1,000 random lists', () => {
+  // Near each other, so that some are covered.
+  const near = fc.tuple(fc.constantFrom('10.0.0.', '::10.0.0.', 'fe80::'), fc.nat(255), fc.integer({ min: 0, max: 8 }));
+  const cidr = near.map(([start, end, free]) => [`${start}${end}`, (start.includes('::') ? 128 : 32) - free] as const);
+  fc.assert(
+    fc.property(fc.array(cidr, { maxLength: 6 }), near, (covers, [start, end]) => {
+      const address = `${start}${end}`;
+      const family = (text: string) => (isIP(text) === 6 ? 'ipv6' : 'ipv4');
+      const list = new BlockList();
+      for (const [network, bits] of covers) list.addSubnet(network, bits, family(network));
+      const isCovered =
+        notCovered(
+          [address],
+          covers.map(([network, bits]) => `${network}/${bits}`),
+        ).length === 0;
+      expect(isCovered).toBe(list.check(address, family(address)));
+    }),
+    { numRuns: 1_000 },
+  );
+});

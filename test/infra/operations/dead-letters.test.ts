@@ -1,0 +1,305 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+} from '@aws-sdk/client-sqs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { startSqs, type Sqs } from '../../../infra/local/aws/sqs.ts';
+import { deadLetterQueue } from '../../../infra/operations/dead-letter-queue.ts';
+import { recorded, SDK_APP_ID } from '../../delivery.ts';
+import { program } from '../../program.ts';
+import { until } from '../../until.ts';
+import { AWS_ERRORS, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
+
+/** A message as the receiver and the redrive leave it. */
+function message(
+  changes: Record<string, unknown> = {},
+  body: string | Uint8Array = JSON.stringify(recorded('created')),
+) {
+  return JSON.stringify({
+    version: 1,
+    reason: 'badPayload',
+    field: 'Name',
+    requestId: 'JKJaXmPLvHcESHA=',
+    receivedTime: Date.now() - 3 * 60_000,
+    query: { sdkAppId: SDK_APP_ID, callbackCommand: 'OfficialAccount.CallbackAfterCreateOfficialAccount' },
+    body: Buffer.from(body).toString('base64'),
+    ...changes,
+  });
+}
+
+describe('a replay that is killed', () => {
+  /** Two queues in memory, as a client sees them. @param dieAt the call after which, or before which, all is over. */
+  function queuesInMemory(bodies: readonly string[]) {
+    const dead = bodies.map((Body, n) => ({ MessageId: `${n}`, ReceiptHandle: `${n}`, Body, isHidden: false }));
+    const parked: string[] = [];
+    function client(dieAt: number, isDone: boolean) {
+      let calls = 0;
+      return {
+        async send(command: object) {
+          calls += 1;
+          if (calls > dieAt || (calls === dieAt && !isDone)) throw new Error('killed');
+          const answer = act(command);
+          if (calls === dieAt) throw new Error('killed');
+          return answer;
+        },
+      } as never;
+    }
+    function act(command: object) {
+      if (command instanceof ReceiveMessageCommand) {
+        const page = dead.filter(({ isHidden }) => !isHidden).slice(0, command.input.MaxNumberOfMessages);
+        for (const each of page) each.isHidden = true;
+        return { Messages: page };
+      }
+      if (command instanceof SendMessageCommand) return void parked.push(command.input.MessageBody ?? '');
+      const { ReceiptHandle } = (command as DeleteMessageCommand | ChangeMessageVisibilityCommand).input;
+      const index = dead.findIndex((each) => each.ReceiptHandle === ReceiptHandle);
+      if (command instanceof DeleteMessageCommand) dead.splice(index, 1);
+      else dead[index]!.isHidden = false;
+      return {};
+    }
+    return { dead, parked, client };
+  }
+
+  async function replayAll(client: never): Promise<void> {
+    const queue = deadLetterQueue(client, { parkingQueueUrl: 'parked', deadLetterQueueUrl: 'dead' });
+    for await (const page of queue.all()) for (const letter of page) await queue.replay(letter);
+  }
+
+  const bodies = Array.from({ length: 100 }, (_, n) => message({ requestId: `${n}` }));
+  const CALLS = 211; // eleven times ten received, the last time none; a hundred sent and deleted
+
+  test.each([
+    ['before', false],
+    ['after', true],
+  ])('%s every one of its steps loses nothing of 100 messages, and goes on', async (_when, isDone) => {
+    for (let dieAt = 1; dieAt <= CALLS; dieAt += 1) {
+      const { dead, parked, client } = queuesInMemory(bodies);
+      await expect(replayAll(client(dieAt, isDone))).rejects.toThrow('killed');
+      expect(new Set([...dead.map(({ Body }) => Body), ...parked])).toEqual(new Set(bodies));
+      for (const each of dead) each.isHidden = false; // a minute later
+      await replayAll(client(Infinity, true));
+      expect(dead).toEqual([]);
+      expect(new Set(parked)).toEqual(new Set(bodies));
+      expect(parked.length).toBeLessThanOrEqual(bodies.length + 1);
+    }
+  });
+});
+
+describe('the command', () => {
+  let aws: FakeAws;
+  let sqs: Sqs;
+  beforeAll(async () => {
+    aws = await startFakeAws();
+  });
+  afterAll(() => aws.close());
+  beforeEach(async () => {
+    // At the speed of SQS: what is not released stays hidden for longer than a test.
+    sqs = await startSqs(
+      [
+        { name: 'parked', visibilitySeconds: 180 },
+        { name: 'dead', visibilitySeconds: 30 },
+      ],
+      1_000,
+    );
+    aws.errors = {};
+    aws.variables = {
+      SERVICE_NAME: STACK,
+      SDK_APP_ID,
+      TABLE_NAME: 'accounts',
+      PARKING_QUEUE_URL: sqs.queueUrl('parked'),
+      DEAD_LETTER_QUEUE_URL: sqs.queueUrl('dead'),
+      AUTHENTICATION: 'off',
+    };
+  });
+  afterEach(() => sqs.close());
+
+  const start = (args: string[], env: Record<string, string> = {}) =>
+    program('infra/operations/dead-letters.ts', [...args, '--stack', STACK], {
+      ...aws.environment,
+      AWS_ENDPOINT_URL_SQS: sqs.url,
+      ...env,
+    });
+  const deadLetters = (...args: string[]) => start(args).ended;
+  const listed = async (): Promise<Record<string, unknown>[]> =>
+    JSON.parse((await deadLetters('list', '--json')).stdout);
+
+  test('list shows what lies there, oldest first, and lets others see it at once', async () => {
+    sqs.send('dead', message());
+    sqs.send('dead', message({ reason: 'notStored', field: undefined, receivedTime: Date.now() - 3 * 86_400_000 }));
+    sqs.send('dead', 'none of \u00A0ours');
+    const { code, stdout, stderr } = await deadLetters('list');
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const id = expect.stringMatching(/^[\da-f-]{36}$/);
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const about = ['OfficialAccount.CallbackAfterCreateOfficialAccount', '@TOA#_test_OA_for_penn'];
+    const rows = stdout.trimEnd().split('\n');
+    expect(rows.map((row) => row.split(/ {2,}/))).toEqual([
+      ['ID', 'RECEIVED', 'AGE', 'REASON', 'COMMAND', 'OFFICIAL ACCOUNT'],
+      [id, '-', '-', 'notUnderstood', '-', '-'],
+      [id, time, '3 d', 'notStored', ...about],
+      [id, time, '3 min', 'badPayload (Name)', ...about],
+    ]);
+    expect(new Set(rows.map((row) => row.search(/OFFICIAL|@TOA|-$/))).size).toBe(1);
+    expect(await listed()).toMatchObject([
+      { reason: 'notUnderstood' },
+      { reason: 'notStored', ageSeconds: expect.any(Number) },
+      { reason: 'badPayload', field: 'Name', requestId: 'JKJaXmPLvHcESHA=' },
+    ]);
+  });
+
+  test('an empty queue is said to be one', async () => {
+    expect(await deadLetters('list')).toEqual({
+      code: 0,
+      stdout: `There are no dead letters in the stack ${STACK}.\n`,
+      stderr: '',
+    });
+    expect(await listed()).toEqual([]);
+  });
+
+  test.each<[string, string, Record<string, unknown>]>([
+    ['JSON', message(), { body: recorded('created') }],
+    ['text', message({}, '{"cut": "sh'), { body: '{"cut": "sh' }],
+    ['neither', message({}, Buffer.from([0xff, 0])), { bodyBase64: '/wA=' }],
+    ['none of ours', '\u00A0?', { message: '\u00A0?', reason: 'notUnderstood' }],
+  ])('show decodes a body that is %s', async (_what, text, content) => {
+    sqs.send('dead', text);
+    const [{ id } = {}] = await listed();
+    const json = JSON.parse((await deadLetters('show', String(id), '--json')).stdout);
+    expect(json).toMatchObject({ id, ...content });
+    const { code, stdout } = await deadLetters('show', String(id));
+    expect(stdout).toContain(`id: ${id}\n`);
+    expect(code).toBe(0);
+    expect(sqs.messages('dead')).toEqual([text]);
+  });
+
+  test('what would steer a terminal is not printed', async () => {
+    const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J' });
+    sqs.send('dead', message({ requestId: '\u001B[31m' }, body));
+    const [{ id } = {}] = await listed();
+    for (const args of [['list'], ['show', String(id)], ['replay', '--all']]) {
+      expect((await deadLetters(...args)).stdout).not.toContain('\u001B');
+    }
+  });
+
+  test('replay sends one on, and leaves the others', async () => {
+    for (const n of [0, 1, 2]) sqs.send('dead', message({ requestId: `${n}` }));
+    const chosen = (await listed()).find(({ requestId }) => requestId === '1');
+    const { code, stdout } = await deadLetters('replay', String(chosen?.['id']));
+    expect(stdout).toMatch(/^Sent on: [\da-f-]{36} {2}badPayload {2}OfficialAccount\.Callback\w+ {2}@TOA#_\w+\n$/);
+    expect(code).toBe(0);
+    const requests = (queue: string) => sqs.messages(queue).map((text) => JSON.parse(text).requestId);
+    expect(requests('parked')).toEqual(['1']);
+    expect(requests('dead')).toEqual(['0', '2']);
+    expect(await listed()).toHaveLength(2);
+  });
+
+  test('replay --all sends all on but what it does not understand, and says so', async () => {
+    const all = Array.from({ length: 25 }, (_, n) => message({ requestId: `${n}` }));
+    for (const text of all) sqs.send('dead', text);
+    sqs.send('dead', message({ version: 2 }));
+    const { code, stdout } = await deadLetters('replay', '--all');
+    expect(stdout).toContain(`25 sent on in the stack ${STACK}, 1 left that this version of the software`);
+    expect(code).toBe(1);
+    expect(new Set(sqs.messages('parked'))).toEqual(new Set(all));
+    expect(await listed()).toMatchObject([{ reason: 'notUnderstood' }]);
+    const [{ id } = {}] = await listed();
+    expect(await deadLetters('replay', String(id))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not understand the message'),
+    });
+  });
+
+  test('a message that comes back while the others are sent on is not sent on again', async () => {
+    sqs.send('dead', message({ requestId: 'hopeless' }));
+    const timer = setInterval(() => {
+      for (const text of sqs.messages('parked')) sqs.send('dead', text);
+      sqs.purge('parked');
+    }, 1);
+    const { code, stdout } = await deadLetters('replay', '--all');
+    clearInterval(timer);
+    expect(stdout).toContain('1 sent on');
+    expect(code).toBe(0);
+  });
+
+  test('what the parking queue does not take stays', async () => {
+    sqs.send('dead', message());
+    aws.variables['PARKING_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
+    const { code, stderr } = await deadLetters('replay', '--all');
+    expect(stderr).toBe("Can't send the message to the parking queue: the queue is not there any more\n");
+    expect(code).toBe(1);
+    expect(await listed()).toHaveLength(1);
+  });
+
+  test('drop deletes one for good, where somebody has said yes', async () => {
+    sqs.send('dead', message());
+    const [{ id } = {}] = await listed();
+    expect(await deadLetters('drop', String(id))).toMatchObject({
+      code: 2,
+      stderr: 'there is nobody to ask: give --yes\nSee --help.\n',
+    });
+    expect(await listed()).toHaveLength(1);
+    expect(await deadLetters('drop', String(id), '--yes')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`Dropped: ${String(id)}`),
+    });
+    expect(sqs.messages('dead')).toEqual([]);
+    expect(sqs.messages('parked')).toEqual([]);
+  });
+
+  test('Ctrl-C ends a replay after the message at hand, and lets others see the rest at once', async () => {
+    const all = Array.from({ length: 300 }, (_, n) => message({ requestId: `${n}` }));
+    for (const text of all) sqs.send('dead', text);
+    const { child, ended } = start(['replay', '--all']);
+    await until(() => sqs.messages('parked').length > 3 || undefined);
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    expect(stderr).toMatch(/^Interrupted: \d+ sent on, the others are where they were\n$/);
+    expect(code).toBe(1);
+    expect(new Set([...sqs.messages('dead'), ...sqs.messages('parked')])).toEqual(new Set(all));
+    expect(await listed()).toHaveLength(sqs.messages('dead').length);
+  });
+
+  test('SIGKILL loses nothing', async () => {
+    const all = Array.from({ length: 300 }, (_, n) => message({ requestId: `${n}` }));
+    for (const text of all) sqs.send('dead', text);
+    const { child, ended } = start(['replay', '--all']);
+    await until(() => sqs.messages('parked').length > 3 || undefined);
+    child.kill('SIGKILL');
+    await ended;
+    expect(sqs.messages('dead').length).toBeGreaterThan(0);
+    expect(new Set([...sqs.messages('dead'), ...sqs.messages('parked')])).toEqual(new Set(all));
+  });
+
+  test.each<[string[], number, string]>([
+    [['list', 'x'], 2, 'this takes no ID\nSee --help.\n'],
+    [['show'], 2, 'show wants the ID of a message, as list shows it\nSee --help.\n'],
+    [['replay'], 2, 'replay wants the ID of a message, as list shows it\nSee --help.\n'],
+    [['replay', 'x', '--all'], 2, 'this takes no ID\nSee --help.\n'],
+    [['drop', '--all'], 2, '--all is for replay alone\nSee --help.\n'],
+    [['list', '--yes'], 2, '--yes is for drop alone\nSee --help.\n'],
+    [['purge'], 2, 'say list, show ID, replay ID or drop ID\nSee --help.\n'],
+    [
+      ['show', 'x'],
+      1,
+      `There is no dead letter x in the stack ${STACK}. If somebody else looks at it, try again in a minute.\n`,
+    ],
+  ])('what makes no sense, and what is not there, is named in one line: %j', async (args, code, stderr) => {
+    expect(await deadLetters(...args)).toEqual({ code, stdout: '', stderr });
+  });
+
+  test('a queue that is gone, a right that is lacking and credentials that have expired are named in one line', async () => {
+    aws.variables['DEAD_LETTER_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
+    expect((await deadLetters('list')).stderr).toBe(
+      "Can't read the dead-letter queue: the queue is not there any more\n",
+    );
+    aws.errors = { DescribeStacks: AWS_ERRORS.denied('cloudformation:DescribeStacks') };
+    expect((await deadLetters('list')).stderr).toBe(
+      `Can't find the stack ${STACK}: your credentials lack the right cloudformation:DescribeStacks\n`,
+    );
+    aws.errors = { GetFunctionConfiguration: AWS_ERRORS.expired };
+    expect((await deadLetters('list')).stderr).toContain('your AWS credentials have expired: log in again');
+  });
+});

@@ -1,0 +1,38 @@
+import { inflateSync } from 'node:zlib';
+import { expect, test } from '@jest/globals';
+import { userSig } from '../../../infra/operations/user-sig.ts';
+
+/** Made with Tencent's own tls-sig-api-v2 1.0.2 (npm), with the app and the key of its test, at 1669872112. */
+const KEY = '5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e';
+const VECTORS = [
+  [
+    'administrator',
+    3600,
+    'eJw1issKwjAQRf9ltkptaok14M4HYhetUZHuYjLKUFtDEkUQ-11o693dc84HDrmMXuhAQBLFMO4*GWwDXanDyjTUkg9OhYcbAm9qZS0ZECyNh-UmUIMgGOfzbJYwlvQU35Ycgpjyf*fpBgJMva50SsvdqhqV*0Ke5cTmp*xYym2xcdpyf8F7o33*TBfw-QGGizQF',
+  ],
+  [
+    'xiaojun',
+    15552000,
+    'eJyrVgrxCdYrSy1SslIy0jNQ0gHzM1NS80oy0zLBwhWZiflZpXlQqeKU7MSCgswUJStDEwMogMiUZOamKlkZmplZWpgbGRoaQURTKwoyi0DipqamRnC1xZnpIJOzKg39HAsLitxN08yTfCq0c-JTg9INi-P9KotzsoxcXbITIy2zAp3K9fNtlWoBwTYzBg__',
+  ],
+  [
+    '管理员',
+    60,
+    'eJyrVgrxCdYrSy1SslIy0jNQ0gHzM1NS80oy0zLBws-XLXw*oe3pxBlQyeKU7MSCgswUJStDEwMogMiUZOamKlkZmplZWpgbGRoaQURTKwoyi1KVrMygqooz05WslAxTvI38M-Irs80qTUK9kk0qjfKrnC08M518ykKyInJM-cP1Q3N90rKTiottlWoBY8Q0qw__',
+  ],
+] as const;
+
+const decoded = (sig: string) =>
+  JSON.parse(
+    inflateSync(Buffer.from(sig.replaceAll('*', '+').replaceAll('-', '/').replaceAll('_', '='), 'base64')).toString(),
+  );
+
+test.each(VECTORS)(
+  'the UserSig of %s is the one that Tencent’s own library makes',
+  (userId, validSeconds, expected) => {
+    const sig = userSig(KEY, { sdkAppId: '1400000000', userId, time: 1669872112, validSeconds });
+    // What is inside and not the bytes: two versions of zlib may compress differently.
+    expect(decoded(sig)).toEqual(decoded(expected));
+    expect(sig).toMatch(/^[A-Za-z0-9*_-]+$/);
+  },
+);

@@ -1,0 +1,131 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { webhookApp } from '../../infra/app.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { featureFlags } from '../../infra/local/template.ts';
+import { ROOT } from '../program.ts';
+import { findingsIn, NOTHING } from './nag.ts';
+
+const SDK_APP_ID = '1400000000';
+
+/** A CDK app's own code: the construct in a stack, under cdk-nag's two packs. */
+const APP = `
+const app = new App({ outdir: process.argv[2] });
+const stack = new Stack(app, 'Host');
+const { url, eventBus } = new TencentChatWebhook(stack, 'Webhook', { sdkAppId: '${SDK_APP_ID}', silenceHours: 24 });
+new CfnOutput(stack, 'Url', { value: url });
+new CfnOutput(stack, 'Bus', { value: eventBus.eventBusName, description: EVENT_SOURCE });
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
+app.synth();
+`;
+const IMPORTS = [
+  ['{ App, CfnOutput, Stack, Validations }', 'aws-cdk-lib'],
+  ['{ AwsSolutionsChecks, ServerlessChecks }', 'cdk-nag'],
+  ['{ EVENT_SOURCE, TencentChatWebhook }', packageJson.name],
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'package-'));
+const [host, here] = [join(folder, 'host'), join(folder, 'here')];
+const run = (command: string, args: readonly string[], cwd: string) => {
+  // npm hands its own settings down to what it runs.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
+  return promisify(execFile)(command, args, { cwd, env });
+};
+
+beforeAll(async () => {
+  await run('npm', ['pack', '--silent', '--pack-destination', folder], ROOT);
+  mkdirSync(join(host, 'node_modules'), { recursive: true });
+  writeFileSync(join(host, 'package.json'), '{ "private": true }');
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
+  // Without the peers, which npm would fetch: they are linked, and nothing else is.
+  await run('npm', ['install', '--silent', '--offline', '--legacy-peer-deps', join(folder, tarball)], host);
+  for (const name of ['aws-cdk-lib', 'constructs', 'cdk-nag']) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(host, 'node_modules', name));
+  }
+  webhookApp({ outdir: here, context: { ...featureFlags(), sdkAppId: SDK_APP_ID } }).app.synth();
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The digest of each file of each function's bundle, by the function. */
+function bundles(outdir: string, templateFile: string): Record<string, Record<string, string>> {
+  const { Resources } = JSON.parse(readFileSync(join(outdir, templateFile), 'utf8'));
+  const functions = Object.entries<any>(Resources).filter(([, { Type }]) => Type === 'AWS::Lambda::Function');
+  return Object.fromEntries(
+    functions.map(([logicalId, { Properties }]) => {
+      const asset = join(outdir, `asset.${Properties.Code.S3Key.replace('.zip', '')}`);
+      const digests = readdirSync(asset).map((name) => [
+        name,
+        createHash('sha256')
+          .update(readFileSync(join(asset, name)))
+          .digest('hex'),
+      ]);
+      return [logicalId.slice(0, -8).replace('Webhook', ''), Object.fromEntries(digests)];
+    }),
+  );
+}
+
+test('the tarball holds the construct, its types and the bundles, and installs nothing besides', () => {
+  const installed = join(host, 'node_modules', packageJson.name);
+  expect(readdirSync(installed).toSorted()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json']);
+  const dist = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' });
+  expect(dist.filter((name) => /\.(m?[jt]s)$/.test(name)).toSorted()).toEqual([
+    'announcements.d.ts',
+    'bundle/announce/index.mjs',
+    'bundle/receiver/index.mjs',
+    'bundle/receiver/parking.mjs',
+    'bundle/redrive/index.mjs',
+    'queues.d.ts',
+    'settings.d.ts',
+    'webhook.d.ts',
+    'webhook.js',
+  ]);
+  expect(readdirSync(join(host, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(
+    ['aws-cdk-lib', 'cdk-nag', 'constructs', packageJson.name].toSorted(),
+  );
+});
+
+test.each([
+  ['a CommonJS app', 'app.cjs', IMPORTS.map(([names, from]) => `const ${names} = require('${from}');`)],
+  ['an app of ES modules', 'app.mjs', IMPORTS.map(([names, from]) => `import ${names} from '${from}';`)],
+])(
+  '%s synthesizes the very bundles that are deployed from here, and cdk-nag finds nothing',
+  async (_what, file, imports) => {
+    const there = join(folder, `${file}.out`);
+    writeFileSync(join(host, file), imports.join('\n') + APP);
+    await run(process.execPath, [file, there], host);
+    const expected = bundles(here, 'TencentChatWebhook.template.json');
+    expect(Object.keys(expected)).toEqual(['Receiver', 'Redrive', 'Announce']);
+    expect(bundles(there, 'Host.template.json')).toEqual(expected);
+    expect(findingsIn(there)).toEqual(NOTHING);
+  },
+);
+
+test('a TypeScript app gets the types of the props and of the resources', async () => {
+  const lines = [
+    `import { Stack } from 'aws-cdk-lib';`,
+    `import { TencentChatWebhook } from '${packageJson.name}';`,
+    `const stack = new Stack();`,
+    `const webhook = new TencentChatWebhook(stack, 'A', { sdkAppId: '1', allowedCidrs: ['10.0.0.0/8'] });`,
+    `export const texts: string[] = [webhook.url, webhook.queues.parked.queueUrl, webhook.alarmTopic.topicArn];`,
+    `// @ts-expect-error: a number is no SDKAppID`,
+    `new TencentChatWebhook(stack, 'B', { sdkAppId: 1 });`,
+    `// @ts-expect-error: the SDKAppID is required`,
+    `new TencentChatWebhook(stack, 'C', {});`,
+    `// @ts-expect-error: a misspelt prop`,
+    `new TencentChatWebhook(stack, 'D', { sdkAppId: '1', allowedCIDRs: [] });`,
+    `// @ts-expect-error: no such kind of authentication`,
+    `new TencentChatWebhook(stack, 'E', { sdkAppId: '1', authentication: 'none' });`,
+  ];
+  writeFileSync(join(host, 'app.cts'), lines.join('\n'));
+  writeFileSync(join(host, 'app.mts'), lines.join('\n'));
+  const options = '--noEmit --strict --skipLibCheck --module node20 --target es2022 --types node';
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const args = [tsc, ...options.split(' '), '--typeRoots', join(ROOT, 'node_modules/@types'), 'app.cts', 'app.mts'];
+  const { stdout } = await run(process.execPath, args, host).catch((error: { stdout: string }) => error);
+  expect(stdout).toBe('');
+});

@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals';
+import type { AccountEvent } from '../../lambda/official-account.ts';
+import { officialAccountChanged } from '../../lambda/official-account-changed.ts';
+import { delivery, RECEIVED, recorded } from '../delivery.ts';
+
+async function applied(change: (payload: Record<string, unknown>) => void = () => {}): Promise<AccountEvent[]> {
+  const events: AccountEvent[] = [];
+  const apply = async (event: AccountEvent) => (events.push(event), 'stored' as const);
+  const changed = delivery((event) => {
+    event.body = recorded('changed');
+    change(event.body as Record<string, unknown>);
+  });
+  await officialAccountChanged.receive({ apply }, changed);
+  return events;
+}
+
+test('the documented sample says what the profile is now, and who changed it', async () => {
+  expect(await applied()).toEqual([
+    {
+      sdkAppId: '1400000000',
+      officialAccountId: '@TOA#_test_OA_for_penn',
+      eventTime: 1670574414123,
+      receivedTime: RECEIVED,
+      texts: {
+        name: 'NewName',
+        introduction: 'NewNotification',
+        faceUrl: 'http://this.is.newface.url',
+        organization: 'NewOrganization',
+        operatorAccount: 'leckie',
+      },
+    },
+  ]);
+});
+
+test.each([
+  ['Name', 'name'],
+  ['Introduction', 'introduction'],
+  ['FaceUrl', 'faceUrl'],
+  ['Organization', 'organization'],
+  ['Operator_Account', 'operatorAccount'],
+])('%s may be absent, and an empty one is a value', async (field, attribute) => {
+  const [absent] = await applied((payload) => delete payload[field]);
+  expect(absent?.texts).toHaveProperty(attribute, undefined);
+  const [empty] = await applied((payload) => (payload[field] = ''));
+  expect(empty?.texts).toHaveProperty(attribute, '');
+});
+
+test.each(['Official_Account', 'EventTime'])('%s may not be absent', async (field) => {
+  await expect(applied((payload) => delete payload[field])).rejects.toMatchObject({ reason: 'badPayload', field });
+});
+
+test.each(['Name', 'Introduction', 'FaceUrl', 'Organization', 'Operator_Account'])(
+  '%s that is no text is refused',
+  async (field) => {
+    for (const value of [null, 5, {}, [], true]) {
+      await expect(applied((payload) => (payload[field] = value))).rejects.toMatchObject({
+        reason: 'badPayload',
+        field,
+      });
+    }
+  },
+);

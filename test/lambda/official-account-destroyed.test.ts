@@ -1,0 +1,40 @@
+import { expect, test } from '@jest/globals';
+import type { AccountEvent } from '../../lambda/official-account.ts';
+import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
+import { delivery, RECEIVED, recorded } from '../delivery.ts';
+
+async function applied(change: (payload: Record<string, unknown>) => void = () => {}): Promise<AccountEvent[]> {
+  const events: AccountEvent[] = [];
+  const apply = async (event: AccountEvent) => (events.push(event), 'stored' as const);
+  const destroyed = delivery((event) => {
+    event.body = recorded('destroyed');
+    change(event.body as Record<string, unknown>);
+  });
+  await officialAccountDestroyed.receive({ apply }, destroyed);
+  return events;
+}
+
+test('the documented sample says when, and what the account was', async () => {
+  expect(await applied()).toEqual([
+    {
+      sdkAppId: '1400000000',
+      officialAccountId: '@TOA#_test_OA_for_penn',
+      eventTime: 1670574414123,
+      receivedTime: RECEIVED,
+      marks: 'destroyedTime',
+      texts: { name: 'TestOfficialAccount', ownerAccount: '107867' },
+    },
+  ]);
+});
+
+test('that it was destroyed counts, whatever else is missing', async () => {
+  const [event] = await applied((payload) => {
+    delete payload['Name'];
+    delete payload['Owner_Account'];
+  });
+  expect(event).toMatchObject({ marks: 'destroyedTime', texts: { name: undefined, ownerAccount: undefined } });
+});
+
+test.each(['Official_Account', 'EventTime'])('%s may not be absent', async (field) => {
+  await expect(applied((payload) => delete payload[field])).rejects.toMatchObject({ reason: 'badPayload', field });
+});

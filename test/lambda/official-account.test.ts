@@ -1,0 +1,150 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import {
+  changesBy,
+  changesByNewest,
+  type AccountEvent,
+  type Attributes,
+  type Changes,
+} from '../../lambda/official-account.ts';
+import { arrivals, modelOf, visible } from '../account-events.ts';
+
+const RUNS = Number(process.env['ACCOUNT_EVENT_RUNS'] ?? 5_000);
+
+/** A record after changes to it. */
+function changed(record: Attributes, changes: Changes): Attributes {
+  const entries = Object.entries({ ...record, ...changes });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** A record after events, in the order of their arrival. */
+function recordAfter(events: readonly AccountEvent[]): Attributes {
+  let record: Attributes = {};
+  for (const event of events) {
+    const { sdkAppId, officialAccountId } = event;
+    record = { sdkAppId, officialAccountId, ...changed(record, changesBy(event, record)) };
+  }
+  return record;
+}
+
+test('whatever order events arrive in and however often, the record ends as their times say', () => {
+  fc.assert(
+    fc.property(arrivals, (events) => expect(visible(recordAfter(events))).toEqual(modelOf(events))),
+    { numRuns: RUNS },
+  );
+});
+
+test('an event that has been applied changes nothing any more', () => {
+  fc.assert(
+    fc.property(arrivals, (events) => {
+      const record = recordAfter(events);
+      for (const event of events) expect(changesBy(event, record)).toEqual({});
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('what is said of an event without knowing the record is what is said knowing it, if it is the newest', () => {
+  fc.assert(
+    fc.property(arrivals, (events) => {
+      const record = recordAfter(events);
+      for (const event of events.map((each) => ({ ...each, eventTime: each.eventTime + 8 }))) {
+        expect(changed(record, changesByNewest(event))).toEqual(changed(record, changesBy(event, record)));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+describe('in words:', () => {
+  const event = (eventTime: number, rest: Pick<AccountEvent, 'marks' | 'texts'>): AccountEvent => ({
+    sdkAppId: '1400000000',
+    officialAccountId: 'a',
+    eventTime,
+    receivedTime: eventTime + 100,
+    clientIp: undefined,
+    optPlatform: undefined,
+    ...rest,
+  });
+  const created = (time: number, name = 'created') =>
+    event(time, { marks: 'createdTime', texts: { name, ownerAccount: 'owner', operatorAccount: 'operator' } });
+  const changedTo = (time: number, texts: AccountEvent['texts']) => event(time, { texts });
+  const destroyed = (time: number) => event(time, { marks: 'destroyedTime', texts: {} });
+  const full = (time: number) => event(time, { marks: 'lastFullTime', texts: {} });
+
+  test('a change that comes before its creation is kept, and completed when the creation comes', () => {
+    const before = recordAfter([changedTo(2, { introduction: '简介' })]);
+    expect(before).toMatchObject({ introduction: '简介', eventTime: 2 });
+    expect(before).not.toHaveProperty('createdTime');
+    expect(recordAfter([changedTo(2, { introduction: '简介' }), created(1)])).toMatchObject({
+      introduction: '简介',
+      name: 'created',
+      ownerAccount: 'owner',
+      createdTime: 1,
+      eventTime: 2,
+      receivedTime: 102,
+    });
+  });
+
+  test('an older name never replaces a newer one, but what else the older event says is taken over', () => {
+    expect(
+      recordAfter([created(1), changedTo(3, { name: '新' }), changedTo(2, { name: '旧', faceUrl: 'f' })]),
+    ).toMatchObject({
+      name: '新',
+      faceUrl: 'f',
+      eventTime: 3,
+    });
+  });
+
+  test('an empty text clears the field, an absent one leaves it', () => {
+    expect(
+      recordAfter([created(1), changedTo(2, { introduction: 'x', faceUrl: 'y' }), changedTo(3, { introduction: '' })]),
+    ).toMatchObject({ introduction: '', faceUrl: 'y' });
+  });
+
+  test('a late change does not undo a destruction', () => {
+    expect(recordAfter([created(1), destroyed(3), changedTo(2, { name: '旧' })])).toMatchObject({
+      destroyedTime: 3,
+      name: '旧',
+    });
+  });
+
+  test('a later creation makes a new account, of which nothing is left over', () => {
+    const old = [created(1), changedTo(2, { introduction: 'x' }), full(3), destroyed(4)];
+    const again = { ...created(5, '再'), clientIp: '203.0.113.7' };
+    for (const events of [
+      [...old, again],
+      [again, ...old],
+      [...old.slice(2), again, ...old.slice(0, 2)],
+    ]) {
+      expect(visible(recordAfter(events))).toEqual({
+        sdkAppId: '1400000000',
+        officialAccountId: 'a',
+        name: '再',
+        ownerAccount: 'owner',
+        operatorAccount: 'operator',
+        createdTime: 5,
+        eventTime: 5,
+        clientIp: '203.0.113.7',
+      });
+    }
+  });
+
+  test('at the same time a creation comes first, and the greater of two other texts stays', () => {
+    for (const events of [
+      [created(1, 'z'), changedTo(1, { name: 'a' }), changedTo(1, { name: 'b' }), destroyed(1)],
+      [destroyed(1), changedTo(1, { name: 'b' }), created(1, 'z'), changedTo(1, { name: 'a' })],
+    ]) {
+      expect(recordAfter(events)).toMatchObject({ name: 'b', createdTime: 1, destroyedTime: 1 });
+    }
+  });
+
+  test('a record of before there were revisions and other commands is taken as what it was: created at its time', () => {
+    const { nameTime: _, ...record } = { ...recordAfter([created(5)]), nameTime: undefined };
+    expect(changed(record, changesBy(changedTo(4, { name: '旧', introduction: 'x' }), record))).toEqual(record);
+    expect(changed(record, changesBy(changedTo(6, { introduction: 'x' }), record))).toMatchObject({
+      name: 'created',
+      introduction: 'x',
+    });
+  });
+});

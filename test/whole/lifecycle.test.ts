@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { BusEvent } from '../../infra/local/aws/event-bus.ts';
+import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import type { AccountEvent } from '../../lambda/official-account.ts';
+import { accountEvent, modelOf, payloadOf, visible } from '../account-events.ts';
+import { announcementProblems } from '../announcement.ts';
+import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { faultyDynamoDb } from '../faults/faulty.ts';
+import { logKeeper } from '../function-log.ts';
+import { recordsOf } from '../records.ts';
+import { until } from '../until.ts';
+
+const [store, log] = [faultyDynamoDb(), logKeeper()];
+let receiver: Deployment;
+const announced: BusEvent[] = [];
+beforeAll(async () => {
+  receiver = await startDeployment({
+    context: { sdkAppId: SDK_APP_ID },
+    token: TOKEN,
+    port: 0,
+    startStore: store.start,
+    queueSecondMs: 2,
+    log: log.stream,
+  });
+  receiver.bus.subscribe((event) => announced.push(event));
+});
+afterAll(() => receiver.stop());
+beforeEach(() => {
+  announced.length = 0;
+});
+
+const details = () => announced.map(({ detail }) => detail as Record<string, any>);
+
+/** Delivers a body as Chat does, with the command in the URL as well. */
+const deliver = (payload: Record<string, unknown>, change: (query: URLSearchParams) => void = () => {}) =>
+  post(
+    receiver.url,
+    httpDelivery((delivery) => {
+      delivery.payload = payload;
+      delivery.query.set('CallbackCommand', String(payload['CallbackCommand']));
+      change(delivery.query);
+    }),
+  );
+
+async function recordOf(id: string): Promise<Record<string, unknown> | undefined> {
+  const records = await recordsOf(store.serviceUrl, receiver.spec.tableName);
+  return records.find(({ officialAccountId }) => officialAccountId === id);
+}
+
+/** Once all that was written before has been announced: announcements come in order. */
+async function allAnnounced(): Promise<void> {
+  const id = `last ${announced.length} ${Math.random()}`;
+  await deliver({ ...recorded('created'), Official_Account: id });
+  await until(() => details().find(({ officialAccountId }) => officialAccountId === id));
+  announced.pop();
+}
+
+test('the life of an account, as documented: each command is stored, and announced under its own detail type', async () => {
+  const id = '@TOA#_test_OA_for_penn';
+  const life = ['created', 'changed', 'full', 'destroyed'].map((name, n) => ({
+    ...recorded(name),
+    EventTime: 1670574414123 + n,
+  }));
+  for (const payload of life) expect(await deliver(payload)).toEqual(OK);
+  await allAnnounced();
+  const last = {
+    sdkAppId: SDK_APP_ID,
+    officialAccountId: id,
+    name: 'TestOfficialAccount',
+    introduction: 'NewNotification',
+    faceUrl: 'http://this.is.newface.url',
+    organization: 'NewOrganization',
+    ownerAccount: '107867',
+    operatorAccount: 'leckie',
+    createdTime: 1670574414123,
+    lastFullTime: 1670574414125,
+    destroyedTime: 1670574414126,
+    eventTime: 1670574414126,
+    clientIp: '203.0.113.7',
+    optPlatform: 'RESTAPI',
+  };
+  expect(visible((await recordOf(id)) ?? {})).toEqual(last);
+  expect(announced.map((event) => event['detail-type'])).toEqual([
+    'Official Account Created',
+    'Official Account Changed',
+    'Official Account Full',
+    'Official Account Destroyed',
+  ]);
+  expect(details().flatMap(announcementProblems)).toEqual([]);
+  expect(details()[1]).toMatchObject({
+    name: 'NewName',
+    previous: { name: 'TestOfficialAccount', introduction: null, faceUrl: null, organization: null },
+  });
+  expect(details()[3]).toEqual({
+    ...last,
+    version: 1,
+    type: 'Official Account Destroyed',
+    receivedTime: expect.any(Number),
+    revision: 4,
+  });
+});
+
+test('the documented samples, which all have the same EventTime, end the same in whatever order they come', async () => {
+  const names = ['created', 'changed', 'full', 'destroyed'];
+  const ends: unknown[] = [];
+  for (const [n, order] of [names, names.toReversed(), ['full', 'destroyed', 'created', 'changed']].entries()) {
+    for (const name of order) await deliver({ ...recorded(name), Official_Account: `order ${n}` });
+    const { officialAccountId: _, ...end } = visible((await recordOf(`order ${n}`)) ?? {});
+    ends.push(end);
+  }
+  expect(ends).toEqual([ends[0], ends[0], ends[0]]);
+  expect(ends[0]).toMatchObject({
+    createdTime: 1670574414123,
+    destroyedTime: 1670574414123,
+    introduction: 'NewNotification',
+  });
+});
+
+test('a repeat is announced no more, nor is a late event that changes nothing to be seen', async () => {
+  const id = 'late';
+  const changed = { ...recorded('changed'), Official_Account: id };
+  await deliver({ ...changed, EventTime: 30, Name: '新名字' });
+  await deliver({ ...changed, EventTime: 30, Name: '新名字' });
+  await deliver({ ...changed, EventTime: 20, Name: '旧名字' });
+  await deliver({ ...recorded('created'), Official_Account: id, EventTime: 10 });
+  await deliver({ ...recorded('created'), Official_Account: id, EventTime: 10 });
+  await allAnnounced();
+  expect(announced.map((event) => event['detail-type'])).toEqual([
+    'Official Account Changed',
+    'Official Account Created',
+  ]);
+  expect(details().map(({ name, eventTime, createdTime }) => [name, eventTime, createdTime])).toEqual([
+    ['新名字', 30, undefined],
+    ['新名字', 30, 10],
+  ]);
+});
+
+test('an event out of order is answered in time although it takes three calls of a slow store', async () => {
+  await deliver({ ...recorded('changed'), Official_Account: 'slow', EventTime: 2 });
+  store.fault = 'is slow';
+  const before = store.requests;
+  const start = performance.now();
+  expect(await deliver({ ...recorded('created'), Official_Account: 'slow', EventTime: 1 })).toEqual(OK);
+  expect(performance.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+  store.fault = undefined;
+  expect(store.requests - before).toBe(3); // the write that is refused, the read that dynalite makes necessary, the write
+  expect(await recordOf('slow')).toMatchObject({ createdTime: 1, eventTime: 2, revision: 2 });
+});
+
+test('where the store hangs half-way through an event out of order, the delivery is parked in time, and completed later', async () => {
+  await deliver({ ...recorded('changed'), Official_Account: 'half-way', EventTime: 2 });
+  const before = store.requests;
+  store.onRequest = () => {
+    if (store.requests - before === 2) store.fault = 'hangs';
+  };
+  const start = performance.now();
+  expect(await deliver({ ...recorded('created'), Official_Account: 'half-way', EventTime: 1 })).toEqual(OK);
+  expect(performance.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+  expect(await recordOf('half-way')).not.toHaveProperty('createdTime');
+  [store.onRequest, store.fault] = [undefined, undefined];
+  await until(async () => ('createdTime' in ((await recordOf('half-way')) ?? {}) ? true : undefined));
+  expect(await recordOf('half-way')).toMatchObject({ name: 'NewName', createdTime: 1, eventTime: 2 });
+});
+
+test('200 mixed deliveries of one account, 16 at a time and with the store throttling, end as their times say; so does who listens', async () => {
+  const id = '@TOA#_life';
+  const sample = fc.sample(fc.tuple(accountEvent, fc.nat(120)), { numRuns: 200, seed: 20261125 });
+  const events = sample.map(([event, eventTime]): AccountEvent => {
+    // In a URL an empty parameter is none.
+    const [clientIp, optPlatform] = [event.clientIp || undefined, event.optPlatform || undefined];
+    return { ...event, officialAccountId: id, eventTime, clientIp, optPlatform };
+  });
+  const waiting = [...events];
+  let answered = 0;
+  const worker = async () => {
+    for (let event = waiting.pop(); event !== undefined; event = waiting.pop()) {
+      const { clientIp, optPlatform } = event;
+      const parameters = { ClientIP: clientIp ?? '', OptPlatform: optPlatform ?? '' };
+      const reply = await deliver(payloadOf(event), (query) =>
+        Object.entries(parameters).forEach(([name, value]) => query.set(name, value)),
+      );
+      expect(reply).toEqual(OK);
+      answered += 1;
+      store.fault = answered > 60 && answered < 120 ? 'throttles' : undefined;
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  const [{ queueName } = { queueName: '' }] = receiver.spec.consumers;
+  while (receiver.sqs.messages(queueName).length > 0) await sleep(20);
+
+  const outcomes = new Set(log.linesOf('delivery').map(({ outcome }) => outcome));
+  expect([...outcomes].toSorted()).toEqual(['parked', 'stale', 'stored']);
+  const record = (await recordOf(id)) ?? {};
+  expect(visible(record)).toEqual({ ...modelOf(events), officialAccountId: id });
+
+  await allAnnounced();
+  expect(details().flatMap(announcementProblems)).toEqual([]);
+  let kept: Record<string, any> | undefined;
+  for (const detail of details().toSorted(() => Math.random() - 0.5)) {
+    const isNewer = kept === undefined || detail['eventTime'] > kept['eventTime'];
+    const isLater = kept?.['eventTime'] === detail['eventTime'] && detail['revision'] > kept?.['revision'];
+    if (isNewer || isLater) kept = detail;
+  }
+  const SEEN = [
+    'name',
+    'introduction',
+    'faceUrl',
+    'organization',
+    'ownerAccount',
+    'createdTime',
+    'destroyedTime',
+    'lastFullTime',
+  ];
+  const seen = (of: Record<string, unknown> = {}) => SEEN.map((name) => [name, of[name]]);
+  expect(seen(kept)).toEqual(seen(record));
+});
