@@ -96,11 +96,17 @@ export async function startFunction(
     }
     if (waiting.length === 0 || isStarting || instances.size >= maxInstances) return;
     if (instances.size < BUSY_INSTANCES) startAnother();
-    else stalled ??= setTimeout(startAnother, STALLED_MS);
+    else stalled ??= setTimeout(startWhereStalled, STALLED_MS, performance.now() + STALLED_MS);
+  }
+
+  /** A timer that is late itself tells of a CPU that is busy: another process would not bring one. */
+  function startWhereStalled(dueTime: number): void {
+    stalled = undefined;
+    if (performance.now() - dueTime < STALLED_MS / 2) startAnother();
+    else work();
   }
 
   function startAnother(): void {
-    stalled = undefined;
     if (waiting.length === 0) return;
     isStarting = true;
     add()
