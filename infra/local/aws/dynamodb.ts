@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -29,7 +30,10 @@ export async function startDynamoDb(
 ): Promise<Loopback> {
   const options = { createTableMs: 0, ...(directory !== undefined && { path: directory }) };
   if (onChange !== undefined) watchChanges(options, onChange);
-  const server = await listen(dynalite(options), 0);
+  const store = dynalite(options);
+  // dynalite throws where a caller hangs up in the middle of a request, and nobody is there to catch it.
+  store.on('request', (request: IncomingMessage) => request.removeAllListeners('error').on('error', () => {}));
+  const server = await listen(store, 0);
   const client = dynamoDbClient(server.url);
   for (const table of tables) {
     try {

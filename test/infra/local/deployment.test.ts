@@ -62,7 +62,7 @@ describe('what a web page can send', () => {
   ];
   const FOREIGN_ORIGINS = ['https://example.com', 'null', '', 'http://localhost:1', 'https://127.0.0.1', 'file://'];
   const METHODS = ['GET', 'POST', 'OPTIONS', 'PUT', 'HEAD'];
-  const PATHS = ['/', '/webhook', '/events'];
+  const PATHS = ['/', '/webhook', '/events', '/deployment'];
 
   test('is refused by every port where it comes under another name or from another origin', async () => {
     for (const port of ports()) {
