@@ -10,7 +10,7 @@ export async function startLocalReceiver(...args: string[]) {
   const { child, output, ended } = program('infra/local/main.ts', ['--port', '0', ...args]);
   const printed = (pattern: RegExp) => pattern.exec(output.stdout)?.[1];
   await Promise.race([
-    until(() => printed(/(Serving\.)/)),
+    until(() => printed(/(Serving\.)/), 60_000), // synthesizing takes seconds of a CPU
     ended.then((end) => Promise.reject(new Error(`npm start ended: ${JSON.stringify(end)}`))),
   ]);
   const dynamoDbUrl = printed(/--endpoint-url (\S+)/) ?? '';
@@ -18,6 +18,8 @@ export async function startLocalReceiver(...args: string[]) {
 
   return {
     url: printed(/Listening on (\S+)/) ?? '',
+    dynamoDbUrl,
+    tableName,
     eventsUrl: printed(/curl -N (\S+)/) ?? '',
     output,
     records: () => recordsOf(dynamoDbUrl, tableName),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 /** The user's command is at fault: the message says all there is to say, a stack trace nothing. */
@@ -8,7 +9,8 @@ export class Failure extends Error {}
 
 /**
  * Runs a command: prints its usage where asked to, and ends with exit code 2 where its options make no sense, and with 1
- * where it fails.
+ * where it fails. Where nobody reads its output any more (`| head`), it gets a SIGPIPE; without a listener for that it
+ * ends.
  *
  * @param usage what `--help` prints, and how a user learns of the options; it names their defaults.
  * @param command gets the options, and the words between them: none are allowed where it takes none.
@@ -21,6 +23,10 @@ export async function run<Options extends NonNullable<ParseArgsConfig['options']
     words: readonly string[],
   ) => Promise<void>,
 ): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!process.emit('SIGPIPE', 'SIGPIPE')) process.exit(1);
+  });
   try {
     const { values, positionals } = parseArgs({
       options: { ...options, help: { type: 'boolean', short: 'h' } },
@@ -44,4 +50,9 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
     throw new UsageError(`${option} is '${text}', but must be a whole number from ${min} to ${max}`);
   }
   return value;
+}
+
+/** A path as the user means it: from where they stand, and npm runs its scripts in the project's root. */
+export function userPath(path: string): string {
+  return resolve(process.env['INIT_CWD'] ?? process.cwd(), path);
 }

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Writable } from 'node:stream';
+import { dataPaths } from './data-directory.ts';
 import { DESCRIPTION_PATH, type Description } from './description.ts';
 import { synthesize } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
@@ -22,7 +23,7 @@ export interface DeploymentOptions {
   token: string;
   /** 0 takes a free one. */
   port: number;
-  /** Where to keep the table; in memory where there is none. */
+  /** Where to keep table and queues, prepared; in memory where there is none. */
   dataDirectory?: string | undefined;
   /** What starts the store: one that misbehaves, for instance. */
   startStore?: typeof startDynamoDb;
@@ -53,8 +54,9 @@ export async function startDeployment({
   const spec = synthesize(context);
   started.defer(spec.dispose);
 
+  const kept = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
   const pipes: { tableName: string; pipe: Pipe }[] = [];
-  const dynamoDb = await startStore(spec.tables, dataDirectory, (tableName, record) => {
+  const dynamoDb = await startStore(spec.tables, kept?.tables, (tableName, record) => {
     for (const { pipe } of pipes.filter((each) => each.tableName === tableName)) pipe.take(record);
   });
   started.defer(dynamoDb.close);
@@ -63,7 +65,7 @@ export async function startDeployment({
   started.defer(secretsManager.close);
   for (const secretId of spec.secretIds) secretsManager.put(secretId, token);
 
-  const sqs = await startQueues(spec.queues, queueSecondMs);
+  const sqs = await startQueues(spec.queues, queueSecondMs, kept?.queues);
   started.defer(sqs.close);
 
   const queueNames = new Set(spec.queues.map(({ name }) => name));

@@ -1,4 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { SettingsError } from '../settings.ts';
@@ -13,9 +15,11 @@ import {
   deliveryUrl,
   post,
 } from './chat.ts';
-import { run, UsageError, wholeNumber } from './command-line.ts';
 import { LOCAL_AWS, dynamoDbClient } from './aws/dynamodb.ts';
 import type { BusEvent } from './aws/event-bus.ts';
+import { listen } from './aws/loopback.ts';
+import { run, UsageError, userPath, wholeNumber } from './command-line.ts';
+import { prepareDataDirectory } from './data-directory.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 
 const USAGE = `Runs the whole deployment on this machine, delivers Tencent's documented sample to it and goes on serving.
@@ -23,7 +27,8 @@ const USAGE = `Runs the whole deployment on this machine, delivers Tencent's doc
 Usage: npm start -- [options]
 
   --port PORT              where to serve the webhook; 0 takes a free port (default: ${LOCAL_PORT})
-  --data-dir DIR           where to keep the table (default: in memory, gone at the end)
+  --data-dir DIR           where to keep the table and the queues, what is parked included (default: in memory, gone at
+                           the end); events that were not announced yet are not kept
   --token TOKEN            the webhook token (default: $${TOKEN_VARIABLE}, else ${EXAMPLE_TOKEN})
   -c, --context NAME=VALUE an option of the stack, as for cdk deploy; may be repeated
                            (default: sdkAppId=${EXAMPLE_SDK_APP_ID})
@@ -46,13 +51,40 @@ await run(
     const context = { sdkAppId: EXAMPLE_SDK_APP_ID, ...contextOf(options.context) };
     const port = wholeNumber('--port', options.port, 0, 65_535);
     if (options.token === '') throw new UsageError('--token is empty');
-    const starting = start({ context, token: options.token, port, dataDirectory: options['data-dir'] });
-    stopOnSignal(starting);
-    const deployment = await starting;
-    await deliverSample(deployment, context.sdkAppId, options.token);
-    printNextSteps(deployment, context.sdkAppId, options.token);
+    const dataDirectory = options['data-dir'] === undefined ? undefined : userPath(options['data-dir']);
+    const over = atSignal();
+    const isOver = once(over, 'abort');
+
+    // Synthesizing takes seconds: what can be known to fail is said before.
+    await checkPort(port);
+    if (dataDirectory !== undefined) await prepareDataDirectory(dataDirectory);
+    console.log(`Synthesizing the stack …`);
+    const starting = startDeployment({ context, token: options.token, port, dataDirectory });
+    const serving = serve(starting, context.sdkAppId, options.token, over);
+    // A signal that came during the synthesis is heard only now, and Ctrl-C has ended the bundler as well.
+    const failing = serving.catch((error) => nextTurn().then(() => Promise.reject(explained(error))));
+    await Promise.race([isOver, failing.then(() => isOver)]);
+
+    console.log('\nStopping.');
+    await starting.then(
+      (deployment) => stop(deployment, dataDirectory),
+      () => {}, // it has not started
+    );
+    process.exit(0);
   },
 );
+
+async function serve(starting: Promise<Deployment>, sdkAppId: string, token: string, over: AbortSignal): Promise<void> {
+  const deployment = await starting;
+  if (over.aborted) return;
+  await deliverSample(deployment, sdkAppId, token);
+  printNextSteps(deployment, sdkAppId, token);
+}
+
+/** Where one of the user's options is wrong, the error that says so. */
+function explained(error: unknown): unknown {
+  return error instanceof SettingsError ? new UsageError(error.message) : error;
+}
 
 function contextOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -65,42 +97,37 @@ function contextOf(pairs: readonly string[]): Record<string, string> {
   );
 }
 
-async function start(options: Parameters<typeof startDeployment>[0]): Promise<Deployment> {
-  console.log(`Synthesizing the stack …`);
+async function checkPort(port: number): Promise<void> {
   try {
-    return await startDeployment(options);
+    const server = await listen(createServer(), port);
+    await server.close();
   } catch (error) {
-    if (error instanceof SettingsError) throw new UsageError(error.message);
-    const { code, message, cause } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {
-      throw new UsageError(`port ${options.port} is taken: end what listens there, or choose another port with --port`);
+      throw new UsageError(`port ${port} is taken: end what listens there, or choose another port with --port`);
     }
-    if (code === 'EACCES' && options.port > 0 && options.dataDirectory === undefined) {
-      throw new UsageError(`port ${options.port} is not for you: choose another with --port`);
-    }
-    if (options.dataDirectory !== undefined && (code?.startsWith('LEVEL_') || code?.startsWith('E'))) {
-      const why = (cause as Error | undefined)?.message ?? message;
-      throw new UsageError(`--data-dir '${options.dataDirectory}' can't be used: ${why}`);
-    }
+    if (code === 'EACCES') throw new UsageError(`port ${port} is not for you: choose another with --port`);
     throw error;
   }
 }
 
-function stopOnSignal(starting: Promise<Deployment>): void {
-  let isStopping = false;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // Ctrl-C comes twice: from the terminal and from npm.
-    process.on(signal, async () => {
-      if (isStopping) return;
-      isStopping = true;
-      console.log('\nStopping.');
-      await starting.then(
-        (deployment) => deployment.stop(),
-        () => {}, // said already
-      );
-      process.exit(0);
-    });
-  }
+/** Ctrl-C comes twice: from the terminal and from npm. SIGPIPE comes where nobody reads the output any more. */
+function atSignal(): AbortSignal {
+  const over = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const) process.on(signal, () => over.abort());
+  return over.signal;
+}
+
+async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: string | undefined): Promise<void> {
+  await stopAll();
+  const messages = spec.queues.flatMap(({ name }) => sqs.messages(name)).length;
+  if (messages === 0) return;
+  const number = `${messages} ${messages === 1 ? 'delivery is' : 'deliveries are'}`;
+  console.log(
+    dataDirectory === undefined
+      ? `${number} dropped from the queues, which were in memory. With --data-dir they are kept.`
+      : `${number} kept in the queues, in ${dataDirectory}: npm start with this --data-dir goes on with them.`,
+  );
 }
 
 async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {

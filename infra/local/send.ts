@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
+import { MAX_INSTANCES } from './aws/function.ts';
 import {
   DOCUMENTED_SAMPLE,
   DOCUMENTED_SAMPLES,
@@ -10,13 +11,14 @@ import {
   PROFILE,
   TOKEN_VARIABLE,
   deliveryUrl,
+  isLocal,
   isOk,
   post,
   unixSeconds,
   type Field,
   type HttpReply,
 } from './chat.ts';
-import { run, UsageError, wholeNumber } from './command-line.ts';
+import { run, UsageError, userPath, wholeNumber } from './command-line.ts';
 
 const USAGE = `Builds, signs and posts deliveries as Tencent Cloud Chat does.
 Without options it sends Tencent's documented sample to the receiver that 'npm start' runs.
@@ -50,7 +52,8 @@ Usage: npm run send -- [options]
   --concurrency N         as many at a time (default: 1)
   -h, --help              prints this
 
-Prints status, reply and milliseconds. Exit code 0 where every reply was OK, else 1; 2 where the options make no sense.`;
+Prints status, reply and milliseconds. Exit code 0 where every reply was OK as Chat understands it (HTTP 200 and no other,
+ActionStatus OK, ErrorCode 0, ErrorInfo), else 1; 2 where the options make no sense.`;
 
 const OPTIONS = {
   url: { type: 'string', default: LOCAL_URL },
@@ -75,6 +78,8 @@ const OPTIONS = {
 } as const;
 type Options = Parameters<Parameters<typeof run<typeof OPTIONS>>[2]>[0];
 
+/** How much of a reply is shown, in characters. */
+const MAX_SHOWN = 500;
 /** The option that each part of a body comes from. */
 const FIELDS = {
   Official_Account: 'official-account',
@@ -97,12 +102,16 @@ await run(USAGE, OPTIONS, async (options) => {
 });
 
 function senderOf(options: Options) {
-  if (!/^https?:$/.test(URL.parse(options.url)?.protocol ?? '')) {
+  const url = URL.parse(options.url);
+  if (url?.username || url?.password) {
+    throw new UsageError('--url holds a user name or a password: Chat takes no such URL');
+  }
+  if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(`--url is '${options.url}', but must begin with http:// or https://`);
   }
-  const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(options.url).hostname);
-  const sdkAppId = options['sdk-app-id'] ?? (isLocal ? EXAMPLE_SDK_APP_ID : undefined);
-  const token = options.token ?? (process.env[TOKEN_VARIABLE] || (isLocal ? EXAMPLE_TOKEN : undefined));
+  const isHere = isLocal(url);
+  const sdkAppId = options['sdk-app-id'] ?? (isHere ? EXAMPLE_SDK_APP_ID : undefined);
+  const token = options.token ?? (process.env[TOKEN_VARIABLE] || (isHere ? EXAMPLE_TOKEN : undefined));
   if (sdkAppId === undefined) throw new UsageError(`--sdk-app-id is missing, and the receiver is not on this machine`);
   if (token === undefined && !options.unsigned) {
     throw new UsageError(`--token or $${TOKEN_VARIABLE} is missing, and the receiver is not on this machine`);
@@ -131,7 +140,7 @@ async function bodies(
   if (options.file !== undefined) {
     const [needless] = [...givenNames, ...(options['event-time'] === undefined ? [] : ['EventTime'])];
     if (needless !== undefined) throw new UsageError(`--file is the whole body: leave out the option for ${needless}`);
-    const content = await readFile(options.file).catch((error: Error) => {
+    const content = await readFile(userPath(options.file)).catch((error: Error) => {
       throw new UsageError(`--file can't be read: ${error.message}`);
     });
     return { command: options.command ?? commandOf(content), bodyOf: () => content };
@@ -173,7 +182,7 @@ function commandOf(body: Uint8Array): string {
 async function sendOne(send: (n: number) => Promise<HttpReply>): Promise<boolean> {
   try {
     const reply = await send(1);
-    console.log(`HTTP ${reply.status}  ${reply.body}  ${reply.milliseconds} ms`);
+    console.log(`${shown(reply)}  ${reply.milliseconds} ms`);
     if (reply.milliseconds > CHAT_TIMEOUT_MS) console.log(`Chat would have given up after ${CHAT_TIMEOUT_MS} ms.`);
     return isOk(reply);
   } catch (error) {
@@ -182,9 +191,18 @@ async function sendOne(send: (n: number) => Promise<HttpReply>): Promise<boolean
   }
 }
 
+/** A reply on one line, whatever stands in it: a terminal obeys control characters. */
+function shown({ status, body }: HttpReply): string {
+  const text = body.slice(0, MAX_SHOWN).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    const escaped = JSON.stringify(character).slice(1, -1);
+    return escaped === character ? `\\u{${character.codePointAt(0)?.toString(16)}}` : escaped;
+  });
+  return `HTTP ${status}  ${text}${body.length > MAX_SHOWN ? ` … (${body.length} characters)` : ''}`;
+}
+
 /** @returns whether every reply was OK. */
 async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, concurrency: number): Promise<boolean> {
-  const milliseconds: number[] = [];
+  const replies = { milliseconds: [] as number[], late: 0, waitedMs: [] as number[] };
   const failures = new Map<string, number>();
   let started = 0;
   let done = 0;
@@ -203,8 +221,10 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
     while (started < count) {
       try {
         const reply = await send((started += 1));
-        milliseconds.push(reply.milliseconds);
-        if (!isOk(reply)) failed(`HTTP ${reply.status}  ${reply.body}`);
+        replies.milliseconds.push(reply.milliseconds);
+        if (reply.milliseconds > CHAT_TIMEOUT_MS) replies.late += 1;
+        if (reply.waitedMs > 0) replies.waitedMs.push(reply.waitedMs);
+        if (!isOk(reply)) failed(shown(reply));
       } catch (error) {
         failed((error as Error).message);
       }
@@ -214,14 +234,22 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
   await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
   clearInterval(timer);
 
-  milliseconds.sort((a, b) => a - b);
-  const percentile = (p: number) =>
-    milliseconds[Math.min(milliseconds.length - 1, Math.floor(p * milliseconds.length))];
   process.stderr.write(process.stderr.isTTY ? '\r' : '');
   console.log(progress());
-  if (milliseconds.length > 0) {
-    console.log(`Milliseconds to the reply: p50 ${percentile(0.5)}, p99 ${percentile(0.99)}, slowest ${percentile(1)}`);
+  if (replies.milliseconds.length > 0) console.log(`Milliseconds to the reply: ${percentiles(replies.milliseconds)}`);
+  if (replies.waitedMs.length > 0) {
+    console.log(
+      `Of that, ${replies.waitedMs.length} waited for an instance of the function, of which this machine runs ` +
+        `${MAX_INSTANCES} at most: ${percentiles(replies.waitedMs)}`,
+    );
   }
+  if (replies.late > 0) console.log(`${replies.late} came after ${CHAT_TIMEOUT_MS} ms: Chat would have given up.`);
   for (const [what, times] of failures) console.log(`${times} × ${what}`);
   return failures.size === 0;
+}
+
+function percentiles(values: readonly number[]): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  const percentile = (p: number) => sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))];
+  return `p50 ${percentile(0.5)}, p99 ${percentile(0.99)}, slowest ${percentile(1)}`;
 }

@@ -5,6 +5,7 @@ import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
 import type { Environment } from '../../lambda/config.ts';
 import { webhookApp } from '../app.ts';
 import { OPTIONS } from '../settings.ts';
+import { Failure } from './command-line.ts';
 import type { Route } from './aws/gateway.ts';
 import type { FunctionSpec } from './aws/function.ts';
 import type { PipeSpec } from './aws/pipe.ts';
@@ -48,8 +49,13 @@ interface Resource {
  * @throws SettingsError where the context is wrong.
  */
 export function synthesize(context: Readonly<Record<string, string>>): DeploymentSpec {
-  const outdir = mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
-  const dispose = () => rmSync(outdir, { recursive: true, force: true });
+  const outdir = temporaryDirectory();
+  const remove = () => rmSync(outdir, { recursive: true, force: true });
+  process.once('exit', remove);
+  const dispose = () => {
+    process.off('exit', remove);
+    remove();
+  };
   try {
     const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
     const { app, stack } = webhookApp({ outdir, context: { ...featureFlags(), ...assetMetadata, ...context } });
@@ -61,10 +67,30 @@ export function synthesize(context: Readonly<Record<string, string>>): Deploymen
   }
 }
 
-/** CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment. */
-export function featureFlags(): Record<string, unknown> {
-  const { context } = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'));
+function temporaryDirectory(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
+  } catch (error) {
+    throw new Failure(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/**
+ * CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment.
+ *
+ * @throws Failure where the file can't be read.
+ */
+export function featureFlags(file = join(import.meta.dirname, '../../cdk.json')): Record<string, unknown> {
+  const { context } = readJson(file) as { context: object };
   return Object.fromEntries(Object.entries(context).filter(([name]) => !OPTIONS.includes(name)));
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose'> {

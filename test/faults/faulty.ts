@@ -40,6 +40,8 @@ export class Faulty {
   onRequest: ((request: IncomingMessage) => void) | undefined;
   /** How many connections were opened. */
   connections = 0;
+  /** How many answers to calls are owed to connections that are still open. The ping of an init is no call. */
+  owed = 0;
   /** Where the service itself is, past all faults. */
   serviceUrl = '';
   readonly #deaf = new WeakSet<Socket>();
@@ -79,6 +81,10 @@ export class Faulty {
         to?.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(content);
       };
       this.requests += 1;
+      if (method === 'POST') {
+        this.owed += 1;
+        response.on('close', () => (this.owed -= 1));
+      }
       this.onRequest?.(request);
       if (this.#deaf.has(socket)) return;
       try {

@@ -11,6 +11,7 @@ import {
   post,
   type HttpReply,
 } from '../../infra/local/chat.ts';
+import { MAX_INSTANCES } from '../../infra/local/aws/function.ts';
 import { run, wholeNumber } from '../../infra/local/command-line.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { recordsOf } from '../records.ts';
@@ -20,14 +21,15 @@ const USAGE = `Shows that nothing is lost: delivers while the store, and then th
 
 Usage: npm run faults -- [options]
 
-  --count N        deliveries for each kind of fault (default: 1000)
+  --count N        deliveries for each kind of fault (default: 300)
   --concurrency N  as many at a time (default: 20)
   -h, --help       prints this
 
 Prints a table: a row for each kind of fault. Lost is an official account whose newest delivery was answered OK, but
 that does not end in the table; wrong, one whose record is not what was delivered. Exit code 0 where nothing is lost
 or wrong, every reply came before Chat would have hung up, and as long as store or queue works every one was OK;
-else 1.`;
+else 1. This machine runs ${MAX_INSTANCES} instances of the function at most: what a delivery waits for one, and would not on AWS,
+is not in its time.`;
 
 /** A second of the queues' clock: their pauses of minutes pass in fractions of a second. */
 const QUEUE_SECOND_MS = 4;
@@ -59,9 +61,12 @@ interface Sent {
 const store = faultyDynamoDb();
 const queue = faultySqs();
 
+// The bundle is then removed from the disk.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 await run(
   USAGE,
-  { count: { type: 'string', default: '1000' }, concurrency: { type: 'string', default: '20' } },
+  { count: { type: 'string', default: '300' }, concurrency: { type: 'string', default: '20' } },
   async (options) => {
     const count = wholeNumber('--count', options.count, 1, 1_000_000);
     const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 100);
@@ -137,7 +142,7 @@ async function deliverAll(url: string, deliveries: readonly Sent[], concurrency:
   const worker = async () => {
     for (let delivery = waiting.pop(); delivery !== undefined; delivery = waiting.pop()) {
       const reply = await deliver(url, delivery);
-      slowestMs = Math.max(slowestMs, reply.milliseconds);
+      slowestMs = Math.max(slowestMs, reply.milliseconds - reply.waitedMs);
       if (isOk(reply)) answeredOk.push(delivery);
       counts[isOk(reply) ? 'OK' : reply.status === 200 ? 'FAIL' : reply.status === 503 ? 'HTTP 503' : 'other'] += 1;
     }

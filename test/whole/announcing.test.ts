@@ -162,7 +162,7 @@ test('a delivery that was parked is announced once it is stored', async () => {
   const [{ queueName } = { queueName: '' }] = deployment.spec.consumers;
   const body = Buffer.from(JSON.stringify({ ...recorded('created'), Official_Account: 'parked' })).toString('base64');
   const query = { sdkAppId: SDK_APP_ID };
-  deployment.sqs.send(
+  await deployment.sqs.send(
     queueName,
     JSON.stringify({ version: 1, reason: 'notStored', requestId: 'r', receivedTime: Date.now(), query, body }),
   );

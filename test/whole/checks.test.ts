@@ -56,7 +56,7 @@ async function startObserved(context: Record<string, string>) {
     /** Posts a delivery that is right in every way but for the changes. */
     async outcomeOf(...changes: ((delivery: HttpDelivery) => void)[]) {
       const queues = [parkingQueue, deadLetterQueue];
-      for (const name of queues) running.sqs.purge(name);
+      for (const name of queues) await running.sqs.purge(name);
       const [before, countsBefore] = [await this.stored(), counts().length];
       const start = performance.now();
       const { status, body } = await post(
@@ -283,7 +283,7 @@ describe('where only others may call', () => {
       Official_Account: '@TOA#_addr',
       Name: '新闻公众号 🗞️',
     });
-    receiver.sqs.send(receiver.parkingQueue, letter);
+    await receiver.sqs.send(receiver.parkingQueue, letter);
     await until(async () => (await receiver.stored()).includes('@TOA#_addr') || undefined);
   });
 

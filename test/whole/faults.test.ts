@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
+import { MAX_INSTANCES } from '../../infra/local/aws/function.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import {
   CHAT_TIMEOUT_MS,
@@ -22,8 +23,8 @@ const NOT_KEPT = {
   type: 'application/json',
   body: '{"ActionStatus":"FAIL","ErrorInfo":"the delivery could not be kept","ErrorCode":120500}',
 };
-/** The SDK opens 50 at most. */
-const MORE_THAN_SOCKETS = Array.from({ length: 60 }, (_, index) => index);
+/** Several stall in each instance, one after the other. */
+const MANY = Array.from({ length: 60 }, (_, index) => index);
 
 const store = faultyDynamoDb();
 const queue = faultySqs();
@@ -48,9 +49,9 @@ afterAll(() => deployment.stop());
 beforeEach(() => {
   log.text = '';
 });
-afterEach(() => {
+afterEach(async () => {
   [store.fault, queue.fault] = [undefined, undefined];
-  for (const name of [parkingQueue, deadLetterQueue]) deployment.sqs.purge(name);
+  for (const name of [parkingQueue, deadLetterQueue]) await deployment.sqs.purge(name);
 });
 
 const parked = () => deployment.sqs.messages(parkingQueue);
@@ -151,10 +152,12 @@ describe('when the store', () => {
     expect(store.requests - before).toBe(2);
   });
 
-  test('has stalled more often than there are sockets, the next delivery is stored all the same', async () => {
+  test('has stalled many times, the connections do not pile up, and the next delivery is stored', async () => {
     store.fault = 'sends half its answer';
-    await Promise.all(MORE_THAN_SOCKETS.map((n) => deliver(`stalled ${n}`)));
+    const replies = await Promise.all(MANY.map((n) => deliver(`stalled ${n}`)));
+    expect(replies).toEqual(MANY.map(() => OK));
     store.fault = undefined;
+    await until(() => store.owed <= MAX_INSTANCES || undefined); // the redrive gives up after 10 s
     const before = queue.requests;
     expect(await deliver('after the stall')).toEqual(OK);
     expect(queue.requests).toBe(before);
@@ -195,10 +198,11 @@ describe('when neither store nor queue', () => {
 });
 
 describe('when the queue', () => {
-  test('has stalled more often than there are sockets, the next delivery is parked all the same', async () => {
+  test('has stalled many times, the connections do not pile up, and the next delivery is parked', async () => {
     [store.fault, queue.fault] = ['denies', 'sends half its answer'];
-    await Promise.all(MORE_THAN_SOCKETS.map((n) => deliver(`stalled ${n}`)));
+    await Promise.all(MANY.map((n) => deliver(`stalled ${n}`)));
     queue.fault = undefined;
+    await until(() => queue.owed <= MAX_INSTANCES || undefined);
     expect(await deliver('after the stall')).toEqual(OK);
     expect(parked().length).toBeGreaterThan(0);
   });
@@ -265,7 +269,7 @@ describe('a genuine delivery that is refused', () => {
     await deliver('understood', ({ payload }) => (payload['CallbackCommand'] = 'x'));
     const [letter] = deadLetters();
     const body = JSON.stringify({ ...recorded('created'), Official_Account: 'understood' });
-    deployment.sqs.send(parkingQueue, JSON.stringify({ ...letter, body: Buffer.from(body).toString('base64') }));
+    await deployment.sqs.send(parkingQueue, JSON.stringify({ ...letter, body: Buffer.from(body).toString('base64') }));
     expect(await until(() => recordOf('understood'))).toMatchObject({ clientIp: '203.0.113.7' });
   });
 
@@ -298,7 +302,7 @@ describe('a parked message', () => {
     await deliver(`after ${what}`);
     const [good] = parked();
     const bad = change(JSON.parse(good ?? ''));
-    deployment.sqs.send(parkingQueue, bad);
+    await deployment.sqs.send(parkingQueue, bad);
     store.fault = undefined;
     await until(() => (parked().length === 0 ? true : undefined));
     expect(deployment.sqs.messages(deadLetterQueue)).toEqual([bad]);
@@ -364,7 +368,7 @@ describe('configured otherwise', () => {
       expect(pauses).toEqual([60, 120, 240, 480, 960, 1920, 3840, 7680, 15_360, 0]);
 
       downStore.fault = undefined;
-      down.sqs.send(parkingQueue, letter);
+      await down.sqs.send(parkingQueue, letter);
       expect(await until(() => downLog.linesOf('redrive')[10])).toMatchObject({ outcome: 'stored', receipt: 1 });
     } finally {
       await down.stop();

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { readBody } from './loopback.ts';
 
 /** An error of the service, in its own words. */
 export class ServiceError extends Error {
@@ -11,20 +11,27 @@ export class ServiceError extends Error {
   }
 }
 
+/** The largest message that SQS takes, each of its bytes escaped, with the names around it. */
+const MAX_REQUEST_BYTES = 2 * 1024 * 1024;
+
 /**
  * A service that speaks AWS's JSON protocol.
  *
  * @param operations by their name in the header X-Amz-Target, as `AmazonSQS.SendMessage`.
  * @see https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
  */
-export function awsJsonServer(operations: Record<string, (input: Record<string, string>) => object>): Server {
+export function awsJsonServer(
+  operations: Record<string, (input: Record<string, string>) => object | Promise<object>>,
+): Server {
   return createServer(async (request, response) => {
     const answer = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
     try {
       const operation = operations[String(request.headers['x-amz-target'])];
       if (operation === undefined) throw new ServiceError('UnknownOperationException', 'not answered on this machine');
-      answer(200, operation((await json(request)) as Record<string, string>));
+      const body = await readBody(request, MAX_REQUEST_BYTES);
+      if (body === undefined) throw new ServiceError('RequestEntityTooLargeException', 'the request is too large');
+      answer(200, await operation(JSON.parse(body.toString()) as Record<string, string>));
     } catch (error) {
       const type = error instanceof ServiceError ? error.type : 'SerializationException';
       answer(400, { __type: type, message: (error as Error).message });

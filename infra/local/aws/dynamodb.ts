@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -6,7 +6,6 @@ import {
   type CreateTableInput,
 } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
-import { Level } from 'level';
 import { listen, type Loopback } from './loopback.ts';
 import { watchChanges, type OnChange } from './stream.ts';
 
@@ -20,19 +19,21 @@ export const LOCAL_AWS = {
 /**
  * Starts an embedded DynamoDB with these tables. Tables that it already has are kept as they are.
  *
- * @param directory where to keep the tables, made where it is missing; in memory where there is none.
+ * @param directory where to keep the tables; in memory where there is none. It must be usable: dynalite opens its files
+ * behind everybody's back, and an error there ends the process.
  * @param onChange is told of every change, as the tables' streams would.
- * @throws an error of the directory's before anything is started.
  */
 export async function startDynamoDb(
   tables: readonly CreateTableInput[],
   directory?: string,
   onChange?: OnChange,
 ): Promise<Loopback> {
-  if (directory !== undefined) await checkUsable(directory);
   const options = { createTableMs: 0, ...(directory !== undefined && { path: directory }) };
   if (onChange !== undefined) watchChanges(options, onChange);
-  const server = await listen(dynalite(options), 0);
+  const store = dynalite(options);
+  // dynalite throws where a caller hangs up in the middle of a request, and nobody is there to catch it.
+  store.on('request', (request: IncomingMessage) => request.removeAllListeners('error').on('error', () => {}));
+  const server = await listen(store, 0);
   const client = dynamoDbClient(server.url);
   for (const table of tables) {
     try {
@@ -43,14 +44,6 @@ export async function startDynamoDb(
   }
   client.destroy();
   return server;
-}
-
-/** dynalite opens its files behind everybody's back: an error there would end the process without a word of why. */
-async function checkUsable(directory: string): Promise<void> {
-  if (!existsSync(directory)) mkdirSync(directory);
-  const files = new Level(directory);
-  await files.open();
-  await files.close();
 }
 
 export function dynamoDbClient(endpoint: string): DynamoDBClient {

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Answer, Invocation } from './instance.ts';
 
 export interface FunctionSpec {
@@ -13,89 +13,204 @@ export interface FunctionSpec {
 }
 
 export interface LocalFunction {
-  /** @throws where the function throws, dies or takes longer than its timeout. */
-  invoke(event: unknown): Promise<unknown>;
+  /**
+   * Runs the function once.
+   *
+   * @param onStart is told when an instance begins with it.
+   * @throws Throttled where too many invocations wait already.
+   * @throws where the function throws, dies or takes longer than its timeout.
+   */
+  invoke(event: unknown, onStart?: () => void): Promise<unknown>;
   stop(): void;
-  /** Replaces the instance by a new one, and waits until its init is over. */
+  /** Replaces all instances by a new one, and waits until its init is over. */
   restart(): Promise<void>;
-  /** Ends the instance in the middle of what it does, as a machine that fails. */
+  /** Ends all instances in the middle of what they do, as a machine that fails. */
   kill(): void;
 }
 
 /**
- * Runs a function in a process of its own, which sees the given environment and nothing else of ours.
- * As in Lambda, an instance that dies or runs into its timeout is replaced at the next invocation.
- * Unlike there, one instance takes any number of invocations at a time.
+ * How many instances of a function run at once. Each is a process: 35 MB, and a tenth of a second of a CPU to start.
+ * With many more, the services that all of them call, which share one thread, would answer too late.
+ */
+export const MAX_INSTANCES = 16;
+/** Two keep that thread busy. More are started where they wait, for a store that hangs for instance, and not for a CPU. */
+const BUSY_INSTANCES = 2;
+/** They wait where none gets free for so long. */
+const STALLED_MS = 100;
+/** How many invocations wait for an instance: as many as `npm run send` can post at a time. */
+const MAX_WAITING = 1_000;
+
+/** The invocation did not take place: too many wait. */
+export class Throttled extends Error {}
+
+type Instance = ReturnType<typeof startInstance>;
+
+interface Waiting {
+  event: unknown;
+  onStart: () => void;
+  outcome: PromiseWithResolvers<unknown>;
+}
+
+/**
+ * Runs a function in processes of their own, which see the given environment and nothing else of ours.
+ * As in Lambda, an instance has one invocation at a time, and one that dies or runs into its timeout is replaced when it
+ * is needed. Unlike there, an invocation waits for the first instance that is free, and more are started one by one.
  *
  * @param log takes all that the function prints.
  * @throws where the function's init fails.
  */
-export async function startFunction(spec: FunctionSpec, log: Writable = process.stdout): Promise<LocalFunction> {
-  let instance = startInstance(spec, log);
-  await instance.ready;
+export async function startFunction(
+  spec: FunctionSpec,
+  log: Writable = process.stdout,
+  maxInstances = MAX_INSTANCES,
+): Promise<LocalFunction> {
+  const instances = new Set<Instance>();
+  /** The one that was used last comes first. */
+  const idle: Instance[] = [];
+  const waiting: Waiting[] = [];
+  let isStarting = false;
+  let stalled: NodeJS.Timeout | undefined;
+
+  async function add(): Promise<void> {
+    const instance = startInstance(spec, log, () => {
+      instances.delete(instance);
+      if (idle.includes(instance)) idle.splice(idle.indexOf(instance), 1);
+      work();
+    });
+    instances.add(instance);
+    await instance.ready;
+    release(instance);
+  }
+
+  function release(instance: Instance): void {
+    if (instances.has(instance)) idle.push(instance);
+    work();
+  }
+
+  /** Hands what waits to the instances that are free, and starts another where there are too few. */
+  function work(): void {
+    while (waiting.length > 0 && idle.length > 0) {
+      void runOn(idle.pop()!, waiting.shift()!);
+      clearTimeout(stalled);
+      stalled = undefined;
+    }
+    if (waiting.length === 0 || isStarting || instances.size >= maxInstances) return;
+    if (instances.size < BUSY_INSTANCES) startAnother();
+    else stalled ??= setTimeout(startWhereStalled, STALLED_MS, performance.now() + STALLED_MS);
+  }
+
+  /** A timer that is late itself tells of a CPU that is busy: another process would not bring one. */
+  function startWhereStalled(dueTime: number): void {
+    stalled = undefined;
+    if (performance.now() - dueTime < STALLED_MS / 2) startAnother();
+    else work();
+  }
+
+  function startAnother(): void {
+    if (waiting.length === 0) return;
+    isStarting = true;
+    add()
+      // As in Lambda, the invocation that an instance is started for fails where its init does.
+      .catch((error) => waiting.shift()?.outcome.reject(error))
+      .finally(() => {
+        isStarting = false;
+        work();
+      });
+  }
+
+  async function runOn(instance: Instance, { event, onStart, outcome }: Waiting): Promise<void> {
+    onStart();
+    try {
+      outcome.resolve(await instance.invoke(event));
+    } catch (error) {
+      outcome.reject(error);
+    }
+    release(instance);
+  }
+
+  function kill(): void {
+    for (const instance of instances) instance.kill();
+    instances.clear();
+    idle.splice(0);
+  }
+
+  await add();
   return {
-    async invoke(event) {
-      if (instance.isOver()) instance = startInstance(spec, log);
-      await instance.ready;
-      return instance.invoke(event);
+    invoke(event, onStart = () => {}) {
+      if (waiting.length >= MAX_WAITING)
+        return Promise.reject(new Throttled(`${MAX_WAITING} invocations wait already`));
+      const outcome = Promise.withResolvers<unknown>();
+      waiting.push({ event, onStart, outcome });
+      work();
+      return outcome.promise;
     },
-    stop: () => instance.kill(),
+    kill,
+    stop() {
+      clearTimeout(stalled);
+      for (const { outcome } of waiting.splice(0)) outcome.reject(new Error('the function is stopped'));
+      kill();
+    },
     async restart() {
-      instance.kill();
-      instance = startInstance(spec, log);
-      await instance.ready;
+      kill();
+      await add();
     },
-    kill: () => instance.kill(),
   };
 }
 
-function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSpec, log: Writable) {
+function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSpec, log: Writable, onEnd: () => void) {
   const child: ChildProcess = fork(join(import.meta.dirname, 'instance.ts'), [file, handlerName], {
     env: environment,
     execArgv: [],
     silent: true,
   });
-  child.stdout?.pipe(log, { end: false });
-  child.stderr?.pipe(log, { end: false });
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  for (const output of [child.stdout, child.stderr]) passLines(output!, log);
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {}); // whoever waits for it gets the error
-  let invocations = 0;
-  let over: Error | undefined;
+  let invocation: PromiseWithResolvers<unknown> | undefined;
 
   child.on('message', (answer: Answer) => {
-    if (answer === 'ready') return ready.resolve();
-    const invocation = waiting.get(answer.id);
-    if ('error' in answer) invocation?.reject(new Error(answer.error));
+    if (answer === 'ready') ready.resolve();
+    else if ('error' in answer) invocation?.reject(new Error(answer.error));
     else invocation?.resolve(answer.result);
   });
   child.on('error', () => {}); // 'exit' comes with it, and says the same to those who wait
   child.on('exit', (code, signal) => {
-    over = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);
+    const over = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);
+    if (invocation !== undefined) log.write(`${over.message}\n`);
     ready.reject(over);
-    if (waiting.size > 0) log.write(`${over.message}\n`);
-    for (const { reject } of waiting.values()) reject(over);
+    invocation?.reject(over);
+    onEnd();
   });
 
   return {
     ready: ready.promise,
-    isOver: () => over !== undefined || !child.connected,
     kill: () => child.kill('SIGKILL'),
+    /** Takes one invocation at a time. */
     async invoke(event: unknown): Promise<unknown> {
-      const id = (invocations += 1);
-      const invocation = Promise.withResolvers<unknown>();
-      waiting.set(id, invocation);
+      invocation = Promise.withResolvers<unknown>();
       const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
       try {
-        if (over !== undefined) throw over;
-        child.send({ id, event, context: { awsRequestId: randomUUID() } } satisfies Invocation, (error) => {
-          if (error !== null) invocation.reject(error);
+        child.send({ event, context: { awsRequestId: randomUUID() } } satisfies Invocation, (error) => {
+          if (error !== null) invocation?.reject(error);
         });
         return await invocation.promise;
       } finally {
         clearTimeout(timer);
-        waiting.delete(id);
+        invocation = undefined;
       }
     },
   };
+}
+
+/** Passes whole lines on: those of several processes must not mix. */
+function passLines(from: Readable, to: Writable): void {
+  let rest = '';
+  const pass = (text: string) => text !== '' && to.write(text);
+  from.setEncoding('utf8').on('data', (chunk: string) => {
+    const text = rest + chunk;
+    const end = text.lastIndexOf('\n') + 1;
+    rest = text.slice(end);
+    pass(text.slice(0, end));
+  });
+  from.on('end', () => pass(rest));
 }

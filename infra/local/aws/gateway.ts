@@ -1,13 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { buffer } from 'node:stream/consumers';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { listen, type Loopback } from './loopback.ts';
+import { Throttled, type LocalFunction } from './function.ts';
+import { listen, readBody, type Loopback } from './loopback.ts';
 
 export interface Route {
   method: string;
   path: string;
 }
+
+/** The name of a wait for an instance, in the header Server-Timing. */
+export const WAITED = 'instance';
 
 /** What API Gateway takes at most, in bytes: payload; request line and headers; the event that Lambda takes. */
 const MAX_PAYLOAD_BYTES = 10_000_000;
@@ -23,16 +26,17 @@ const MAX_EVENT_BYTES = 6 * 1024 * 1024;
  */
 export async function startGateway(
   route: Route,
-  invoke: (event: APIGatewayProxyEventV2) => Promise<unknown>,
+  invoke: LocalFunction['invoke'],
   port: number,
   localPaths: Readonly<Record<string, RequestListener>> = {},
 ): Promise<Loopback> {
   const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, async (request, response) => {
     try {
       await answer(request, response);
-    } catch {
-      // The function's log says why. A caller that hung up has nobody to answer.
-      if (request.errored === null && !response.headersSent) send(response, 500, 'Internal Server Error');
+    } catch (error) {
+      if (request.errored !== null || response.headersSent) return; // a caller that hung up has nobody to answer
+      if (error instanceof Throttled) send(response, 429, 'Too Many Requests');
+      else send(response, 500, 'Internal Server Error'); // the function's log says why
     }
   });
 
@@ -44,21 +48,30 @@ export async function startGateway(
       request.resume();
       return send(response, 404, 'Not Found');
     }
-    const body = await buffer(request);
-    if (body.length > MAX_PAYLOAD_BYTES) return send(response, 413, 'Request Entity Too Large');
+    const body = await readBody(request, MAX_PAYLOAD_BYTES);
+    if (body === undefined) return send(response, 413, 'Request Entity Too Large');
     const { httpVersion, headersDistinct: headers, socket } = request;
     const sourceIp = socket.remoteAddress ?? '';
     const event = toEvent({ httpVersion, headers, rawQueryString, body, sourceIp }, route);
     if (Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES) {
       return send(response, 413, 'Request Entity Too Large');
     }
-    const result = (await invoke(event)) as APIGatewayProxyStructuredResultV2;
+    const arrived = performance.now();
+    let waitedMs = 0;
+    const result = (await invoke(event, () => {
+      waitedMs = Math.round(performance.now() - arrived);
+    })) as APIGatewayProxyStructuredResultV2;
     response
-      .writeHead(result.statusCode ?? 200, result.headers as Record<string, string>)
+      .writeHead(result.statusCode ?? 200, { ...(result.headers as Record<string, string>), ...waited(waitedMs) })
       .end(Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'));
   }
 
   return listen(server, port);
+}
+
+/** What API Gateway would not add: how long the delivery waited for an instance, which AWS would have started at once. */
+function waited(milliseconds: number): Record<string, string> {
+  return milliseconds === 0 ? {} : { 'server-timing': `${WAITED};dur=${milliseconds}` };
 }
 
 /** API Gateway's own answers. */

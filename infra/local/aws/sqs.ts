@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { SQSEvent, SQSRecord } from 'aws-lambda';
+import { Level } from 'level';
 import { awsJsonServer, ServiceError } from './aws-json.ts';
 import { listen, type Loopback } from './loopback.ts';
 
@@ -16,6 +17,7 @@ const MAX_MESSAGE_BYTES = 256 * 1024;
 
 interface Message {
   id: string;
+  queueName: string;
   body: string;
   sentTime: number;
   receiveCount: number;
@@ -28,9 +30,9 @@ export interface Sqs extends Loopback {
   /** The bodies of all messages of a queue, hidden ones included. */
   messages(name: string): string[];
   /** Puts a message into a queue, as anybody with the rights could. */
-  send(name: string, body: string): void;
+  send(name: string, body: string): Promise<void>;
   /** Takes all messages out of a queue. */
-  purge(name: string): void;
+  purge(name: string): Promise<void>;
   /**
    * Invokes a function with the messages of a queue, as Lambda's event source mapping does: those that the function
    * names as failed, or all where it throws, stay and are visible again when their time is over.
@@ -39,13 +41,21 @@ export interface Sqs extends Loopback {
 }
 
 /**
- * The SQS calls that the functions make, answered on this machine from memory.
+ * The SQS calls that the functions make, answered on this machine.
  *
  * @param secondMs how long a second of the queues' clock takes. Pauses of minutes would try a developer's patience.
+ * @param directory where to keep the messages, made where it is missing; in memory where there is none.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
  */
-export async function startSqs(specs: readonly QueueSpec[], secondMs: number): Promise<Sqs> {
-  const queues = new Map(specs.map((spec) => [spec.name, { ...spec, messages: [] as Message[] }]));
+export async function startSqs(specs: readonly QueueSpec[], secondMs: number, directory?: string): Promise<Sqs> {
+  const kept = directory === undefined ? undefined : new Level<string, Message>(directory, { valueEncoding: 'json' });
+  const keptMessages = kept === undefined ? [] : await kept.values().all();
+  const queues = new Map(
+    specs.map((spec) => {
+      const messages = keptMessages.filter(({ queueName }) => queueName === spec.name);
+      return [spec.name, { ...spec, messages: messages.toSorted((a, b) => a.sentTime - b.sentTime) }];
+    }),
+  );
   const polls = new Set<NodeJS.Timeout>();
 
   function queue(name: string) {
@@ -54,55 +64,72 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number): P
     return found;
   }
 
-  function send(name: string, body: string): Message {
-    const message = { id: randomUUID(), body, sentTime: Date.now(), receiveCount: 0, visibleTime: 0 };
-    queue(name).messages.push(message);
+  /** On the disk first: what is answered for must be there after the machine has failed. */
+  async function send(queueName: string, body: string): Promise<Message> {
+    const { messages } = queue(queueName);
+    const message = { id: randomUUID(), queueName, body, sentTime: Date.now(), receiveCount: 0, visibleTime: 0 };
+    await kept?.put(message.id, message, { sync: true });
+    messages.push(message);
     return message;
   }
 
-  function receive(name: string, count: number, hiddenSeconds?: number): Message[] {
+  async function receive(name: string, count: number, hiddenSeconds?: number): Promise<Message[]> {
     const { messages, visibilitySeconds, deadLetters } = queue(name);
     const received: Message[] = [];
     for (const message of messages.filter(({ visibleTime }) => visibleTime <= Date.now())) {
       if (deadLetters !== undefined && message.receiveCount >= deadLetters.maxReceiveCount) {
-        remove(name, message.id);
-        queue(deadLetters.queueName).messages.push({ ...message, visibleTime: 0 });
+        const dead = { ...message, queueName: deadLetters.queueName, visibleTime: 0 };
+        await kept?.put(dead.id, dead, { sync: true });
+        forget(message);
+        queue(dead.queueName).messages.push(dead);
       } else if (received.length < count) {
         message.receiveCount += 1;
         message.visibleTime = Date.now() + (hiddenSeconds ?? visibilitySeconds) * secondMs;
+        await kept?.put(message.id, message);
         received.push(message);
       }
     }
     return received;
   }
 
-  function remove(name: string, id: string): void {
-    const { messages } = queue(name);
+  async function remove(message: Message): Promise<void> {
+    forget(message);
+    await kept?.del(message.id);
+  }
+
+  function forget({ queueName, id }: Message): void {
+    const { messages } = queue(queueName);
     const index = messages.findIndex((message) => message.id === id);
     if (index !== -1) messages.splice(index, 1);
   }
 
+  const messageOf = (queueUrl: string | undefined, receiptHandle: string | undefined) =>
+    queue(nameIn(queueUrl)).messages.find(({ id }) => id === receiptHandle);
+
   const nameIn = (queueUrl = '') => queueUrl.split('/').at(-1) ?? '';
   const server = awsJsonServer({
-    'AmazonSQS.SendMessage': ({ QueueUrl, MessageBody = '' }) => {
+    'AmazonSQS.SendMessage': async ({ QueueUrl, MessageBody = '' }) => {
       if (!MESSAGE_CHARACTERS.test(MessageBody) || Buffer.byteLength(MessageBody) > MAX_MESSAGE_BYTES) {
         throw new ServiceError('com.amazonaws.sqs#InvalidMessageContents', 'a character or the size is not allowed');
       }
-      const { id } = send(nameIn(QueueUrl), MessageBody);
+      const { id } = await send(nameIn(QueueUrl), MessageBody);
       return { MessageId: id, MD5OfMessageBody: md5(MessageBody) };
     },
-    'AmazonSQS.ChangeMessageVisibility': ({ QueueUrl, ReceiptHandle, VisibilityTimeout }) => {
-      const message = queue(nameIn(QueueUrl)).messages.find(({ id }) => id === ReceiptHandle);
-      if (message !== undefined) message.visibleTime = Date.now() + Number(VisibilityTimeout) * secondMs;
+    'AmazonSQS.ChangeMessageVisibility': async ({ QueueUrl, ReceiptHandle, VisibilityTimeout }) => {
+      const message = messageOf(QueueUrl, ReceiptHandle);
+      if (message === undefined) return {};
+      message.visibleTime = Date.now() + Number(VisibilityTimeout) * secondMs;
+      await kept?.put(message.id, message);
       return {};
     },
-    'AmazonSQS.ReceiveMessage': ({ QueueUrl, MaxNumberOfMessages = '1', VisibilityTimeout }) => {
+    'AmazonSQS.ReceiveMessage': async ({ QueueUrl, MaxNumberOfMessages = '1', VisibilityTimeout }) => {
       const hiddenSeconds = VisibilityTimeout === undefined ? undefined : Number(VisibilityTimeout);
-      const received = receive(nameIn(QueueUrl), Number(MaxNumberOfMessages), hiddenSeconds);
+      const received = await receive(nameIn(QueueUrl), Number(MaxNumberOfMessages), hiddenSeconds);
       return { Messages: received.map((message) => toMessage(toRecord(message, nameIn(QueueUrl)))) };
     },
-    'AmazonSQS.DeleteMessage': ({ QueueUrl, ReceiptHandle = '' }) => {
-      remove(nameIn(QueueUrl), ReceiptHandle);
+    'AmazonSQS.DeleteMessage': async ({ QueueUrl, ReceiptHandle }) => {
+      const message = messageOf(QueueUrl, ReceiptHandle);
+      if (message !== undefined) await remove(message);
       return {};
     },
   });
@@ -113,22 +140,24 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number): P
     async close() {
       for (const timer of polls) clearInterval(timer);
       await loopback.close();
+      await kept?.close();
     },
     queueUrl: (name) => `${loopback.url}/000000000000/${queue(name).name}`,
     messages: (name) => queue(name).messages.map(({ body }) => body),
-    send,
-    purge: (name) => void queue(name).messages.splice(0),
+    send: async (name, body) => void (await send(name, body)),
+    purge: async (name) => void (await Promise.all(queue(name).messages.slice().map(remove))),
     poll(name, batchSize, invoke) {
       let isBusy = false;
       const timer = setInterval(async () => {
-        const batch = isBusy ? [] : receive(name, batchSize);
-        if (batch.length === 0) return;
+        if (isBusy) return;
         isBusy = true;
         try {
+          const batch = await receive(name, batchSize);
+          if (batch.length === 0) return;
           const answer = await invoke({ Records: batch.map((message) => toRecord(message, name)) });
           const { batchItemFailures = [] } = answer as { batchItemFailures?: { itemIdentifier: string }[] };
           const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-          for (const { id } of batch) if (!failed.has(id)) remove(name, id);
+          await Promise.all(batch.filter(({ id }) => !failed.has(id)).map(remove));
         } catch {
           // The function's log says why; its messages stay.
         } finally {

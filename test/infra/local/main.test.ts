@@ -1,13 +1,21 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import { Level } from 'level';
+import { dynamoDbClient } from '../../../infra/local/aws/dynamodb.ts';
 import { LOCAL_URL } from '../../../infra/local/chat.ts';
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import { httpDelivery, post } from '../../delivery.ts';
-import { startLocalReceiver } from '../../local-receiver.ts';
+import { Failure } from '../../../infra/local/command-line.ts';
+import { prepareDataDirectory } from '../../../infra/local/data-directory.ts';
+import { featureFlags } from '../../../infra/local/template.ts';
+import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts';
 import { command, program, ROOT, signalGroup } from '../../program.ts';
 import { until } from '../../until.ts';
 
@@ -75,6 +83,96 @@ test('with --data-dir the table outlives the receiver, without it doesn’t', as
   }
 }, 90_000);
 
+/** Where there is no table, every delivery is parked. */
+async function dropTable({ dynamoDbUrl, tableName }: LocalReceiver): Promise<void> {
+  const client = dynamoDbClient(dynamoDbUrl);
+  await client.send(new DeleteTableCommand({ TableName: tableName }));
+  client.destroy();
+}
+
+const PARKED = Array.from({ length: 20 }, (_, n) => `@TOA#_parked_${n}`);
+
+/** Delivers to a receiver whose table is gone. @returns the IDs of what was answered OK. */
+async function park(receiver: LocalReceiver, ids = PARKED): Promise<string[]> {
+  await dropTable(receiver);
+  const replies = ids.map(async (id) => {
+    const delivery = httpDelivery(({ payload }) => (payload['Official_Account'] = id));
+    return (await post(receiver.url, delivery)).status === 200 ? [id] : [];
+  });
+  return (await Promise.all(replies)).flat();
+}
+
+test.each(['SIGINT', 'SIGKILL'] as const)(
+  'with --data-dir what was parked outlives %s, and is stored by the next receiver',
+  async (signal) => {
+    const directory = join(mkdtempSync(join(tmpdir(), 'data-dir-')), 'made/with/parents');
+    try {
+      const first = await startLocalReceiver('--data-dir', directory);
+      expect(await park(first)).toEqual(PARKED);
+      const { stdout } = await first.stop(signal);
+      if (signal === 'SIGINT') {
+        expect(stdout).toContain(
+          `\n20 deliveries are kept in the queues, in ${directory}: npm start with this --data-dir goes on with them.\n`,
+        );
+      }
+      const second = await startLocalReceiver('--data-dir', directory);
+      await until(async () => {
+        const ids = new Set((await second.records()).map(({ officialAccountId }) => officialAccountId));
+        return PARKED.every((id) => ids.has(id)) || undefined;
+      });
+      expect((await second.stop()).stdout).not.toContain('in the queues');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  },
+  90_000,
+);
+
+test('without --data-dir what was parked is gone at the end, and its number is said', async () => {
+  const receiver = await startLocalReceiver();
+  expect(await park(receiver, ['a'])).toEqual(['a']);
+  expect((await receiver.stop()).stdout).toMatch(
+    /\n1 delivery is dropped from the queues, which were in memory\. With --data-dir they are kept\.\n$/,
+  );
+});
+
+test('a relative --data-dir is meant from where the user stands', async () => {
+  const { stdout, stderr } = await program('infra/local/main.ts', ['--port', '0', '--data-dir', 'package.json'], {
+    INIT_CWD: ROOT,
+  }).ended;
+  expect([stdout, stderr]).toEqual(['', expect.stringContaining(`'${join(ROOT, 'package.json')}' can't be used`)]);
+});
+
+test.each<[string, (directory: string) => void]>([
+  ['its table', (directory) => writeFileSync(join(directory, 'CURRENT'), 'MANIFEST-999999\n')],
+  ['its queues', (directory) => writeFileSync(join(directory, 'queues', 'CURRENT'), 'nonsense')],
+  [
+    'its table’s items',
+    (directory) => {
+      for (const name of readdirSync(directory).filter((file) => file.endsWith('.ldb'))) {
+        const bytes = readFileSync(join(directory, name));
+        writeFileSync(join(directory, name), bytes.fill(0x7a, Math.floor(bytes.length / 3)));
+      }
+    },
+  ],
+])('a --data-dir in which %s is damaged is named, without a stack trace', async (_what, damage) => {
+  const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
+  try {
+    await prepareDataDirectory(directory);
+    const files = new Level<string, object>(directory, { valueEncoding: 'json' });
+    // As much as makes LevelDB write files that it does not mend by itself.
+    for (let n = 0; n < 100; n += 1) await files.put(`key ${n}`, { name: randomBytes(50_000).toString('hex') });
+    await files.close();
+    damage(directory);
+    const { code, stderr } = await start('--port', '0', '--data-dir', directory);
+    expect(stderr).toContain(`--data-dir '${directory}' can't be used: `);
+    expect(stderr).not.toMatch(/^ +at /m);
+    expect(code).toBe(2);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test('a --data-dir that can’t be used is named, with the reason', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
   const receiver = await startLocalReceiver('--data-dir', directory);
@@ -82,10 +180,11 @@ test('a --data-dir that can’t be used is named, with the reason', async () => 
     const file = join(ROOT, 'package.json');
     for (const [unusable, reason] of [
       [file, 'EEXIST'],
-      [directory, 'lock'],
+      [directory, 'another process has it open'],
       ['/proc/nowhere/x', 'ENOENT'],
     ] as const) {
-      const { code, stderr } = await start('--port', '0', '--data-dir', unusable);
+      const { code, stdout, stderr } = await start('--port', '0', '--data-dir', unusable);
+      expect(stdout).toBe(''); // before the seconds of synthesis
       expect(stderr).toContain(`--data-dir '${unusable}' can't be used: `);
       expect(stderr).toContain(reason);
       expect(stderr).not.toMatch(/^ +at /m);
@@ -100,8 +199,9 @@ test('a --data-dir that can’t be used is named, with the reason', async () => 
 test('a port that is taken is named, with what to do', async () => {
   const other = await listen(createServer(), 0);
   const { port } = new URL(other.url);
-  const { code, stderr } = await start('--port', port);
+  const { code, stdout, stderr } = await start('--port', port);
   expect(code).toBe(2);
+  expect(stdout).toBe('');
   expect(stderr).toBe(
     `port ${port} is taken: end what listens there, or choose another port with --port\nSee --help.\n`,
   );
@@ -120,6 +220,52 @@ test.each([
   expect(code).toBe(2);
   expect(stderr).toContain(message);
   expect(stderr).not.toMatch(/^ +at /m);
+});
+
+test('a temporary directory that can’t be used is named, without a stack trace', async () => {
+  const { code, stderr } = await program('infra/local/main.ts', ['--port', '0'], { TMPDIR: '/proc/nowhere' }).ended;
+  expect(stderr).toMatch(/^the temporary directory \(\$TMPDIR\) can't be used: ENOENT.*\n$/);
+  expect(code).toBe(1);
+});
+
+test('a cdk.json that can’t be read is named, without a stack trace', () => {
+  expect(() => featureFlags(join(ROOT, 'README.md'))).toThrow(
+    expect.objectContaining({ constructor: Failure, message: expect.stringContaining('README.md can') }),
+  );
+});
+
+describe('nothing stays in the temporary directory', () => {
+  let temporary: string;
+  beforeEach(() => {
+    temporary = mkdtempSync(join(tmpdir(), 'main-test-'));
+  });
+  afterEach(() => rmSync(temporary, { recursive: true }));
+
+  test.each([0, 500, 1_500])('where Ctrl-C comes %s ms into the synthesis', async (milliseconds) => {
+    const { child, output, ended } = program('infra/local/main.ts', ['--port', '0'], { TMPDIR: temporary });
+    await until(() => output.stdout.includes('Synthesizing') || undefined);
+    await sleep(milliseconds);
+    signalGroup(child, 'SIGINT');
+    expect(await ended).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/\nStopping\.\n$/) });
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test('where nobody reads the output any more', async () => {
+    const { ended } = command('sh', ['-c', '"$NODE" infra/local/main.ts --port 0 | head -3'], {
+      NODE: process.execPath,
+      TMPDIR: temporary,
+    });
+    expect((await ended).stderr).toBe('');
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+});
+
+test('the sample is delivered without a proxy', async () => {
+  const proxy = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1', http_proxy: 'http://127.0.0.1:1' };
+  const { child, output, ended } = program('infra/local/main.ts', ['--port', '0'], { ...proxy, NO_PROXY: '' });
+  await Promise.race([until(() => output.stdout.includes('Serving.') || undefined), ended]);
+  child.kill('SIGINT');
+  expect((await ended).stdout).toContain('Reply: HTTP 200');
 });
 
 test('--help says what there is, with the defaults', async () => {

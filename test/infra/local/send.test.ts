@@ -3,11 +3,12 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { DOCUMENTED_SAMPLE, DOCUMENTED_SAMPLES } from '../../../infra/local/chat.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { recorded, signed } from '../../delivery.ts';
-import { program, ROOT } from '../../program.ts';
+import { command, program, ROOT } from '../../program.ts';
 
 interface Received {
   query: URLSearchParams;
@@ -17,7 +18,7 @@ interface Received {
 
 let server: Loopback;
 let received: Received[];
-let reply: { status: number; body: string };
+let reply: { status: number; body: string; headers?: Record<string, string>; afterMs?: number };
 let directory: string;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'send-test-'));
@@ -28,7 +29,8 @@ beforeAll(async () => {
         contentType: request.headers['content-type'],
         body: await text(request),
       });
-      response.writeHead(reply.status).end(reply.body);
+      if (reply.afterMs !== undefined) await sleep(reply.afterMs);
+      response.writeHead(reply.status, reply.headers).end(reply.body);
     }),
     0,
   );
@@ -187,6 +189,12 @@ describe('the exit code is 1', () => {
     ['a FAIL', 200, '{"ActionStatus":"FAIL","ErrorInfo":"no","ErrorCode":120001}'],
     ['another status', 503, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'],
     ['no JSON', 200, 'OK'],
+    ['an OK with an error code', 200, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":1}'],
+    ['an OK without ErrorInfo', 200, '{"ActionStatus":"OK","ErrorCode":0}'],
+    ['an OK without ErrorCode', 200, '{"ActionStatus":"OK","ErrorInfo":""}'],
+    ['an error code of another type', 200, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":"0"}'],
+    ['null', 200, 'null'],
+    ['another status of success', 204, ''],
   ])('for %s', async (_what, status, body) => {
     reply = { status, body };
     const one = await send([]);
@@ -195,6 +203,23 @@ describe('the exit code is 1', () => {
     const many = await send(['--count', '3']);
     expect(many.code).toBe(1);
     expect(many.stdout).toContain(`3 × HTTP ${status}  ${body}`);
+  });
+
+  test.each([301, 302, 303, 307, 308])('for a redirect, which is shown and not followed: %s', async (status) => {
+    const followed = jest.fn();
+    const target = await listen(
+      createServer((_request, response) => {
+        followed();
+        response.end('{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}');
+      }),
+      0,
+    );
+    reply = { status, body: 'moved', headers: { location: target.url } };
+    const { code, stdout } = await send([]);
+    await target.close();
+    expect(stdout).toMatch(new RegExp(`^HTTP ${status} {2}moved {2}\\d+ ms\n$`));
+    expect(code).toBe(1);
+    expect(followed).not.toHaveBeenCalled();
   });
 
   test('where nobody answers, and the signed URL is not printed', async () => {
@@ -216,6 +241,7 @@ test.each([
   ],
   [['--url', 'localhost:3000/webhook'], "--url is 'localhost:3000/webhook', but must begin with http:// or https://"],
   [['--token', ''], '--token is empty'],
+  [['--url', 'http://user:pw@127.0.0.1/webhook'], '--url holds a user name or a password: Chat takes no such URL'],
   [
     ['--file', join(ROOT, 'package.json'), '--event-time', '1'],
     '--file is the whole body: leave out the option for EventTime',
@@ -232,4 +258,42 @@ test.each([
   expect(code).toBe(2);
   expect(stderr).toContain(message);
   expect(stderr).not.toMatch(/^ +at /m);
+  expect(stderr).not.toMatch(/pw@|Sign=/);
+});
+
+test('a reply is shown on one line, cut short, without what a terminal would obey', async () => {
+  reply = { status: 200, body: `\u001b[2J\u0007\r\n\u009b\u202e\u2028新"\\${'x'.repeat(5_000_000)}` };
+  const shown = `\\u001b[2J\\u0007\\r\\n\\u{9b}\\u{202e}\\u{2028}新"\\${'x'.repeat(487)}`;
+  const one = await send([]);
+  expect(one.stdout).toMatch(/ {2}\d+ ms\n$/);
+  expect(one.stdout.slice(0, one.stdout.lastIndexOf('  '))).toBe(`HTTP 200  ${shown} … (65529 characters)`);
+  const many = await send(['--count', '2']);
+  expect(many.stdout).toContain(`2 × HTTP 200  ${shown} … (65529 characters)\n`);
+});
+
+test('replies for which Chat would not have waited are counted, and what they waited for an instance is told', async () => {
+  reply = { ...reply, afterMs: 2_050, headers: { 'server-timing': 'instance;dur=1900' } };
+  const { stdout } = await send(['--count', '3', '--concurrency', '2']);
+  expect(stdout).toContain('3 came after 2000 ms: Chat would have given up.\n');
+  expect(stdout).toContain('Of that, 3 waited for an instance of the function');
+  expect(stdout).toContain('p50 1900, p99 1900, slowest 1900\n');
+});
+
+test('a relative path is meant from where the user stands', async () => {
+  writeFileSync(join(directory, 'relative'), 'here');
+  await send(['--file', 'relative'], { INIT_CWD: directory });
+  expect(received[0]?.body).toBe('here');
+});
+
+test('a receiver on this machine is reached without a proxy', async () => {
+  const proxy = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1', http_proxy: 'http://127.0.0.1:1' };
+  expect(await send([], { ...proxy, NO_PROXY: '', no_proxy: '' })).toMatchObject({ code: 0 });
+});
+
+test('it ends without a word where nobody reads its output any more', async () => {
+  const url = ['--url', server.url, '--count', '3'].join(' ');
+  const { stderr } = await command('sh', ['-c', `"$NODE" infra/local/send.ts ${url} | true`], {
+    NODE: process.execPath,
+  }).ended;
+  expect(stderr).not.toMatch(/EPIPE|^ +at /m);
 });

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { startFunction, type LocalFunction } from '../../../../infra/local/aws/function.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { startFunction, Throttled, type LocalFunction } from '../../../../infra/local/aws/function.ts';
 
 let directory: string;
 let running: LocalFunction | undefined;
@@ -17,10 +17,14 @@ beforeAll(() => {
 afterEach(() => running?.stop());
 afterAll(() => rmSync(directory, { recursive: true }));
 
-async function start(source: string, timeoutMs = 5_000): Promise<LocalFunction> {
+async function start(
+  source: string,
+  { timeoutMs = 5_000, maxInstances }: { timeoutMs?: number; maxInstances?: number } = {},
+): Promise<LocalFunction> {
   const file = join(directory, `${Math.random()}.mjs`);
   writeFileSync(file, source);
-  running = await startFunction({ file, handlerName: 'handler', timeoutMs, environment: { NAME: '值' } }, log);
+  const spec = { file, handlerName: 'handler', timeoutMs, environment: { NAME: '值' } };
+  running = await startFunction(spec, log, maxInstances);
   return running;
 }
 
@@ -37,7 +41,76 @@ test('answers find their own invocation', async () => {
     'export const handler = (n) => new Promise((resolve) => setTimeout(() => resolve(n), 50 - n))',
   );
   const numbers = Array.from({ length: 50 }, (_, n) => n);
-  expect(await Promise.all(numbers.map(invoke))).toEqual(numbers);
+  expect(await Promise.all(numbers.map((n) => invoke(n)))).toEqual(numbers);
+});
+
+describe('as in Lambda, an instance', () => {
+  const BUSY = `
+    let busy = 0;
+    export const handler = async () => {
+      const atOnce = (busy += 1);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      busy -= 1;
+      return { atOnce, pid: process.pid };
+    }`;
+  type Busy = { atOnce: number; pid: number };
+
+  test('has one invocation at a time, and others take what comes meanwhile, up to the number of instances', async () => {
+    const { invoke } = await start(BUSY, { maxInstances: 3 });
+    const done = (await Promise.all(Array.from({ length: 12 }, () => invoke({})))) as Busy[];
+    expect(done.map(({ atOnce }) => atOnce)).toEqual(Array(12).fill(1));
+    expect(new Set(done.map(({ pid }) => pid)).size).toBe(3);
+  });
+
+  test('is used again where it is free', async () => {
+    const { invoke } = await start(BUSY);
+    const [first, second] = [(await invoke({})) as Busy, (await invoke({})) as Busy];
+    expect(second.pid).toBe(first.pid);
+  });
+
+  test('that dies in its init fails the one invocation that it was started for', async () => {
+    const marker = join(directory, `${Math.random()}`);
+    const { invoke } = await start(`
+      import { existsSync, writeFileSync } from 'node:fs';
+      if (existsSync(${JSON.stringify(marker)})) throw new Error('at init');
+      writeFileSync(${JSON.stringify(marker)}, '');
+      export const handler = () => new Promise((resolve) => setTimeout(resolve, 1_500, 'done'))`);
+    const invocations = await Promise.allSettled([invoke({}), invoke({})]);
+    expect(invocations).toEqual([
+      { status: 'fulfilled', value: 'done' },
+      { status: 'rejected', reason: new Error("the function's process ended (exit code 1)") },
+    ]);
+  });
+});
+
+test('an invocation is told when it begins, and is throttled where a thousand wait', async () => {
+  const { invoke } = await start('export const handler = (ms) => new Promise((resolve) => setTimeout(resolve, ms))', {
+    maxInstances: 1,
+  });
+  const begun: string[] = [];
+  const first = invoke(200, () => begun.push('first'));
+  const others = Array.from({ length: 1_000 }, (_, n) => invoke(0, () => begun.push(String(n))));
+  expect(begun).toEqual(['first']);
+  await expect(invoke(0)).rejects.toThrow(Throttled);
+  await Promise.all([first, ...others]);
+  expect(begun).toEqual(['first', ...Array.from({ length: 1_000 }, (_, n) => String(n))]);
+});
+
+test('the lines of several instances do not mix', async () => {
+  const { invoke } = await start(`
+    const write = (text) => new Promise((resolve) => process.stdout.write(text, resolve));
+    export const handler = async (n) => {
+      for (let part = 0; part < 20; part += 1) {
+        await write(n);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await write('\u2028新\\n');
+    }`);
+  await Promise.all(['a', 'b', 'c'].map((n) => invoke(n)));
+  const lines = String(log.read())
+    .split('\n')
+    .filter((line) => line !== '');
+  expect(lines.toSorted()).toEqual(['a', 'b', 'c'].map((n) => `${n.repeat(20)}\u2028新`));
 });
 
 test('an error of the function is an error of the invocation', async () => {
@@ -54,7 +127,7 @@ test('an instance that dies fails its invocation and is replaced at the next', a
 });
 
 test('an instance that runs into the timeout is killed and replaced', async () => {
-  const { invoke } = await start('export const handler = (n) => (n ? n : new Promise(() => {}))', 500);
+  const { invoke } = await start('export const handler = (n) => (n ? n : new Promise(() => {}))', { timeoutMs: 500 });
   await expect(invoke(0)).rejects.toThrow("the function's process ended (SIGKILL)");
   expect(String(log.read())).toBe("the function's process ended (SIGKILL)\n");
   expect(await invoke(1)).toBe(1);

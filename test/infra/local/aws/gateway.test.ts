@@ -1,17 +1,21 @@
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { Throttled } from '../../../../infra/local/aws/function.ts';
 import { startGateway } from '../../../../infra/local/aws/gateway.ts';
 import type { Loopback } from '../../../../infra/local/aws/loopback.ts';
 
 let gateway: Loopback;
 let events: APIGatewayProxyEventV2[];
-let answer: () => Promise<unknown>;
+let answer: (onStart: () => void) => Promise<unknown>;
 beforeAll(async () => {
   gateway = await startGateway(
     { method: 'POST', path: '/webhook' },
-    async (event) => (events.push(event), answer()),
+    async (event, onStart = () => {}) => (events.push(event as APIGatewayProxyEventV2), answer(onStart)),
     0,
   );
 });
@@ -116,6 +120,42 @@ describe('the answer is', () => {
     for (const [bytes, expected] of sizes) {
       expect(await send('POST', '/webhook', {}, Buffer.alloc(bytes, 'a'))).toEqual(expected);
     }
+  });
+
+  test('413 as soon as it is too much, and nothing is kept of what still comes', async () => {
+    events = [];
+    const { hostname, port } = new URL(gateway.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(`POST /webhook HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 1000000000\r\n\r\n`);
+    socket.write(Buffer.alloc(10_000_001));
+    const [head] = (await once(socket, 'data')) as [Buffer];
+    expect(String(head)).toMatch(/^HTTP\/1.1 413 /);
+    for (let megabytes = 0; megabytes < 200; megabytes += 1) {
+      if (!socket.write(Buffer.alloc(1e6))) await once(socket, 'drain');
+    }
+    socket.destroy();
+    expect(process.memoryUsage().arrayBuffers).toBeLessThan(150e6);
+    expect(events).toEqual([]);
+  });
+
+  test('429 where too many invocations wait', async () => {
+    const replied = send('POST', '/webhook');
+    answer = () => Promise.reject(new Throttled('on purpose'));
+    expect(await replied).toEqual({ status: 429, body: '{"message":"Too Many Requests"}' });
+  });
+
+  test('with the time that the delivery waited for an instance, which it would not on AWS', async () => {
+    const timing = async (waitMs: number) => {
+      answer = async (onStart) => {
+        if (waitMs > 0) await sleep(waitMs);
+        onStart();
+        return { statusCode: 200, body: '' };
+      };
+      return (await fetch(`${gateway.url}/webhook`, { method: 'POST' })).headers.get('server-timing');
+    };
+    const [, milliseconds] = /^instance;dur=(\d+)$/.exec((await timing(100)) ?? '') ?? [];
+    expect(Number(milliseconds)).toBeGreaterThanOrEqual(99);
+    expect(await timing(0)).toBeNull();
   });
 
   test('500 where the function fails', async () => {

@@ -1,0 +1,18 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { startDynamoDb } from '../../../../infra/local/aws/dynamodb.ts';
+
+test('a caller who hangs up in the middle of a request ends nothing', async () => {
+  const dynamoDb = await startDynamoDb([]);
+  const { hostname, port } = new URL(dynamoDb.url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
+  await sleep(100);
+  socket.resetAndDestroy();
+  await sleep(100); // what is thrown meanwhile would end the test, as it would end npm start
+  expect((await fetch(dynamoDb.url)).status).toBe(200);
+  await dynamoDb.close();
+});

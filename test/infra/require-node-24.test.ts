@@ -1,0 +1,45 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import cdkJson from '../../cdk.json' with { type: 'json' };
+import packageJson from '../../package.json' with { type: 'json' };
+import { command, ROOT } from '../program.ts';
+
+const CHECK = './infra/require-node-24.mjs';
+const INSTALL = "Run 'npm ci', without --ignore-scripts and without --omit=dev, then this command again.\n";
+
+/** Preloads the check before a file of TypeScript that is not there. */
+const preload = (check: string, ...imports: string[]) =>
+  command(process.execPath, [...[...imports, check].flatMap((file) => ['--import', file]), 'nowhere.ts']).ended;
+
+test('an older Node is told what to do, instead of failing at the first file', async () => {
+  const older = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.19.5'})";
+  expect(await preload(CHECK, older)).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `This project runs on Node 24, which its own 'npm ci' brings, but this is v20.19.5.\n${INSTALL}`,
+  });
+});
+
+test('where packages are missing, that is said instead of a module’s name', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'require-node-24-'));
+  copyFileSync(join(ROOT, CHECK), join(directory, 'check.mjs'));
+  expect(await preload(join(directory, 'check.mjs'))).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `The packages of this project are not installed, or only a part of them.\n${INSTALL}`,
+  });
+  rmSync(directory, { recursive: true });
+});
+
+test('where all is well it stays silent', async () => {
+  expect((await preload(CHECK)).stderr).not.toContain('npm ci');
+});
+
+test('it comes before everything that runs on Node 24', () => {
+  const { start, send, faults, bench, test: jest } = packageJson.scripts;
+  for (const script of [start, send, faults, bench, jest, cdkJson.app]) {
+    expect(script).toMatch(/\bnode --import \.\/infra\/require-node-24\.mjs /);
+  }
+});
