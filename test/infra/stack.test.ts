@@ -148,7 +148,7 @@ describe('the stack', () => {
 
   test('tells every alarm to one topic, which takes it from this account’s CloudWatch over TLS', () => {
     const alarms = template.findResources('AWS::CloudWatch::Alarm');
-    const { WrongAddresses, Silence, ...always } = ADVICE; // the first two need an option
+    const { WrongAddresses, Silence, ProbeFailed, ...always } = ADVICE; // the first three need an option
     expect(Object.keys(alarms).map((id) => id.slice(0, -8))).toEqual(Object.keys(always));
     for (const { Properties } of Object.values(alarms)) {
       expect(Properties.AlarmActions).toEqual([{ Ref: expect.stringMatching(/^AlarmTopic/) }]);
