@@ -158,6 +158,7 @@ describe('when the store', () => {
     await Promise.all(MANY.map((n) => deliver(`stalled ${n}`)));
     store.fault = undefined;
     await until(() => store.owed <= INSTANCES || undefined); // the redrive gives up after 10 s
+    await until(() => parked().length === 0 || undefined); // the redrive asks the queue as well
     const before = queue.requests;
     expect(await deliver('after the stall')).toEqual(OK);
     expect(queue.requests).toBe(before);
