@@ -11,8 +11,8 @@ const VERSION = 1;
 export type Announcement = { version: typeof VERSION; type: string } & Record<string, unknown>;
 
 /**
- * Makes announcements of changes to the table: one for each change that a reader of the record would notice. The
- * enrichment of the pipe from the table's stream to the event bus.
+ * Makes announcements of changes to the table, one at most for each: a pipe whose enrichment answers more than the event
+ * bus takes at once sends none. It is the enrichment of the pipe from the table's stream to the event bus.
  *
  * A function and not the pipe's own input template: that doesn't escape quotes and backslashes in a name, and can't
  * leave out what isn't there.
@@ -25,13 +25,10 @@ export async function handler(records: readonly DynamoDBRecord[]): Promise<Annou
     const [before, after] = [plain(dynamodb?.OldImage), plain(dynamodb?.NewImage)];
     // Deleted by people: Tencent's destruction of an account keeps its record.
     if (after === undefined) return [];
-    const commands = [...COMMANDS.values()].filter(({ announcement }) => announcement.isOf(before, after));
-    return commands.map(({ announcement: { schema, details } }) => ({
-      ...attributesOf(after),
-      ...details?.(before, after),
-      version: VERSION,
-      type: schema.title,
-    }));
+    const command = [...COMMANDS.values()].find(({ announcement }) => announcement.isOf(before, after));
+    if (command === undefined) return [];
+    const { schema, details } = command.announcement;
+    return [{ ...attributesOf(after), ...details?.(before, after), version: VERSION, type: schema.title }];
   });
 }
 

@@ -10,8 +10,8 @@ export interface Command {
   /** The event that tells other systems. */
   announcement: {
     /** The JSON Schema of the event's detail. Its title is the detail type. */
-    schema: { title: string };
-    /** Tells whether this command made a change of a record. */
+    schema: { $id: string; title: string };
+    /** Tells whether this command may have made a change of a record. */
     isOf(before: Image | undefined, after: Image): boolean;
     /** Makes what the detail holds beside the record's attributes. */
     details?(before: Image | undefined, after: Image): Record<string, unknown>;

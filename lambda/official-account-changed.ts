@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { isNewTime, type Command, type Image } from './command.ts';
+import type { Command, Image } from './command.ts';
 import schema from './official-account-changed.schema.json' with { type: 'json' };
 import { EVENT_FIELDS, readEvent, text } from './payload.ts';
 
@@ -36,11 +36,8 @@ export const officialAccountChanged: Command = {
   },
   announcement: {
     schema,
-    isOf: (before, after) =>
-      after['revision'] !== before?.['revision'] && // people may change a record as well
-      changed(before, after).length > 0 &&
-      // Those events say all that is new themselves.
-      !['createdTime', 'destroyedTime', 'lastFullTime'].some((time) => isNewTime(time)(before, after)),
+    // People may change a record as well, without a new revision.
+    isOf: (before, after) => after['revision'] !== before?.['revision'] && changed(before, after).length > 0,
     details: (before, after) => ({
       previous: Object.fromEntries(changed(before, after).map((name) => [name, before?.[name] ?? null])),
     }),

@@ -4,7 +4,7 @@ import schema from './official-account-destroyed.schema.json' with { type: 'json
 import { EVENT_FIELDS, readEvent, text } from './payload.ts';
 
 /**
- * That the account is gone counts, whatever else is missing.
+ * Only the ID and the time must be there.
  *
  * @see https://www.tencentcloud.com/document/product/1047/60798 "Request fields"
  */

@@ -1,40 +1,7 @@
 /**
- * An official account's record, one item of the table. All times are Unix milliseconds.
- *
- * A text that is newer than the creation has its time beside it, as `name` has `nameTime`.
+ * Attributes that an event may say. One that does not come from the creation has its time beside it, as `name` has
+ * `nameTime`.
  */
-export interface OfficialAccount extends Partial<Record<`${Text}Time`, number>> {
-  /** Partition key. */
-  sdkAppId: string;
-  /** Sort key, byte for byte as Tencent sends it: spaces, `#` and `@` occur. At most 1,024 bytes of UTF-8. */
-  officialAccountId: string;
-  name?: string;
-  introduction?: string;
-  faceUrl?: string;
-  organization?: string;
-  /** The creator, who is the owner. */
-  ownerAccount?: string;
-  /** The user who made the newest request that created or changed it. */
-  operatorAccount?: string;
-  /** EventTime of the creation. Absent: the creation has not been seen. */
-  createdTime?: number;
-  /** EventTime of the destruction. */
-  destroyedTime?: number;
-  /** EventTime of the newest notice that it has as many subscribers as it may have. */
-  lastFullTime?: number;
-  /** EventTime of the newest event applied. */
-  eventTime: number;
-  /** The time when that event first reached this receiver. */
-  receivedTime: number;
-  /** The end client's address, where Chat sent it with that event. */
-  clientIp?: string;
-  /** The end client's platform, where Chat sent it with that event. */
-  optPlatform?: string;
-  /** Counts the writes. Absent in records that no version of this software since it has this attribute has written. */
-  revision?: number;
-}
-
-/** Attributes that an event may say. */
 const TEXTS = ['name', 'introduction', 'faceUrl', 'organization', 'ownerAccount', 'operatorAccount'] as const;
 type Text = (typeof TEXTS)[number];
 
@@ -56,23 +23,22 @@ export interface AccountEvent {
   texts: Partial<Record<Text, string | undefined>>;
 }
 
-/** The attributes of a record, as far as they are texts and numbers. */
+/** Attributes of a record, as far as they are texts and numbers. Where it is changed, undefined removes one. */
 export type Attributes = Readonly<Record<string, string | number | undefined>>;
-
-/** Attributes with their new values; undefined removes one. What is not named stays. */
-export type Changes = Attributes;
 
 /**
  * Says what an event changes in its account's record, so that the record ends as if all events had come once each, in
  * the order of their EventTime, whatever order they come in and however often: each text is that of the newest event
  * that says it.
  *
- * Of events with the same EventTime a creation comes first. Of two texts that are still as new as each other the greater
- * stays, compared by UTF-16 code units. So the end never depends on which delivery came first.
+ * Of events with the same EventTime a creation comes first. Of two texts that are still as new as each other the
+ * greater stays, compared by UTF-16 code units. So the end never depends on which delivery came first, except for
+ * receivedTime.
  *
- * @returns no changes where the record already holds all that the event says.
+ * @param record what the table holds; attributes that people have added don't matter.
+ * @returns the attributes to change: none where the record already holds where the record already holds all that the event says.
  */
-export function changesBy(event: AccountEvent, record: Attributes): Changes {
+export function changesBy(event: AccountEvent, record: Attributes): Attributes {
   const createdTime = latest('createdTime', event, record);
   const after: Record<string, string | number | undefined> = { createdTime };
   const isLeftOver = (time: number) => createdTime !== undefined && time < createdTime;
@@ -100,7 +66,7 @@ export function changesBy(event: AccountEvent, record: Attributes): Changes {
  * Says the same as {@link changesBy} of an event that is newer than all that the record holds, without knowing what it
  * holds: nearly every event comes in order, and needs no read.
  */
-export function changesByNewest(event: AccountEvent): Changes {
+export function changesByNewest(event: AccountEvent): Attributes {
   const { eventTime, receivedTime, clientIp, optPlatform, marks, texts } = event;
   const isCreation = marks === 'createdTime';
   const changes: Record<string, string | number | undefined> = {
@@ -122,7 +88,7 @@ export function changesByNewest(event: AccountEvent): Changes {
 const timeName = (text: string) => `${text}Time`;
 
 /** Removes all that a creation leaves nothing of. */
-const NOTHING_OLDER: Changes = Object.fromEntries(
+const NOTHING_OLDER: Attributes = Object.fromEntries(
   [...TEXTS.flatMap((text) => [text, timeName(text)]), ...MARKS].map((name) => [name, undefined]),
 );
 
@@ -144,7 +110,9 @@ interface Dated {
 function recorded(text: Text, record: Attributes): Dated | undefined {
   const [value, ownTime] = [record[text], record[timeName(text)]];
   if (value === undefined) return undefined;
-  return { value: String(value), time: Number(ownTime ?? record['createdTime']), isOfCreation: ownTime === undefined };
+  // A version before 0.2 leaves the time of the text that its creation has replaced.
+  const isOfCreation = ownTime === undefined || Number(ownTime) < Number(record['createdTime']);
+  return { value: String(value), time: Number(isOfCreation ? record['createdTime'] : ownTime), isOfCreation };
 }
 
 function said(text: Text, { texts, eventTime, marks }: AccountEvent): Dated | undefined {

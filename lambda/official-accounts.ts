@@ -5,7 +5,7 @@ import {
   type AttributeValue,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { changesBy, changesByNewest, type AccountEvent, type Attributes, type Changes } from './official-account.ts';
+import { changesBy, changesByNewest, type AccountEvent, type Attributes } from './official-account.ts';
 import type { InTime } from './sdk-client.ts';
 
 /** `stale`: the record already held all that the event says, and nothing was changed. */
@@ -20,7 +20,7 @@ export interface OfficialAccounts {
   apply(event: AccountEvent): Promise<ApplyResult>;
 }
 
-/** Each further round means that another delivery's write came between, so that as many as run at once are enough. */
+/** A further round means that another delivery's write came between: one for each that runs at the same time is enough. */
 const MAX_ROUNDS = 50;
 
 /**
@@ -33,7 +33,7 @@ const MAX_ROUNDS = 50;
 export function officialAccounts(client: DynamoDBClient, tableName: string, inTime: InTime): OfficialAccounts {
   return {
     apply: (event) =>
-      inTime(async (options) => {
+      inTime(async ({ options, isOver }) => {
         const { sdkAppId, officialAccountId } = event;
         const item = {
           TableName: tableName,
@@ -41,7 +41,7 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, inTi
         };
 
         /** @returns the record that stood in the way, if one did. */
-        async function write(changes: Changes, condition: Condition): Promise<Attributes | undefined> {
+        async function write(changes: Attributes, condition: Condition): Promise<Attributes | undefined> {
           const update = {
             ...item,
             ...expressions(changes, condition),
@@ -61,8 +61,7 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, inTi
 
         let record = await write(changesByNewest(event), newerThanAll(event));
         for (let round = 0; record !== undefined; round += 1) {
-          if (round === MAX_ROUNDS)
-            throw new Error(`the record was changed ${MAX_ROUNDS} times while it was to be written`);
+          if (round === MAX_ROUNDS || isOver()) throw new Error(`the record could not be written in ${round} rounds`);
           const changes = changesBy(event, record);
           if (Object.keys(changes).length === 0) return 'stale';
           record = await write(changes, stillAs(record));
@@ -100,7 +99,7 @@ function stillAs(record: Attributes): Condition {
 const ALIASES = { '#name': 'name' };
 const RESERVED = new Map(Object.entries(ALIASES).map(([alias, name]) => [name, alias]));
 
-function expressions(changes: Changes, condition: Condition) {
+function expressions(changes: Attributes, condition: Condition) {
   const set: string[] = [];
   const remove: string[] = [];
   const values: Record<string, AttributeValue> = { ':one': toValue(1), ...condition.values };

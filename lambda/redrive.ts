@@ -91,7 +91,7 @@ async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord)
     VisibilityTimeout: seconds,
   });
   try {
-    await inTime((options) => queue.send(change, options));
+    await inTime(({ options }) => queue.send(change, options));
   } catch (error) {
     logger.warn('the visibility timeout could not be set', { messageId, error });
   }

@@ -6,19 +6,38 @@ const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as N
   DynamoDBClientConfig['logger']
 >;
 
-/** Makes a call of a client, and gives up when the time for it is over. */
-export type InTime = <T>(call: (options?: { abortSignal: AbortSignal }) => Promise<T>) => Promise<T>;
+/** A call within a limit of time. */
+export interface LimitedCall {
+  /** The options for the client. */
+  options?: { abortSignal: AbortSignal };
+  /** Tells whether the call was given up: nothing more is to be sent for it. */
+  isOver(): boolean;
+}
+
+/** Makes a call of a client, or several for one purpose, and gives up when the time for it is over. */
+export type InTime = <T>(call: (limited: LimitedCall) => Promise<T>) => Promise<T>;
 
 /** Limits the calls of a client that has one call at a time: giving up cuts all its connections. */
 export function oneAtATime(client: { destroy(): void }, limits: Limits): InTime {
-  return (call) => withinTotal(limits, call(), () => client.destroy());
+  return (call) => {
+    let isOver = false;
+    return withinTotal(limits, call({ isOver: () => isOver }), () => {
+      isOver = true;
+      client.destroy();
+    });
+  };
 }
 
-/** Limits the calls of a client that has several at a time: giving up cuts the call's own connection. It costs 7 % of a delivery. */
+/**
+ * Limits the calls of a client that has several at a time: giving up cuts the call's own connection. It costs 7 % of a
+ * delivery.
+ */
 export function severalAtATime(limits: Limits): InTime {
   return (call) => {
     const over = new AbortController();
-    return withinTotal(limits, call({ abortSignal: over.signal }), () => over.abort());
+    const { signal } = over;
+    const limited = { options: { abortSignal: signal }, isOver: () => signal.aborted };
+    return withinTotal(limits, call(limited), () => over.abort());
   };
 }
 

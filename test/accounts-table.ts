@@ -17,6 +17,9 @@ export interface AccountsTable {
   /** Where the embedded DynamoDB is. */
   url: string;
   client: DynamoDBClient;
+  name: string;
+  /** The clients of the two below. */
+  clientOf: Record<'accounts' | 'accountsAsOnAws', DynamoDBClient>;
   /** As dynalite is: a refused write doesn't say what stood in its way. */
   accounts: OfficialAccounts;
   /** As DynamoDB is: the error of a refused write holds the record. */
@@ -70,6 +73,8 @@ export async function startAccountsTable(): Promise<AccountsTable> {
   return {
     url: dynamoDb.url,
     client,
+    name: TABLE,
+    clientOf: { accounts: client, accountsAsOnAws: asOnAws },
     accounts: officialAccounts(client, TABLE, inTime),
     accountsAsOnAws: officialAccounts(asOnAws, TABLE, inTime),
     calls,

@@ -9,6 +9,20 @@ export const TOKEN = 'xxxxyyyy';
 export const CHAT_TIMEOUT_MS = 2_000;
 export const CREATED = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
 
+/** All that Tencent documents for official accounts (1047/60795 to 60805), and what becomes of each. */
+export const OFFICIAL_ACCOUNT_COMMANDS = {
+  'OfficialAccount.CallbackBeforeCreateOfficialAccount': 'ignored',
+  'OfficialAccount.CallbackAfterCreateOfficialAccount': 'created',
+  'OfficialAccount.CallbackAfterOfficialAccountInfoChanged': 'changed',
+  'OfficialAccount.CallbackAfterOfficialAccountDestroyed': 'destroyed',
+  'OfficialAccount.CallbackAfterOfficialAccountFull': 'full',
+  'OfficialAccount.CallbackBeforeAddSubscriber': 'ignored',
+  'OfficialAccount.CallbackAfterAddSubscriber': 'ignored',
+  'OfficialAccount.CallbackAfterDeleteSubscriber': 'ignored',
+  'OfficialAccount.CallbackBeforeSendMsg': 'ignored',
+  'OfficialAccount.CallbackAfterSendMsg': 'ignored',
+  'OfficialAccount.CallbackAfterMsgWithDraw': 'ignored',
+};
 /** A body as Tencent documents it, recorded in `test/deliveries`. */
 export function recorded(name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(import.meta.dirname, 'deliveries', `${name}.json`), 'utf8'));

@@ -88,6 +88,16 @@ describe('the announcement', () => {
     expect(announcementProblems(detail)).toEqual([]);
   });
 
+  test('is one at most for each change, or the pipe would send none: also where people copy records in', async () => {
+    const copied = streamRecord('created');
+    Object.assign(copied.dynamodb!.NewImage!, {
+      destroyedTime: { N: '1670574600000' },
+      lastFullTime: { N: '1670574550000' },
+    });
+    const details = await announced(...Array.from({ length: 10 }, () => copied));
+    expect(details.map(({ type }: typeof CREATED) => type)).toEqual(Array(10).fill('Official Account Created'));
+  });
+
   test('is not made where an event brought nothing that shows', async () => {
     const late = streamRecord('changed');
     late.dynamodb!.NewImage = {

@@ -1,18 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import {
-  changesBy,
-  changesByNewest,
-  type AccountEvent,
-  type Attributes,
-  type Changes,
-} from '../../lambda/official-account.ts';
+import { changesBy, changesByNewest, type AccountEvent, type Attributes } from '../../lambda/official-account.ts';
 import { arrivals, modelOf, visible } from '../account-events.ts';
 
 const RUNS = Number(process.env['ACCOUNT_EVENT_RUNS'] ?? 5_000);
 
 /** A record after changes to it. */
-function changed(record: Attributes, changes: Changes): Attributes {
+function changed(record: Attributes, changes: Attributes): Attributes {
   const entries = Object.entries({ ...record, ...changes });
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
@@ -109,6 +103,29 @@ describe('in words:', () => {
     });
   });
 
+  test('the README’s example: destroyed, renamed and created in the opposite order', () => {
+    const ends = [3, 2, 1].map((_, index, times) =>
+      recordAfter(
+        times.slice(0, index + 1).map((time) => {
+          if (time === 3) return event(3, { marks: 'destroyedTime', texts: { name: 'B', ownerAccount: 'owner' } });
+          return time === 2 ? changedTo(2, { name: 'B', operatorAccount: 'leckie' }) : created(1, 'A');
+        }),
+      ),
+    );
+    const shown = ends.map(({ name, nameTime, createdTime, destroyedTime, eventTime }) => [
+      name,
+      nameTime,
+      createdTime,
+      destroyedTime,
+      eventTime,
+    ]);
+    expect(shown).toEqual([
+      ['B', 3, undefined, 3, 3],
+      ['B', 3, undefined, 3, 3],
+      ['B', 3, 1, 3, 3],
+    ]);
+  });
+
   test('a later creation makes a new account, of which nothing is left over', () => {
     const old = [created(1), changedTo(2, { introduction: 'x' }), full(3), destroyed(4)];
     const again = { ...created(5, '再'), clientIp: '203.0.113.7' };
@@ -139,12 +156,10 @@ describe('in words:', () => {
     }
   });
 
-  test('a record of before there were revisions and other commands is taken as what it was: created at its time', () => {
-    const { nameTime: _, ...record } = { ...recordAfter([created(5)]), nameTime: undefined };
-    expect(changed(record, changesBy(changedTo(4, { name: '旧', introduction: 'x' }), record))).toEqual(record);
-    expect(changed(record, changesBy(changedTo(6, { introduction: 'x' }), record))).toMatchObject({
-      name: 'created',
-      introduction: 'x',
-    });
+  test('a text whose time is older than the creation is the creation’s: a version before 0.2 has written it', () => {
+    const { name: _, ...rest } = recordAfter([created(1), changedTo(2, { name: '改名' }), created(5, '再')]);
+    const record = { ...rest, name: '再', nameTime: 2 };
+    expect(changed(record, changesBy(changedTo(6, { introduction: 'x' }), record))).toMatchObject({ name: '再' });
+    expect(changed(record, changesBy(changedTo(4, { name: '旧' }), record))).toMatchObject({ name: '再' });
   });
 });

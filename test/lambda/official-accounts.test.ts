@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as fc from 'fast-check';
 import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { officialAccounts } from '../../lambda/official-accounts.ts';
-import { severalAtATime } from '../../lambda/sdk-client.ts';
+import { oneAtATime, severalAtATime } from '../../lambda/sdk-client.ts';
 import { arrivals, modelOf, visible } from '../account-events.ts';
 import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
 
@@ -73,6 +75,30 @@ test('the same ID in two apps is two official accounts', async () => {
   await table.accounts.apply({ ...created('shared', 500), sdkAppId: '1400000001' });
   expect((await table.record('shared'))?.['eventTime']).toBe(1000);
   expect((await table.record('shared', '1400000001'))?.['eventTime']).toBe(500);
+});
+
+test('once its time is over, an event out of order makes no further call', async () => {
+  await table.accounts.apply(created('given up', 5));
+  let calls = 0;
+  const conflict = new ConditionalCheckFailedException({
+    message: '',
+    $metadata: {},
+    Item: { eventTime: { N: '9' }, revision: { N: '1' } },
+  });
+  const client = {
+    async send() {
+      calls += 1;
+      await sleep(10);
+      throw conflict;
+    },
+    destroy() {},
+  } as unknown as DynamoDBClient;
+  const inTime = oneAtATime(client, { attempts: 1, attemptMs: 100, totalMs: 100 });
+  const given = officialAccounts(client, 'accounts', inTime).apply(created('given up', 8));
+  await expect(given).rejects.toMatchObject({ name: 'TimeoutError' });
+  const before = calls;
+  await sleep(100);
+  expect(calls - before).toBeLessThanOrEqual(1); // the one that was on its way
 });
 
 test('what DynamoDB refuses for another reason than the condition is thrown', async () => {
@@ -151,6 +177,24 @@ describe.each(['accounts', 'accountsAsOnAws'] as const)('with %s', (which) => {
       lastFullTime: 5,
       revision: 3,
     });
+  });
+
+  test('a delivery of a version without revisions that comes between the two writes is not overwritten', async () => {
+    const id = `between ${which}`;
+    const { revision: _, ...before } = recordOf(created(id, 5));
+    await table.put(before);
+    const newer = { ...before, name: '之间', eventTime: 7, createdTime: 7 };
+    let updates = 0;
+    const client = {
+      async send(command: { input: object }, options: object) {
+        if ('UpdateExpression' in command.input && (updates += 1) === 2) await table.put(newer);
+        return table.clientOf[which].send(command as never, options);
+      },
+    } as unknown as DynamoDBClient;
+    const accounts = officialAccounts(client, table.name, severalAtATime(REDRIVE_LIMITS));
+    expect(await accounts.apply(changed(id, 4, { introduction: '简介' }))).toBe('stale');
+    expect(await accounts.apply(changed(id, 5, { introduction: '简介' }))).toBe('stale');
+    expect(await table.record(id)).toEqual(newer);
   });
 
   let sequences = 0;

@@ -32,7 +32,7 @@ afterAll(async () => {
 test('a call that is given up cuts its own connection, and not those of the calls beside it', async () => {
   const inTime = severalAtATime(LIMITS);
   const get = (TableName: string) =>
-    inTime((options) => client.send(new GetItemCommand({ TableName, Key: { id: { S: 'a' } } }), options));
+    inTime(({ options }) => client.send(new GetItemCommand({ TableName, Key: { id: { S: 'a' } } }), options));
   const stalled = get('stalled').catch((error: Error) => error.name);
   await sleep(1_500);
   const beside = get('slow'); // on its way while the other is given up
