@@ -59,6 +59,15 @@ export const ADVICE = {
       'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make both ' +
       'the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
   },
+  ProbeFailed: {
+    act: 'at once',
+    means:
+      `The probe, which calls the webhook by its public URL as Chat does, was twice in a row not answered OK within ` +
+      `${CHAT_TIMEOUT_MS} ms, or could not read the token. Chat's deliveries are likely to be lost.`,
+    first:
+      "the probe's log says what it got. No answer: the domain's DNS record or its certificate; 429: the API is " +
+      'throttled; 5xx: go on as with ApiServerErrors; 120003: the receiver has another token.',
+  },
   ...functionAdvice('Receiver', 'at once', 'The delivery is lost, unless Chat repeats it.'),
   DeadLettered: {
     act: 'today',
@@ -131,7 +140,7 @@ type Rule = Pick<AlarmProps, 'metric'> & Partial<AlarmProps>;
 export interface AlarmsProps {
   topic: Topic;
   watched: Watched;
-  settings: Pick<Settings, 'allowedCidrs' | 'silenceHours'>;
+  settings: Pick<Settings, 'allowedCidrs' | 'silenceHours' | 'probeMinutes'>;
 }
 
 /**
@@ -140,7 +149,7 @@ export interface AlarmsProps {
  * @returns the alarms, the most urgent first.
  */
 export function alarms(scope: Construct, { topic, watched, settings }: AlarmsProps): Alarm[] {
-  const { api, functions, queues, pipe } = watched;
+  const { api, functions, queues, pipe, probe } = watched;
   const now = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
   const sum = { period: Duration.minutes(5), statistic: Stats.SUM };
   const oneMinute = { period: Duration.minutes(1), statistic: Stats.SUM };
@@ -170,6 +179,10 @@ export function alarms(scope: Construct, { topic, watched, settings }: AlarmsPro
         ? undefined
         : { metric: deliveryMetric(watched, { reason: 'wrongAddress' }, sum) },
     ApiClientErrors: { metric: api.metricClientError(sum), threshold: MAX_CLIENT_ERRORS },
+    ProbeFailed: probe && {
+      metric: probe.metricErrors({ period: Duration.minutes(settings.probeMinutes ?? 1), statistic: Stats.SUM }),
+      treatMissingData: TreatMissingData.IGNORE, // between two probes it stays as it is
+    },
     ReceiverErrors: { metric: functions.Receiver.metricErrors(oneMinute) },
     ReceiverThrottled: { metric: functions.Receiver.metricThrottles(oneMinute) },
     RedriveErrors: { metric: functions.Redrive.metricErrors(oneMinute) },

@@ -23,7 +23,7 @@ import { REDRIVE_TIMEOUT, type Queues } from './queues.ts';
 import type { Settings } from './settings.ts';
 
 /** The functions' entries: the stems of files in `lambda/`. */
-export const ENTRIES = ['receiver', 'redrive', 'announce'] as const;
+export const ENTRIES = ['receiver', 'redrive', 'announce', 'probe'] as const;
 
 export interface Functions {
   /** Checks Chat's deliveries and stores official accounts. */
@@ -128,7 +128,7 @@ interface FunctionSettings extends Pick<FunctionProps, 'description' | 'code' | 
   noDeadLetterQueue: string;
 }
 
-function createFunction(
+export function createFunction(
   scope: Construct,
   id: string,
   log: (id: string) => LogGroup,
@@ -165,7 +165,7 @@ function withWarmInstances(lambda: Function, count: number): IFunction {
 const BUNDLED = new Map<string, string>();
 
 /** Bundles a function's code, unless it is there: the npm package has it ready, beside this module. */
-function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
+export function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
   const ready = [join(import.meta.dirname, 'bundle', entry), BUNDLED.get(entry) ?? ''].find((path) => existsSync(path));
   if (ready !== undefined) return Code.fromAsset(ready);
   const outdir = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle', entry);

@@ -21,6 +21,7 @@ export interface Watched {
   table: ITable;
   queues: Queues;
   pipe: CfnPipe;
+  probe: Function | undefined;
 }
 
 /**

@@ -53,6 +53,11 @@ const TABLE = {
   /** For how many hours no genuine delivery may come before that is an alarm, 1 to 168. Without it, it never is. */
   silenceHours: wholeNumber(1, MAX_SILENCE_HOURS),
   /**
+   * How many minutes there are between two probes, 1 to 60: a function calls the webhook by its URL as Chat does, and an
+   * alarm goes off where it is not answered. Without it, there is no probe.
+   */
+  probeMinutes: wholeNumber(1, 60),
+  /**
    * How many instances of the receiver are kept warm, at most 900. AWS bills them by the hour.
    *
    * @default 0

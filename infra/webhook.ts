@@ -18,6 +18,7 @@ import { functions } from './functions.ts';
 import { httpApi } from './http-api.ts';
 import { serviceNameOf } from './monitoring.ts';
 import { permitCloudWatch } from './permissions.ts';
+import { probe } from './probe.ts';
 import { queues, type Queues } from './queues.ts';
 import { OPTIONS, readOptions, throwIfAny, type Settings, type WebhookOptions } from './settings.ts';
 import { officialAccounts, tableProblems } from './table.ts';
@@ -82,6 +83,8 @@ export class TencentChatWebhook extends Construct {
   readonly redrive: Function;
   /** The function that makes events of the table's changes. */
   readonly announce: Function;
+  /** The function that calls the webhook as Chat does; none without `probeMinutes`. */
+  readonly probe: Function | undefined;
   /** What waits to be stored, what people must look at, and what could not be announced. */
   readonly queues: Queues;
   readonly api: HttpApi;
@@ -132,6 +135,10 @@ export class TencentChatWebhook extends Construct {
     this.url = url;
     this.domain = domain;
 
+    const { sdkAppId, probeMinutes: minutes } = settings;
+    this.probe =
+      minutes === undefined ? undefined : probe(this, { minutes, url: this.url, sdkAppId, serviceName, token, log });
+
     const watched = {
       serviceName,
       api,
@@ -140,6 +147,7 @@ export class TencentChatWebhook extends Construct {
       table,
       queues: this.queues,
       pipe,
+      probe: this.probe,
     };
     this.alarmTopic = alarmTopic(this, { serviceName, encryptionKey, email: settings.alarmEmail });
     this.alarms = alarms(this, { topic: this.alarmTopic, watched, settings });

@@ -8,7 +8,14 @@ export type Environment = RedriveEnvironment & {
   DEAD_LETTER_QUEUE_URL: string;
   /** Addresses and CIDR ranges, separated by commas. Absent: every caller may call. */
   ALLOWED_CIDRS?: string;
-} & ({ AUTHENTICATION: 'token'; TOKEN_SECRET_ARN: string } | { AUTHENTICATION: 'off' });
+} & Authentication;
+
+type Authentication = { AUTHENTICATION: 'token'; TOKEN_SECRET_ARN: string } | { AUTHENTICATION: 'off' };
+
+/** The same for the function that calls the receiver as Chat does. */
+export type ProbeEnvironment = Pick<RedriveEnvironment, 'SERVICE_NAME' | 'SDK_APP_ID'> & {
+  WEBHOOK_URL: string;
+} & Authentication;
 
 /** The same for the function that stores what was parked. */
 export type RedriveEnvironment = {
@@ -24,6 +31,10 @@ export interface RedriveConfig {
   sdkAppId: string;
   tableName: string;
   parkingQueueUrl: string;
+}
+
+export interface ProbeConfig extends Pick<Config, 'serviceName' | 'sdkAppId' | 'tokenSecretArn'> {
+  webhookUrl: string;
 }
 
 export interface Config extends RedriveConfig {
@@ -50,11 +61,7 @@ export function readConfig(env: Variables): Config {
   for (const cidr of addressList(allowedCidrs).malformed) {
     problems.push(`ALLOWED_CIDRS: '${cidr}' is neither an address nor a CIDR range`);
   }
-  let tokenSecretArn: string | undefined;
-  // Never off by omission: a variable that got lost must not open the door.
-  if (env['AUTHENTICATION'] === 'token') tokenSecretArn = required('TOKEN_SECRET_ARN');
-  else if (env['AUTHENTICATION'] !== 'off') problems.push(`AUTHENTICATION is neither 'token' nor 'off'`);
-
+  const tokenSecretArn = readAuthentication(env, required, problems);
   throwIfAny(problems);
   return { ...config, deadLetterQueueUrl, allowedCidrs, tokenSecretArn };
 }
@@ -67,6 +74,28 @@ export function readRedriveConfig(env: Variables): RedriveConfig {
   return config;
 }
 
+/** Reads the probe's configuration, as {@link readConfig} does. */
+export function readProbeConfig(env: Variables): ProbeConfig {
+  const problems: string[] = [];
+  const required = requiredFrom(env, problems);
+  const config = {
+    serviceName: required('SERVICE_NAME'),
+    sdkAppId: required('SDK_APP_ID'),
+    webhookUrl: required('WEBHOOK_URL'),
+    tokenSecretArn: readAuthentication(env, required, problems),
+  };
+  throwIfAny(problems);
+  return config;
+}
+
+/** @returns the secret with the token; undefined where authentication is off. */
+function readAuthentication(env: Variables, required: ReturnType<typeof requiredFrom>, problems: string[]) {
+  if (env['AUTHENTICATION'] === 'token') return required('TOKEN_SECRET_ARN');
+  // Never off by omission: a variable that got lost must not open the door.
+  if (env['AUTHENTICATION'] !== 'off') problems.push(`AUTHENTICATION is neither 'token' nor 'off'`);
+  return undefined;
+}
+
 function redriveConfig(required: ReturnType<typeof requiredFrom>): RedriveConfig {
   return {
     serviceName: required('SERVICE_NAME'),
@@ -77,7 +106,7 @@ function redriveConfig(required: ReturnType<typeof requiredFrom>): RedriveConfig
 }
 
 function requiredFrom(env: Variables, problems: string[]) {
-  return (name: KeysOfUnion<Environment>): string => {
+  return (name: KeysOfUnion<Environment | ProbeEnvironment>): string => {
     const value = env[name];
     if (!value) problems.push(`${name} is missing`);
     return value ?? '';

@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { MiddlewareObj } from '@middy/core';
-import { callbackCommand, field, type Delivery } from './delivery.ts';
+import { callbackCommand, field, isVerifyProbe, type Delivery } from './delivery.ts';
 import type { Kept } from './keep.ts';
 import { countDelivery } from './metrics.ts';
 import { Ignored, Refusal, type Outcome, type ReasonName } from './outcomes.ts';
@@ -45,6 +45,8 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         ...result,
       });
     });
+    // It shows nothing of Chat's deliveries, and there is nothing that its refusal could lose.
+    if (isVerifyProbe(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
     // Of what did not get as far as the store, neither the age nor the time to store is known.
     attempt(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
   }

@@ -34,6 +34,7 @@ const template = Template.fromStack(
       ...featureFlags(),
       sdkAppId: '1400000000',
       silenceHours: '24',
+      probeMinutes: '5',
       allowedCidrs: '198.51.100.1',
       domainName: 'chat.example.com',
       certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b',

@@ -72,12 +72,16 @@ export interface Sender {
   optPlatform: string;
 }
 
-/** The URL that Chat posts a delivery to. Whoever has it can post for a minute: keep it out of logs. */
-export function deliveryUrl(sender: Sender, callbackCommand: string, requestTime = unixSeconds()): URL {
+/**
+ * The URL that Chat posts a delivery to. Whoever has it can post for a minute: keep it out of logs.
+ *
+ * @param callbackCommand none as with the console's Verify button.
+ */
+export function deliveryUrl(sender: Sender, callbackCommand?: string, requestTime = unixSeconds()): URL {
   const url = new URL(sender.url);
   const parameters = {
     SdkAppid: sender.sdkAppId,
-    CallbackCommand: callbackCommand,
+    ...(callbackCommand !== undefined && { CallbackCommand: callbackCommand }),
     contenttype: 'json',
     ClientIP: sender.clientIp,
     OptPlatform: sender.optPlatform,

@@ -27,7 +27,7 @@ Exit code 0; 1 where the allow-list is out of date, or where it can't be told; 2
 
 Examples:
   npm run allow-list -- check --stack TencentChatWebhook --chat-region singapore
-  npx cdk deploy -c sdkAppId=… -c allowedCidrs=$(npm run -s allow-list -- show --sdk-app-id … --chat-region … | paste -sd,)`;
+  npx cdk deploy -c sdkAppId=… -c allowedCidrs=$(npm run allow-list --silent -- show --sdk-app-id … --chat-region … | paste -sd,)`;
 
 /** AWS regions for which Chat's addresses inside of China are the right ones. */
 const IN_CHINA = /^(cn-|ap-east-1$)/;

@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { MAX_AHEAD_MS, MAX_KEY_BYTES, REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import { officialAccounts, type OfficialAccounts } from '../../lambda/official-accounts.ts';
 import { clientSettings, severalAtATime } from '../../lambda/sdk-client.ts';
-import { Failure, run, UsageError } from '../local/command-line.ts';
+import { Failure, run, UsageError, userPath } from '../local/command-line.ts';
 import { awsFailure } from './aws-errors.ts';
 import { CHAT_OPTIONS, CHAT_USAGE, chatAppOf, KEY_USAGE } from './chat-app.ts';
 import { chatRestApi, MAX_IDS, printable, type ChatAccount, type ChatRestApi } from './chat-rest-api.ts';
@@ -129,7 +129,7 @@ if (import.meta.main) {
 
 /** One ID a line, byte for byte: spaces may be part of it. Each only once. */
 async function readIds(file: string): Promise<string[]> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
+  const text = await readFile(userPath(file), 'utf8').catch((error: Error) => {
     throw new UsageError(`--ids can't be read: ${error.message}`);
   });
   const ids = new Set(text.replace(/^\uFEFF/, '').split(/\r?\n/));

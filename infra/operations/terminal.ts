@@ -56,12 +56,12 @@ function ask(question: string, input: Readable, output: Writable): Promise<strin
 }
 
 /**
- * Tells of Ctrl-C and its like, once, so that a command can end where nothing is half done. The second one ends it at once,
+ * Tells of Ctrl-C and its like, an output that nobody reads any more included, once, so that a command can end where nothing is half done. The second one ends it at once,
  * unless both come at the same time: from the terminal and from npm.
  */
 export function untilInterrupted(): AbortSignal {
   const over = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const) {
     process.on(signal, () => {
       if (over.signal.aborted && performance.now() - interruptedAt > 500) process.exit(1);
       if (!over.signal.aborted) interruptedAt = performance.now();

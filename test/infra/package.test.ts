@@ -76,6 +76,7 @@ test('the tarball holds the construct, its types and the bundles, and installs n
   expect(dist.filter((name) => /\.(m?[jt]s)$/.test(name)).toSorted()).toEqual([
     'announcements.d.ts',
     'bundle/announce/index.mjs',
+    'bundle/probe/index.mjs',
     'bundle/receiver/index.mjs',
     'bundle/receiver/parking.mjs',
     'bundle/redrive/index.mjs',

@@ -13,6 +13,7 @@ describe('context', () => {
       certificateArn: undefined,
       alarmEmail: undefined,
       silenceHours: undefined,
+      probeMinutes: undefined,
       provisionedConcurrency: 0,
       stage: undefined,
     };
@@ -30,6 +31,7 @@ describe('context', () => {
       certificateArn: CERTIFICATE,
       alarmEmail: 'ops@example.com',
       silenceHours: 168,
+      probeMinutes: 60,
       provisionedConcurrency: 900,
       stage: 'pre-production-2',
     };
@@ -95,6 +97,11 @@ describe('context', () => {
       'hours of silence that CloudWatch can’t look back',
       { sdkAppId: '1', silenceHours: '169' },
       "- silenceHours is '169', but must be a whole number from 1 to 168\n",
+    ],
+    [
+      'rare probes',
+      { sdkAppId: '1', probeMinutes: 61 },
+      "- probeMinutes is '61', but must be a whole number from 1 to 60\n",
     ],
     ['no hours of silence', { sdkAppId: '1', silenceHours: 0 }, "- silenceHours is '0'"],
     ['half an instance', { sdkAppId: '1', provisionedConcurrency: 0.5 }, "- provisionedConcurrency is '0.5'"],

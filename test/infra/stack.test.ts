@@ -148,7 +148,7 @@ describe('the stack', () => {
 
   test('tells every alarm to one topic, which takes it from this account’s CloudWatch over TLS', () => {
     const alarms = template.findResources('AWS::CloudWatch::Alarm');
-    const { WrongAddresses, Silence, ...always } = ADVICE; // the first two need an option
+    const { WrongAddresses, Silence, ProbeFailed, ...always } = ADVICE; // the first three need an option
     expect(Object.keys(alarms).map((id) => id.slice(0, -8))).toEqual(Object.keys(always));
     for (const { Properties } of Object.values(alarms)) {
       expect(Properties.AlarmActions).toEqual([{ Ref: expect.stringMatching(/^AlarmTopic/) }]);
@@ -426,11 +426,12 @@ const CHOICES: Record<string, string>[] = [
   OWN_DOMAIN,
   { alarmEmail: 'ops@example.com' },
   { silenceHours: '24' },
+  { probeMinutes: '5' },
   { provisionedConcurrency: '2' },
   { stage: 'test' },
 ];
 
-/** So many choices that each two options are once both on, both off, and each without the other: for seven options eight. */
+/** So many choices that each two options are once both on, both off, and each without the other: for eight options sixteen. */
 const PAIRWISE = Array.from({ length: 2 ** Math.ceil(Math.log2(CHOICES.length + 1)) }, (_, row) =>
   CHOICES.filter(
     (_choice, index) => [...(row & (index + 1)).toString(2)].filter((bit) => bit === '1').length % 2 === 1,

@@ -298,9 +298,16 @@ describe('where only others may call', () => {
     expect(await receiver.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
   });
 
-  test('without a command it is refused', async () => {
-    const blank: Change = (d) => (d.body = '');
-    expect(await receiver.outcomeOf(none, blank)).toEqual(refused('wrongAddress'));
+  test('without a command and a body it is refused, and not counted: it holds nothing that could be lost', async () => {
+    const counted = () => receiver.log.text.split('"_aws"').length;
+    const before = counted();
+    const { status, body } = await post(
+      receiver.url,
+      httpDelivery((d) => (none(d), (d.body = ''))),
+    );
+    expect({ status, reply: JSON.parse(body) }).toEqual({ status: 200, reply: refused('wrongAddress').reply });
+    expect(await receiver.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
+    expect(counted()).toBe(before + 1);
   });
 
   test('where it can’t be kept, a command that is handled is answered 503', async () => {

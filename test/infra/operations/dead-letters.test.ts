@@ -126,9 +126,12 @@ describe('the command', () => {
     JSON.parse((await deadLetters('list', '--json')).stdout);
 
   test('list shows what lies there, oldest first, and lets others see it at once', async () => {
-    sqs.send('dead', message());
-    sqs.send('dead', message({ reason: 'notStored', field: undefined, receivedTime: Date.now() - 3 * 86_400_000 }));
-    sqs.send('dead', 'none of \u00A0ours');
+    await sqs.send('dead', message());
+    await sqs.send(
+      'dead',
+      message({ reason: 'notStored', field: undefined, receivedTime: Date.now() - 3 * 86_400_000 }),
+    );
+    await sqs.send('dead', 'none of \u00A0ours');
     const { code, stdout, stderr } = await deadLetters('list');
     expect(stderr).toBe('');
     expect(code).toBe(0);
@@ -165,7 +168,7 @@ describe('the command', () => {
     ['neither', message({}, Buffer.from([0xff, 0])), { bodyBase64: '/wA=' }],
     ['none of ours', '\u00A0?', { message: '\u00A0?', reason: 'notUnderstood' }],
   ])('show decodes a body that is %s', async (_what, text, content) => {
-    sqs.send('dead', text);
+    await sqs.send('dead', text);
     const [{ id } = {}] = await listed();
     const json = JSON.parse((await deadLetters('show', String(id), '--json')).stdout);
     expect(json).toMatchObject({ id, ...content });
@@ -177,7 +180,7 @@ describe('the command', () => {
 
   test('what would steer a terminal is not printed', async () => {
     const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J' });
-    sqs.send('dead', message({ requestId: '\u001B[31m' }, body));
+    await sqs.send('dead', message({ requestId: '\u001B[31m' }, body));
     const [{ id } = {}] = await listed();
     for (const args of [['list'], ['show', String(id)], ['replay', '--all']]) {
       expect((await deadLetters(...args)).stdout).not.toContain('\u001B');
@@ -185,7 +188,7 @@ describe('the command', () => {
   });
 
   test('replay sends one on, and leaves the others', async () => {
-    for (const n of [0, 1, 2]) sqs.send('dead', message({ requestId: `${n}` }));
+    for (const n of [0, 1, 2]) await sqs.send('dead', message({ requestId: `${n}` }));
     const chosen = (await listed()).find(({ requestId }) => requestId === '1');
     const { code, stdout } = await deadLetters('replay', String(chosen?.['id']));
     expect(stdout).toMatch(/^Sent on: [\da-f-]{36} {2}badPayload {2}OfficialAccount\.Callback\w+ {2}@TOA#_\w+\n$/);
@@ -198,8 +201,8 @@ describe('the command', () => {
 
   test('replay --all sends all on but what it does not understand, and says so', async () => {
     const all = Array.from({ length: 25 }, (_, n) => message({ requestId: `${n}` }));
-    for (const text of all) sqs.send('dead', text);
-    sqs.send('dead', message({ version: 2 }));
+    for (const text of all) await sqs.send('dead', text);
+    await sqs.send('dead', message({ version: 2 }));
     const { code, stdout } = await deadLetters('replay', '--all');
     expect(stdout).toContain(`25 sent on in the stack ${STACK}, 1 left that this version of the software`);
     expect(code).toBe(1);
@@ -213,10 +216,11 @@ describe('the command', () => {
   });
 
   test('a message that comes back while the others are sent on is not sent on again', async () => {
-    sqs.send('dead', message({ requestId: 'hopeless' }));
-    const timer = setInterval(() => {
-      for (const text of sqs.messages('parked')) sqs.send('dead', text);
-      sqs.purge('parked');
+    await sqs.send('dead', message({ requestId: 'hopeless' }));
+    const timer = setInterval(async () => {
+      const back = sqs.messages('parked');
+      await sqs.purge('parked');
+      for (const text of back) await sqs.send('dead', text);
     }, 1);
     const { code, stdout } = await deadLetters('replay', '--all');
     clearInterval(timer);
@@ -225,7 +229,7 @@ describe('the command', () => {
   });
 
   test('what the parking queue does not take stays', async () => {
-    sqs.send('dead', message());
+    await sqs.send('dead', message());
     aws.variables['PARKING_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
     const { code, stderr } = await deadLetters('replay', '--all');
     expect(stderr).toBe("Can't send the message to the parking queue: the queue is not there any more\n");
@@ -234,7 +238,7 @@ describe('the command', () => {
   });
 
   test('drop deletes one for good, where somebody has said yes', async () => {
-    sqs.send('dead', message());
+    await sqs.send('dead', message());
     const [{ id } = {}] = await listed();
     expect(await deadLetters('drop', String(id))).toMatchObject({
       code: 2,
@@ -251,7 +255,7 @@ describe('the command', () => {
 
   test('Ctrl-C ends a replay after the message at hand, and lets others see the rest at once', async () => {
     const all = Array.from({ length: 300 }, (_, n) => message({ requestId: `${n}` }));
-    for (const text of all) sqs.send('dead', text);
+    for (const text of all) await sqs.send('dead', text);
     const { child, ended } = start(['replay', '--all']);
     await until(() => sqs.messages('parked').length > 3 || undefined);
     child.kill('SIGINT');
@@ -264,7 +268,7 @@ describe('the command', () => {
 
   test('SIGKILL loses nothing', async () => {
     const all = Array.from({ length: 300 }, (_, n) => message({ requestId: `${n}` }));
-    for (const text of all) sqs.send('dead', text);
+    for (const text of all) await sqs.send('dead', text);
     const { child, ended } = start(['replay', '--all']);
     await until(() => sqs.messages('parked').length > 3 || undefined);
     child.kill('SIGKILL');

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { readProbeConfig } from './config.ts';
+import { CHAT_TIMEOUT_MS, REDRIVE_LIMITS } from './limits.ts';
+import { REASONS } from './outcomes.ts';
+import { clientSettings } from './sdk-client.ts';
+import { sign } from './signature.ts';
+
+const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readProbeConfig(process.env);
+const logger = new Logger({ serviceName });
+const secretsManager = new SecretsManagerClient(clientSettings(REDRIVE_LIMITS));
+
+/** What is broken stays broken; what is not, is well a moment later. */
+const ATTEMPTS = 2;
+const PAUSE_MS = 1_000;
+
+/**
+ * Calls the receiver by its public URL as the console's Verify button does: signed, without a command, so that nothing is
+ * stored. The command must be none: one that is not handled would be answered OK even with a wrong token.
+ *
+ * @throws where the answer is not OK within the time that Chat waits, twice in a row: then the alarm goes off.
+ */
+export async function handler(): Promise<void> {
+  const url = new URL(webhookUrl);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    if (attempt > 1) await sleep(PAUSE_MS);
+    try {
+      const token = tokenSecretArn === undefined ? undefined : await readToken(tokenSecretArn);
+      logger.info('probe', { ms: await probe(url, token) });
+      return;
+    } catch (error) {
+      logger.warn('probe', { attempt, error: (error as Error).message });
+    }
+  }
+  throw new Error('the receiver does not answer as it should: see the lines before');
+}
+
+async function readToken(secretArn: string): Promise<string> {
+  const { SecretString } = await secretsManager.send(new GetSecretValueCommand({ SecretId: secretArn }));
+  if (!SecretString) throw new Error('the secret holds no text');
+  return SecretString;
+}
+
+/** @returns how long the answer took, in milliseconds. */
+async function probe(url: URL, token: string | undefined): Promise<number> {
+  const requestTime = String(Math.floor(Date.now() / 1000));
+  const parameters = {
+    SdkAppid: sdkAppId,
+    contenttype: 'json',
+    ...(token !== undefined && { Sign: sign(token, requestTime), RequestTime: requestTime }),
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  const start = performance.now();
+  const answer = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(CHAT_TIMEOUT_MS), redirect: 'error' })
+    .then(async (response) => ({ status: response.status, body: await response.text() }))
+    .catch((error: Error & { cause?: { code?: string } }) => {
+      throw new Error(`no answer: ${error.cause?.code ?? error.name}`); // the error itself may hold the URL, with its Sign
+    });
+  if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${answer.body.slice(0, 200)}`);
+  return Math.round(performance.now() - start);
+}
+
+/** Whether it is OK, or was refused for nothing but its address: that is looked at once the signature is right. */
+function isWell({ status, body }: { status: number; body: string }): boolean {
+  try {
+    const { ActionStatus, ErrorCode } = JSON.parse(body);
+    return status === 200 && (ActionStatus === 'OK' || ErrorCode === REASONS.wrongAddress.errorCode);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { chatAccount, KEY, startChatRestServer, type ChatRestServer } from '../../chat-rest-server.ts';
+import { httpDelivery, post } from '../../delivery.ts';
+import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts';
+import { program } from '../../program.ts';
+import { until } from '../../until.ts';
+
+let receiver: LocalReceiver;
+let chat: ChatRestServer;
+beforeAll(async () => {
+  [receiver, chat] = await Promise.all([startLocalReceiver(), startChatRestServer()]);
+});
+afterAll(() => Promise.all([receiver.stop(), chat.close()]));
+
+const local = () => ['--local', '--port', new URL(receiver.url).port];
+const operate = (name: string, ...args: string[]) =>
+  program(`infra/operations/${name}.ts`, [...args, ...local()], { CHAT_APP_KEY: KEY }).ended;
+
+test('a dead letter is found, sent back, found again where it is still wrong, and dropped', async () => {
+  const list = async (): Promise<Record<string, unknown>[]> =>
+    JSON.parse((await operate('dead-letters', 'list', '--json')).stdout);
+  expect(await list()).toEqual([]);
+  await post(
+    receiver.url,
+    httpDelivery(({ payload }) => delete payload['Name']),
+  );
+  const [letter] = await list();
+  expect(letter).toMatchObject({ reason: 'badPayload', field: 'Name', officialAccountId: '@TOA#_test_OA_for_penn' });
+
+  expect(await operate('dead-letters', 'replay', String(letter?.['id']))).toMatchObject({ code: 0, stderr: '' });
+  const back = await until(async () => (await list())[0]);
+  expect(back).toMatchObject({ reason: 'badPayload', requestId: letter?.['requestId'] });
+  expect(back['id']).not.toBe(letter?.['id']);
+
+  expect(await operate('dead-letters', 'drop', String(back['id']), '--yes')).toMatchObject({ code: 0, stderr: '' });
+  expect(await list()).toEqual([]);
+});
+
+test('an account from before the receiver is stored, and announced', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'backfill-'));
+  try {
+    writeFileSync(join(directory, 'ids.txt'), '@TOA#_before\n');
+    chat.accounts.set('@TOA#_before', chatAccount({ Name: '新闻' }));
+    const args = ['--ids', 'ids.txt', '--chat-url', chat.url, ...local()];
+    // npm's variable, for a user who stands in another folder: the file is where they stand.
+    const environment = { CHAT_APP_KEY: KEY, INIT_CWD: directory };
+    const { code, stdout } = await program('infra/operations/backfill.ts', args, environment).ended;
+    expect(stdout).toMatch(/^1 asked for: 1 found \(1 stored/);
+    expect(code).toBe(0);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  expect((await receiver.records()).find(({ name }) => name === '新闻')).toMatchObject({
+    officialAccountId: '@TOA#_before',
+    createdTime: 1670574414000,
+  });
+  await until(() => /^event .*"Official Account Created".*@TOA#_before/m.test(receiver.output.stdout) || undefined);
+});
+
+test('the allow-list on this machine is compared as well', async () => {
+  const { code, stdout } = await operate('allow-list', 'check', '--chat-url', chat.url);
+  expect(stdout).toBe('There is no allow-list in the deployment on this machine: every address may call.\n');
+  expect(code).toBe(0);
+});

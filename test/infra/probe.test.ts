@@ -1,0 +1,219 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { webhookApp } from '../../infra/app.ts';
+import { bundle } from '../../infra/bundle.ts';
+import { startFunction } from '../../infra/local/aws/function.ts';
+import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
+import { startSecretsManager, type SecretsManager } from '../../infra/local/aws/secrets-manager.ts';
+import { featureFlags } from '../../infra/local/template.ts';
+import { OK, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { startLocalReceiver, type LocalReceiver } from '../local-receiver.ts';
+import { ROOT } from '../program.ts';
+import { findings, NOTHING } from './nag.ts';
+import { permissions } from './permissions.ts';
+
+function app(context: Record<string, string> = {}, outdir?: string) {
+  const options = { sdkAppId: SDK_APP_ID, probeMinutes: '5', ...context };
+  return webhookApp({
+    ...(outdir && { outdir }),
+    context: { ...featureFlags(), 'aws:cdk:bundling-stacks': [], ...options },
+  });
+}
+
+describe('the probe in the stack', () => {
+  const template = Template.fromStack(app().stack);
+
+  test('calls the public URL every so many minutes, and is not tried again', () => {
+    template.hasResourceProperties('AWS::Events::Rule', {
+      ScheduleExpression: 'rate(5 minutes)',
+      Targets: [
+        { Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Probe'), 'Arn'] }, RetryPolicy: { MaximumRetryAttempts: 0 } },
+      ],
+    });
+    const domain = { domainName: 'chat.example.com', certificateArn: CERTIFICATE };
+    Template.fromStack(app(domain).stack).hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: Match.objectLike({ WEBHOOK_URL: 'https://chat.example.com/webhook' }) },
+    });
+  });
+
+  test('may read the token, and nothing else; without authentication not even that', () => {
+    const own = [
+      ['logs:CreateLogStream', 'ProbeLog'],
+      ['logs:PutLogEvents', 'ProbeLog'],
+    ];
+    const tracing = [
+      ['xray:PutTelemetryRecords', '*'],
+      ['xray:PutTraceSegments', '*'],
+    ];
+    expect(permissions(template, 'Probe')).toEqual([
+      ...own,
+      ['secretsmanager:GetSecretValue', 'WebhookToken'],
+      ...tracing,
+    ]);
+    const unsigned = Template.fromStack(app({ authentication: 'off' }).stack);
+    expect(permissions(unsigned, 'Probe')).toEqual([...own, ...tracing]);
+  });
+
+  test('has an alarm of its own, which its errors set off', () => {
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'Errors',
+      Dimensions: [{ Name: 'FunctionName', Value: { Ref: Match.stringLikeRegexp('^Probe') } }],
+      Period: 300,
+      Threshold: 0,
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'ignore',
+    });
+  });
+
+  test('is not there without the option', () => {
+    const without = Template.fromStack(app({ probeMinutes: '' }).stack);
+    expect(Object.keys(without.findResources('AWS::Events::Rule'))).toEqual([]);
+    expect(Object.keys(without.findResources('AWS::Lambda::Function'))).toHaveLength(3);
+  });
+
+  test.each([{}, { authentication: 'off', domainName: 'chat.example.com', certificateArn: '' }])(
+    'gives cdk-nag nothing to find: %j',
+    (context) => {
+      const options = 'domainName' in context ? { ...context, certificateArn: CERTIFICATE } : context;
+      expect(findings((outdir) => app(options, outdir).app)).toEqual(NOTHING);
+    },
+  );
+});
+
+const CERTIFICATE = 'arn:aws:acm:ap-southeast-1:123456789012:certificate/0a1b-2c3d';
+
+describe('the probe as it runs', () => {
+  let directory: string;
+  let secrets: SecretsManager;
+  let server: Loopback;
+  let answer: { status: number; body: string; delayMs: number; times: number };
+  let calls: URL[];
+  let printed: string;
+  let closedUrl: string;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'probe-'));
+    [, secrets] = await Promise.all([bundle(join(ROOT, 'lambda/probe.ts'), directory), startSecretsManager()]);
+    server = await listen(
+      createServer((request, response) => {
+        calls.push(new URL(request.url ?? '', server.url));
+        const { status, body, delayMs, times } = answer;
+        const isBroken = calls.length <= times;
+        setTimeout(
+          () => response.writeHead(isBroken ? status : 200).end(isBroken ? body : OK.body),
+          isBroken ? delayMs : 0,
+        );
+      }),
+      0,
+    );
+  });
+  beforeAll(async () => {
+    const closed = await listen(createServer(), 0);
+    await closed.close();
+    closedUrl = closed.url;
+  });
+  afterAll(async () => {
+    await Promise.all([secrets.close(), server.close()]);
+    rmSync(directory, { recursive: true });
+  });
+  beforeEach(() => {
+    secrets.put('token', TOKEN);
+    answer = { status: 200, body: OK.body, delayMs: 0, times: 0 };
+    calls = [];
+    printed = '';
+  });
+
+  async function probe(variables: Record<string, string> = {}): Promise<void> {
+    const environment = {
+      SERVICE_NAME: 'test',
+      SDK_APP_ID,
+      WEBHOOK_URL: `${server.url}/webhook`,
+      AUTHENTICATION: 'token',
+      TOKEN_SECRET_ARN: 'token',
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+      ...variables,
+    };
+    const log = new Writable({ write: (chunk, _encoding, done) => ((printed += chunk), done()) });
+    const spec = { file: join(directory, 'index.mjs'), handlerName: 'handler', timeoutMs: 30_000, environment };
+    const started = await startFunction(spec, log);
+    try {
+      await started.invoke({});
+    } finally {
+      started.stop();
+    }
+  }
+
+  test('signs, names the app and no command', async () => {
+    await probe();
+    const [{ pathname, searchParams } = new URL(server.url)] = calls;
+    expect(pathname).toBe('/webhook');
+    expect([...searchParams.keys()]).toEqual(['SdkAppid', 'contenttype', 'Sign', 'RequestTime']);
+    expect(calls).toHaveLength(1);
+  });
+
+  const broken = (changes: Partial<typeof answer>) => Object.assign(answer, { times: 2, ...changes });
+  const refusal = (ErrorCode: number) => JSON.stringify({ ActionStatus: 'FAIL', ErrorInfo: 'no', ErrorCode });
+
+  test.each<[string, () => Record<string, string> | object, string]>([
+    ['a wrong token', () => broken({ body: refusal(120003) }), 'answered HTTP 200 '],
+    ['a throttled API', () => broken({ status: 429, body: '{"message":"Too Many Requests"}' }), 'answered HTTP 429 '],
+    [
+      'a function that is dead',
+      () => broken({ status: 500, body: '{"message":"Internal Server Error"}' }),
+      'answered HTTP 500 ',
+    ],
+    ['a reply that is late', () => broken({ delayMs: 2_500 }), 'no answer: TimeoutError'],
+    ['no JSON', () => broken({ body: 'It works!' }), 'answered HTTP 200 It works!'],
+    ['a secret that can’t be read', () => ({ variables: { TOKEN_SECRET_ARN: 'another' } }), 'no AWSCURRENT version'],
+    ['an empty secret', () => secrets.put('token', '') ?? {}, 'the secret holds no text'],
+    ['a wrong domain', () => ({ variables: { WEBHOOK_URL: 'http://nowhere.invalid/webhook' } }), 'no answer: E'],
+    ['no server', () => ({ variables: { WEBHOOK_URL: closedUrl } }), 'no answer: ECONNREFUSED'],
+  ])('%s makes it fail, and its log says so without the signature', async (_what, break_, line) => {
+    const { variables = {} } = break_() as { variables?: Record<string, string> };
+    await expect(probe(variables)).rejects.toThrow('the receiver does not answer as it should');
+    expect(printed.split(`"error":"${line}`).length).toBe(3); // at both attempts
+    expect(printed).not.toMatch(/Sign|xxxxyyyy|[\da-f]{64}/);
+  });
+
+  test('what is well a moment later is no failure', async () => {
+    broken({ status: 503, times: 1 });
+    await probe();
+    expect(calls).toHaveLength(2);
+  });
+
+  test('a refusal of its address is none: the signature was right', async () => {
+    broken({ body: refusal(120002) });
+    await probe();
+    expect(calls).toHaveLength(1);
+  });
+
+  describe('with a receiver', () => {
+    let receiver: LocalReceiver;
+    beforeAll(async () => {
+      receiver = await startLocalReceiver();
+    });
+    afterAll(() => receiver.stop());
+
+    test('is answered OK, stores nothing and counts as no delivery', async () => {
+      const [records, metrics] = [await receiver.records(), receiver.output.stdout.split('"_aws"').length];
+      await probe({ WEBHOOK_URL: receiver.url });
+      expect(receiver.log().at(-1)).toMatchObject({ outcome: 'ignored' });
+      expect(await receiver.records()).toEqual(records);
+      expect(receiver.output.stdout.split('"_aws"').length).toBe(metrics);
+    });
+
+    test('fails with another token, and that counts', async () => {
+      secrets.put('token', 'another');
+      const metrics = receiver.output.stdout.split('"_aws"').length;
+      await expect(probe({ WEBHOOK_URL: receiver.url })).rejects.toThrow('the receiver does not answer as it should');
+      expect(receiver.output.stdout.split('"_aws"').length).toBe(metrics + 2);
+    });
+  });
+});
