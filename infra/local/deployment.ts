@@ -5,7 +5,7 @@ import { DESCRIPTION_PATH, type Description } from './description.ts';
 import { synthesize } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
-import { startFunction, type FunctionSpec } from './aws/function.ts';
+import { MAX_INSTANCES, startFunction, type FunctionSpec } from './aws/function.ts';
 import { startGateway } from './aws/gateway.ts';
 import { resolveParameter, startPipe, type Pipe } from './aws/pipe.ts';
 import { startSecretsManager } from './aws/secrets-manager.ts';
@@ -31,6 +31,8 @@ export interface DeploymentOptions {
   startSecrets?: typeof startSecretsManager;
   /** How long a second of the queues' clock takes. */
   queueSecondMs?: number;
+  /** How many instances of each function run at once. */
+  maxInstances?: number;
   /** Takes what the function logs (default: standard output). */
   log?: Writable;
 }
@@ -47,6 +49,7 @@ export async function startDeployment({
   startQueues = startSqs,
   startSecrets = startSecretsManager,
   queueSecondMs = QUEUE_SECOND_MS,
+  maxInstances = MAX_INSTANCES,
   log = process.stdout,
 }: DeploymentOptions) {
   await using started = new AsyncDisposableStack();
@@ -82,7 +85,7 @@ export async function startDeployment({
     return { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) };
   };
   const start = async (functionSpec: FunctionSpec) => {
-    const local = await startFunction({ ...functionSpec, environment: environmentOf(functionSpec) }, log);
+    const local = await startFunction({ ...functionSpec, environment: environmentOf(functionSpec) }, log, maxInstances);
     started.defer(local.stop);
     return local;
   };

@@ -45,7 +45,7 @@ test.each<[string, (npm: ChildProcess) => void]>([
   ['SIGTERM to npm alone', (npm) => npm.kill('SIGTERM')],
 ])('npm start: %s ends all of it with exit code 0', async (_what, stop) => {
   const { child, output, ended } = command('npm', ['start', '--', '--port', '0']);
-  await until(() => (output.stdout.includes('Serving.') ? true : undefined));
+  await until(() => output.stdout.includes('Serving.') || undefined, 60_000);
   const [, url = ''] = /Listening on (\S+)/.exec(output.stdout) ?? [];
   stop(child);
   expect((await ended).code).toBe(0);
@@ -263,7 +263,7 @@ describe('nothing stays in the temporary directory', () => {
 test('the sample is delivered without a proxy', async () => {
   const proxy = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1', http_proxy: 'http://127.0.0.1:1' };
   const { child, output, ended } = program('infra/local/main.ts', ['--port', '0'], { ...proxy, NO_PROXY: '' });
-  await Promise.race([until(() => output.stdout.includes('Serving.') || undefined), ended]);
+  await Promise.race([until(() => output.stdout.includes('Serving.') || undefined, 60_000), ended]);
   child.kill('SIGINT');
   expect((await ended).stdout).toContain('Reply: HTTP 200');
 });
