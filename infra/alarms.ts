@@ -54,10 +54,10 @@ export const ADVICE = {
   },
   BadSignatures: {
     act: 'at once',
-    means: `More than ${MAX_BAD_SIGNATURES} deliveries of whatever command in five minutes had a wrong signature.`,
+    means: `More than ${MAX_BAD_SIGNATURES} deliveries of any command in five minutes had a wrong signature.`,
     first:
       'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make both ' +
-      'the same. If not, somebody guesses: the access log has the addresses; consider allowedCidrs.',
+      'the same. If not, somebody tries signatures: the access log has the addresses; consider allowedCidrs.',
   },
   ProbeFailed: {
     act: 'at once',
@@ -74,7 +74,7 @@ export const ADVICE = {
     means:
       'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
       'While it lies there, a further one raises no new alarm.',
-    first: 'look at it as the README says under "The dead-letter queue"; mend the cause, and send it back.',
+    first: 'look at it as infra/README.md says under "The dead-letter queue"; correct the cause, and send it back.',
   },
   ParkedTooLong: {
     act: 'today',
@@ -89,7 +89,7 @@ export const ADVICE = {
       'A delivery for this app came from an address that is not in allowedCidrs. If its signature was right and its ' +
       'command is one that is stored here, it lies in the dead-letter queue.',
     first:
-      'ask Chat for its addresses anew (the README\'s "An allow-list" says how), deploy, and send back what lies there.',
+      'ask Chat for its addresses anew (infra/README.md, "An allow-list", says how), deploy, and send back what lies there.',
   },
   ApiClientErrors: {
     act: 'today',
@@ -110,10 +110,10 @@ export const ADVICE = {
     act: 'today',
     means:
       'Changes of official accounts are stored, but could not be announced on the event bus. The pipe goes on trying ' +
-      'for half a day; but AWS may stop a pipe that lacks a right or a resource, and what the stream holds is gone after 24 hours.',
+      'for half a day; but AWS may stop a pipe without a permission or a resource that it needs, and what the stream holds is gone after 24 hours.',
     first:
       'aws pipes describe-pipe --name PIPE_NAME says in StateReason whether it was stopped; the ' +
-      "pipe's log says what failed. Mend it, and start it again with aws pipes start-pipe.",
+      "pipe's log says what failed. Correct it, and start the pipe again with aws pipes start-pipe.",
   },
   ...functionAdvice('Announce', 'today', 'Nothing is lost: the pipe tries again for half a day.'),
   NotAnnounced: {
@@ -121,12 +121,13 @@ export const ADVICE = {
     means:
       'A change of an official account is stored, but was not announced for half a day, and will not be by itself. ' +
       'While it lies in its queue, a further one raises no new alarm.',
-    first: 'mend the cause (see PipeFailed), then announce it by hand, as the README says under "Announcing again".',
+    first:
+      'correct the cause (see PipeFailed), then announce it by hand, as infra/README.md says under "Announcing again".',
   },
   SlowReplies: {
     act: 'this week',
     means:
-      `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat hangs up after ` +
+      `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat stops waiting after ` +
       `${CHAT_TIMEOUT_MS} (what is stored by then stays stored).`,
     first:
       'see on the dashboard whether it is cold starts (set provisionedConcurrency) or the time to store (DynamoDB).',
@@ -254,7 +255,7 @@ function functionAdvice<Name extends string>(name: Name, act: Advice['act'], los
   return {
     [`${name}Errors`]: {
       act,
-      means: `The function ${name} threw, died or timed out. ${loss}`,
+      means: `The function ${name} failed, crashed or timed out. ${loss}`,
       first: 'see the last lines of its log. After a deployment, deploy the version before.',
     },
     [`${name}Throttled`]: {

@@ -110,7 +110,7 @@ export async function bundle(
     throw new Error(
       `${entry} loads no module of these names, which infra/replacements.ts replaces:\n${list}` +
         'An update has moved or dropped them. Look in node_modules for what does their work now, and in esbuild’s ' +
-        'metafile for what that adds to the bundle; then mend the entry, or take it out.',
+        'metafile for what that adds to the bundle; then correct the entry, or take it out.',
     );
   }
   return packages;

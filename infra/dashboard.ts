@@ -59,10 +59,10 @@ export function dashboard(scope: Construct, watched: Watched, alarms: readonly A
           Object.keys(REASONS).map((reason) => deliveryMetric(watched, { reason }, { label: reason })),
         ),
         new GraphWidget({
-          title: 'Time to reply, ms: Chat hangs up at the red line',
+          title: 'Time to reply, ms: Chat stops waiting at the red line',
           left: [latency(Stats.p(50)), latency(Stats.p(99))],
           leftAnnotations: [
-            { value: CHAT_TIMEOUT_MS, label: 'Chat hangs up', color: '#d62728' },
+            { value: CHAT_TIMEOUT_MS, label: 'Chat stops waiting', color: '#d62728' },
             { value: SLOW_REPLY_MS, label: 'alarm' },
           ],
           leftYAxis: { min: 0, showUnits: false },

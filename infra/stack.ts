@@ -27,7 +27,11 @@ export class WebhookStack extends Stack {
     this.output('DashboardName', dashboard.dashboardName, 'Under Dashboards in the CloudWatch console');
     this.output('AlarmTopicArn', alarmTopic.topicArn, 'Every alarm is told to it');
     this.output('ParkingQueueUrl', queues.parked.queueUrl, 'Deliveries that wait to be stored');
-    this.output('DeadLetterQueueUrl', queues.deadLetters.queueUrl, 'Deliveries for people to look at: see the README');
+    this.output(
+      'DeadLetterQueueUrl',
+      queues.deadLetters.queueUrl,
+      'Deliveries for people to look at: see infra/README.md',
+    );
     this.output('UnannouncedQueueUrl', queues.unannounced.queueUrl, 'Changes that could not be announced');
   }
 

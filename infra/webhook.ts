@@ -189,7 +189,7 @@ function webhookToken(scope: Construct, encryptionKey: IKey | undefined): Secret
   acknowledge(
     token,
     'AwsSolutions::AwsSolutions-SMG4',
-    'the token is set by hand in the Chat console, so people rotate it: see the README',
+    'the token is set by hand in the Chat console, so people rotate it: see infra/README.md',
   );
   return token;
 }
