@@ -33,8 +33,9 @@ Usage: npm run send -- [options]
   --client-ip ADDRESS     ClientIP (default: ${EXAMPLE_CLIENT.clientIp})
   --opt-platform PLATFORM OptPlatform (default: ${EXAMPLE_CLIENT.optPlatform})
 
-  --command COMMAND       CallbackCommand, in URL and body (default: ${DOCUMENTED_SAMPLE.CallbackCommand})
-                          The body has the fields of the command, by default as in Tencent's sample:
+  --command COMMAND       CallbackCommand, in URL and body. Handled are, the first being the default:
+${DOCUMENTED_SAMPLES.map(({ CallbackCommand }) => `                            ${CallbackCommand}`).join('\n')}
+                          The body has the fields of the command; those not given are Tencent's sample's:
   --official-account ID     Official_Account
   --operator-account ID     Operator_Account
   --owner-account ID        Owner_Account
