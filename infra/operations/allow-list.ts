@@ -2,8 +2,9 @@ import { addressList } from '../../lambda/allow-list.ts';
 import { Failure, run, UsageError } from '../local/command-line.ts';
 import { notCovered } from './address-ranges.ts';
 import { CHAT_OPTIONS, CHAT_USAGE, chatAppOf, KEY_USAGE } from './chat-app.ts';
-import { chatRestApi, printable } from './chat-rest-api.ts';
+import { chatRestApi } from './chat-rest-api.ts';
 import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment, type DeployedStack } from './deployed-stack.ts';
+import { printable } from './terminal.ts';
 
 const USAGE = `Asks Chat which addresses webhooks come from, and compares them with the allow-list of a deployment (the option
 allowedCidrs). Tencent's addresses change, and a list that lacks some refuses genuine deliveries.

@@ -1,5 +1,5 @@
 import { Failure } from '../local/command-line.ts';
-import { printable } from './chat-rest-api.ts';
+import { printable } from './terminal.ts';
 
 interface AwsError {
   name: string;

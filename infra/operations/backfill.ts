@@ -6,9 +6,9 @@ import { clientSettings, severalAtATime } from '../../lambda/sdk-client.ts';
 import { Failure, run, UsageError, userPath } from '../local/command-line.ts';
 import { awsFailure } from './aws-errors.ts';
 import { CHAT_OPTIONS, CHAT_USAGE, chatAppOf, KEY_USAGE } from './chat-app.ts';
-import { chatRestApi, MAX_IDS, printable, type ChatAccount, type ChatRestApi } from './chat-rest-api.ts';
+import { chatRestApi, MAX_IDS, type ChatAccount, type ChatRestApi } from './chat-rest-api.ts';
 import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment } from './deployed-stack.ts';
-import { endProgress, progress, untilInterrupted } from './terminal.ts';
+import { endProgress, printable, progress, untilInterrupted } from './terminal.ts';
 
 const USAGE = `Asks Chat for official accounts and stores those that the table lacks: they are from before the receiver, or their
 event was lost. What real events say wins, whether they came before or come later. Each new record is announced.
@@ -23,7 +23,7 @@ ${CHAT_USAGE}
 
 ${KEY_USAGE}
 It may be interrupted and repeated: what is stored stays, and is not stored twice.
-Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration and dynamodb:UpdateItem.
+Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration, dynamodb:UpdateItem and dynamodb:GetItem.
 Exit code 0 where every account was stored, known or unknown to Chat; 1 where one failed; 2 where the options make no sense.
 
 Examples:

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { Failure } from '../local/command-line.ts';
+import { printable } from './terminal.ts';
 import { userSig } from './user-sig.ts';
 
 /** Where Chat's REST API is, by the place of the app's data. @see https://www.tencentcloud.com/document/product/1047/34620 */
@@ -287,9 +288,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Takes out of a stranger's text what would steer a terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ');
 }

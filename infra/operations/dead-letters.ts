@@ -2,10 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { callbackCommand, field } from '../../lambda/delivery.ts';
 import { Failure, run, UsageError } from '../local/command-line.ts';
-import { printable } from './chat-rest-api.ts';
 import { deadLetterQueue, type DeadLetter, type DeadLetterQueue } from './dead-letter-queue.ts';
 import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment } from './deployed-stack.ts';
-import { confirm, endProgress, progress, untilInterrupted } from './terminal.ts';
+import { confirm, endProgress, printable, progress, untilInterrupted } from './terminal.ts';
 
 const USAGE = `Looks at the deliveries that were kept for people: refused although genuine, or not stored in eight hours.
 

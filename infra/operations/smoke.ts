@@ -9,10 +9,9 @@ import { REASONS } from '../../lambda/outcomes.ts';
 import { deliveryUrl, EXAMPLE_CLIENT, isOk, post, type HttpReply, type Sender } from '../local/chat.ts';
 import { Failure, run, wholeNumber } from '../local/command-line.ts';
 import { AwsFailure, tryTo } from './aws-errors.ts';
-import { printable } from './chat-rest-api.ts';
 import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment, type DeployedStack } from './deployed-stack.ts';
 import { NAME_PREFIX, watchEvents, type EventWatch } from './event-watch.ts';
-import { untilInterrupted } from './terminal.ts';
+import { printable, untilInterrupted } from './terminal.ts';
 
 const USAGE = `Checks a deployment from outside, as Chat uses it: the URL, the token, a wrong signature, and the whole way of a
 made-up official account, which is delivered, found in the table, seen on the event bus and deleted again.

@@ -2,6 +2,11 @@ import { createInterface } from 'node:readline';
 import { Writable, type Readable } from 'node:stream';
 import { UsageError } from '../local/command-line.ts';
 
+/** Takes out of a stranger's text what would steer a terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, ' ');
+}
+
 /** Shows how far a command is, on a terminal and nowhere else. */
 export function progress(text: string): void {
   // Cleared to the end of the line, since the text before may have been longer.
@@ -61,6 +66,7 @@ function ask(question: string, input: Readable, output: Writable): Promise<strin
  */
 export function untilInterrupted(): AbortSignal {
   const over = new AbortController();
+  let interruptedAt = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const) {
     process.on(signal, () => {
       if (over.signal.aborted && performance.now() - interruptedAt > 500) process.exit(1);
@@ -68,6 +74,5 @@ export function untilInterrupted(): AbortSignal {
       over.abort();
     });
   }
-  let interruptedAt = 0;
   return over.signal;
 }
