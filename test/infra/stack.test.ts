@@ -282,7 +282,7 @@ describe('the stack', () => {
       'Latest official accounts',
       'Deliveries by outcome',
       'What was wrong, by reason',
-      'Time to reply, ms: Chat hangs up at the red line',
+      'Time to reply, ms: Chat stops waiting at the red line',
       'DynamoDB’s time to store, ms',
       'Age of events at receipt, ms',
       'Cold starts, and the longest init, ms',

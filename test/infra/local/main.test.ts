@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteTableCommand, waitUntilTableNotExists } from '@aws-sdk/client-dynamodb';
 import { Level } from 'level';
 import { dynamoDbClient } from '../../../infra/local/aws/dynamodb.ts';
 import { LOCAL_URL } from '../../../infra/local/chat.ts';
@@ -87,6 +87,7 @@ test('with --data-dir the table outlives the receiver, without it doesn’t', as
 async function dropTable({ dynamoDbUrl, tableName }: LocalReceiver): Promise<void> {
   const client = dynamoDbClient(dynamoDbUrl);
   await client.send(new DeleteTableCommand({ TableName: tableName }));
+  await waitUntilTableNotExists({ client, minDelay: 1, maxDelay: 1, maxWaitTime: 30 }, { TableName: tableName });
   client.destroy();
 }
 
