@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import type { AccountEvent } from '../lambda/official-account.ts';
 import type { Delivery } from '../lambda/delivery.ts';
+import type { OfficialAccounts } from '../lambda/official-accounts.ts';
 import { delivery, RECEIVED } from './delivery.ts';
 
 const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_for_penn' };
@@ -124,4 +125,17 @@ export function deliveryOf(event: AccountEvent): Delivery {
     right.requestContext.timeEpoch = RECEIVED + event.receivedTime;
     right.body = payload;
   });
+}
+
+/** Receives a delivery, and tells the events that were to be applied. */
+export async function received(
+  receive: (officialAccounts: OfficialAccounts, delivery: Delivery) => Promise<string>,
+  change?: Parameters<typeof delivery>[0],
+): Promise<{ outcome: string; events: AccountEvent[] }> {
+  const events: AccountEvent[] = [];
+  const apply = async (event: AccountEvent) => {
+    events.push(event);
+    return 'stored' as const;
+  };
+  return { outcome: await receive({ apply }, delivery(change)), events };
 }

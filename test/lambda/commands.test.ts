@@ -1,18 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { COMMANDS, receive } from '../../lambda/commands.ts';
-import type { AccountEvent } from '../../lambda/official-account.ts';
+import { received as receivedBy } from '../account-events.ts';
 import { CREATED, delivery, OFFICIAL_ACCOUNT_COMMANDS, recorded } from '../delivery.ts';
 
-/** Receives a delivery, and tells what would have been stored. */
-async function received(change?: Parameters<typeof delivery>[0]) {
-  const stored: AccountEvent[] = [];
-  const apply = async (event: AccountEvent) => {
-    stored.push(event);
-    return 'stored' as const;
-  };
-  const outcome = await receive({ apply })(delivery(change));
-  return { outcome, stored };
-}
+const received = (change?: Parameters<typeof delivery>[0]) =>
+  receivedBy((accounts, event) => receive(accounts)(event), change);
 
 test('the command may stand in the URL or in the body alone', async () => {
   expect((await received((event) => delete event.query.callbackCommand)).outcome).toBe('stored');
@@ -26,12 +18,12 @@ const named = (wanted: (what: string) => boolean) =>
 test.each(named((what) => what !== 'ignored'))(
   'the command %s, as documented, is stored (%s)',
   async (command, name) => {
-    const { outcome, stored } = await received((event) => {
+    const { outcome, events } = await received((event) => {
       event.query.callbackCommand = command;
       event.body = recorded(name);
     });
     expect(outcome).toBe('stored');
-    expect(stored).toMatchObject([{ officialAccountId: '@TOA#_test_OA_for_penn', eventTime: 1670574414123 }]);
+    expect(events).toMatchObject([{ officialAccountId: '@TOA#_test_OA_for_penn', eventTime: 1670574414123 }]);
     expect(recorded(name)['CallbackCommand']).toBe(command);
   },
 );
@@ -46,18 +38,18 @@ const OTHER_COMMANDS = named((what) => what === 'ignored').map(([name]) => name)
 test.each([...OTHER_COMMANDS, 'C2C.CallbackBeforeSendMsg', CREATED.toLowerCase(), 'constructor', '__proto__', 'size'])(
   'the command %s is none that we handle',
   async (command) => {
-    const { outcome, stored } = await received((event) => {
+    const { outcome, events } = await received((event) => {
       event.query.callbackCommand = command;
       event.body = { CallbackCommand: command };
     });
-    expect({ outcome, stored }).toEqual({ outcome: 'ignored', stored: [] });
+    expect({ outcome, events }).toEqual({ outcome: 'ignored', events: [] });
   },
 );
 
 test.each([{}, [], null, 'text', 5])(
   'a delivery without a command is the Verify probe, whatever its body: %j',
   async (body) => {
-    const { outcome, stored } = await received((event) => Object.assign(event, { query: {}, body }));
-    expect({ outcome, stored }).toEqual({ outcome: 'ignored', stored: [] });
+    const { outcome, events } = await received((event) => Object.assign(event, { query: {}, body }));
+    expect({ outcome, events }).toEqual({ outcome: 'ignored', events: [] });
   },
 );

@@ -1,17 +1,13 @@
 import { expect, test } from '@jest/globals';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { officialAccountChanged } from '../../lambda/official-account-changed.ts';
-import { delivery, RECEIVED, recorded } from '../delivery.ts';
+import { received } from '../account-events.ts';
+import { RECEIVED, recorded } from '../delivery.ts';
 
 async function applied(change: (payload: Record<string, unknown>) => void = () => {}): Promise<AccountEvent[]> {
-  const events: AccountEvent[] = [];
-  const apply = async (event: AccountEvent) => (events.push(event), 'stored' as const);
-  const changed = delivery((event) => {
-    event.body = recorded('changed');
-    change(event.body as Record<string, unknown>);
-  });
-  await officialAccountChanged.receive({ apply }, changed);
-  return events;
+  const body = recorded('changed');
+  change(body);
+  return (await received(officialAccountChanged.receive, (event) => (event.body = body))).events;
 }
 
 test('the documented sample says what the profile is now, and who changed it', async () => {

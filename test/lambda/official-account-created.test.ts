@@ -1,27 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import { officialAccountCreated } from '../../lambda/official-account-created.ts';
-import type { AccountEvent } from '../../lambda/official-account.ts';
+import { received as receivedBy } from '../account-events.ts';
 import { delivery, RECEIVED, recorded } from '../delivery.ts';
 
-/** Receives a delivery, and tells the event that was to be stored. */
-async function received(change?: Parameters<typeof delivery>[0]) {
-  const applied: AccountEvent[] = [];
-  const apply = async (event: AccountEvent) => {
-    applied.push(event);
-    return 'stored' as const;
-  };
-  const outcome = await officialAccountCreated.receive({ apply }, delivery(change));
-  return { outcome, applied };
-}
+const received = (change?: Parameters<typeof delivery>[0]) => receivedBy(officialAccountCreated.receive, change);
 
 test('a created official account is stored, field by field', async () => {
-  const { outcome, applied } = await received((event) => {
+  const { outcome, events } = await received((event) => {
     event.query.clientIp = '203.0.113.7';
     event.query.optPlatform = 'RESTAPI';
     event.body = recorded('created-chinese');
   });
   expect(outcome).toBe('stored');
-  expect(applied).toEqual([
+  expect(events).toEqual([
     {
       sdkAppId: '1400000000',
       officialAccountId: '@TOA#_xinwen 01',
@@ -102,8 +93,8 @@ describe('a created delivery is refused for its payload:', () => {
 });
 
 test('a name with half a surrogate pair, which DynamoDB refuses, is mended rather than lost', async () => {
-  const { applied } = await received((event) => (event.body = { ...recorded('created'), Name: '新\ud83d' }));
-  expect(applied).toMatchObject([{ texts: { name: '新\ufffd' } }]);
+  const { events } = await received((event) => (event.body = { ...recorded('created'), Name: '新\ud83d' }));
+  expect(events).toMatchObject([{ texts: { name: '新\ufffd' } }]);
 });
 
 test('nothing is stored without an SDKAppID, whatever the checks before let through', async () => {
@@ -111,6 +102,6 @@ test('nothing is stored without an SDKAppID, whatever the checks before let thro
 });
 
 test('an EventTime that is a text of digits is the number that it shows', async () => {
-  const { applied } = await received((event) => (event.body = { ...recorded('created'), EventTime: '1670574414123' }));
-  expect(applied).toMatchObject([{ eventTime: 1670574414123 }]);
+  const { events } = await received((event) => (event.body = { ...recorded('created'), EventTime: '1670574414123' }));
+  expect(events).toMatchObject([{ eventTime: 1670574414123 }]);
 });

@@ -1,17 +1,13 @@
 import { expect, test } from '@jest/globals';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
-import { delivery, RECEIVED, recorded } from '../delivery.ts';
+import { received } from '../account-events.ts';
+import { RECEIVED, recorded } from '../delivery.ts';
 
 async function applied(change: (payload: Record<string, unknown>) => void = () => {}): Promise<AccountEvent[]> {
-  const events: AccountEvent[] = [];
-  const apply = async (event: AccountEvent) => (events.push(event), 'stored' as const);
-  const destroyed = delivery((event) => {
-    event.body = recorded('destroyed');
-    change(event.body as Record<string, unknown>);
-  });
-  await officialAccountDestroyed.receive({ apply }, destroyed);
-  return events;
+  const body = recorded('destroyed');
+  change(body);
+  return (await received(officialAccountDestroyed.receive, (event) => (event.body = body))).events;
 }
 
 test('the documented sample says when, and what the account was', async () => {
