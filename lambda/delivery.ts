@@ -76,7 +76,7 @@ export function bodyBytes(delivery: Delivery): Buffer {
 
 /**
  * Tells whether a delivery can be the console's Verify probe, which carries no command in its URL and nothing in its
- * body. The body must not be parsed yet.
+ * body.
  */
 export function isVerifyProbe(delivery: Delivery): boolean {
   return delivery.query.callbackCommand === undefined && bodyBytes(delivery).toString().trim() === '';

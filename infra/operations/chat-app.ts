@@ -1,3 +1,4 @@
+import { isLocal } from '../local/chat.ts';
 import { UsageError } from '../local/command-line.ts';
 import { HOSTS, type ChatApp } from './chat-rest-api.ts';
 import { secret } from './terminal.ts';
@@ -43,8 +44,8 @@ function regionUrl(region: string | undefined): string {
 function givenUrl(text: string, region: string | undefined): string {
   if (region !== undefined) throw new UsageError('give either --chat-region or --chat-url');
   const url = URL.parse(text);
-  const isLocal = url?.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
-  if (url === null || !(url.protocol === 'https:' || isLocal)) {
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal(url));
+  if (url === null || !isSafe) {
     throw new UsageError(`--chat-url is '${text}', but must begin with https://`);
   }
   return url.origin;

@@ -14,7 +14,7 @@ import { startAccountsTable, TABLE, type AccountsTable } from '../../accounts-ta
 import { chatAccount, KEY, startChatRestServer, type ChatRestServer } from '../../chat-rest-server.ts';
 import { SDK_APP_ID } from '../../delivery.ts';
 import { program } from '../../program.ts';
-import { AWS_ERRORS, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
+import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
 
 let chat: ChatRestServer;
 beforeAll(async () => {
@@ -163,14 +163,7 @@ describe('the command', () => {
   });
   beforeEach(() => {
     aws.errors = {};
-    aws.variables = {
-      SERVICE_NAME: STACK,
-      SDK_APP_ID,
-      TABLE_NAME: TABLE,
-      PARKING_QUEUE_URL: 'https://sqs.example/parked',
-      DEAD_LETTER_QUEUE_URL: 'https://sqs.example/dead-letters',
-      AUTHENTICATION: 'off',
-    };
+    aws.variables = { ...receiverVariables(TABLE), AUTHENTICATION: 'off' };
   });
 
   const start = (lines: readonly string[], args: string[] = [], env: Record<string, string> = {}) => {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
+import { SDK_APP_ID } from '../../delivery.ts';
 
 /** An error as AWS answers it. */
 export interface AwsError {
@@ -109,3 +110,14 @@ export async function startFakeAws(): Promise<FakeAws> {
 }
 
 const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
+
+/** The receiver's environment but for its authentication. */
+export function receiverVariables(tableName: string): Record<string, string> {
+  return {
+    SERVICE_NAME: STACK,
+    SDK_APP_ID,
+    TABLE_NAME: tableName,
+    PARKING_QUEUE_URL: 'https://sqs.example/parked',
+    DEAD_LETTER_QUEUE_URL: 'https://sqs.example/dead-letters',
+  };
+}

@@ -12,7 +12,7 @@ import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts'
 import { program } from '../../program.ts';
 import { recordsOf } from '../../records.ts';
 import { until } from '../../until.ts';
-import { AWS_ERRORS, STACK, startFakeAws, type AwsError, type FakeAws } from './fake-aws.ts';
+import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type AwsError, type FakeAws } from './fake-aws.ts';
 
 /**
  * EventBridge and SQS, as far as a watch of the event bus takes them: one rule, one queue.
@@ -198,15 +198,7 @@ describe('with a receiver that may be broken', () => {
     answer = rightly;
     secrets.put('token', TOKEN);
     aws.outputs['WebhookUrl'] = server.url;
-    aws.variables = {
-      SERVICE_NAME: STACK,
-      SDK_APP_ID,
-      TABLE_NAME: TABLE,
-      PARKING_QUEUE_URL: 'https://sqs.example/parked',
-      DEAD_LETTER_QUEUE_URL: 'https://sqs.example/dead-letters',
-      AUTHENTICATION: 'token',
-      TOKEN_SECRET_ARN: 'token',
-    };
+    aws.variables = { ...receiverVariables(TABLE), AUTHENTICATION: 'token', TOKEN_SECRET_ARN: 'token' };
   });
   const start = (args: string[] = [], env: Record<string, string> = {}) =>
     smoke(['--stack', STACK, '--patience', '1', ...args], {
