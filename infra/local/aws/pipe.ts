@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { FunctionSpec } from './function.ts';
 
+/** How long a batch that is not full waits for more: streams are polled, and a poll takes what has come since the last. */
+const POLL_MS = 20;
 /** How long a record waits that could not be announced. */
 const RETRY_MS = 500;
 
@@ -43,6 +45,7 @@ export function startPipe(
     if (isBusy) return;
     isBusy = true;
     while (waiting.length > 0 && !over.signal.aborted) {
+      if (waiting.length < batchSize) await sleep(POLL_MS);
       const batch = waiting.slice(0, batchSize);
       try {
         const details = (await enrich(batch)) as unknown[];
