@@ -32,7 +32,8 @@ beforeAll(async () => {
   receiver.bus.subscribe((event) => announced.push(event));
 });
 afterAll(() => receiver.stop());
-beforeEach(() => {
+beforeEach(async () => {
+  await allAnnounced(); // what the test before has left
   announced.length = 0;
 });
 

@@ -3,6 +3,7 @@ import {
   CreateTableCommand,
   DynamoDBClient,
   ResourceInUseException,
+  waitUntilTableExists,
   type CreateTableInput,
 } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
@@ -41,6 +42,9 @@ export async function startDynamoDb(
     } catch (error) {
       if (!(error instanceof ResourceInUseException)) throw error;
     }
+    // A table that is still being made takes no items.
+    const { TableName } = table;
+    await waitUntilTableExists({ client, minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 30 }, { TableName });
   }
   client.destroy();
   return server;
