@@ -47,7 +47,8 @@ function isOfWebPage({ headers: { host = '', origin } }: IncomingMessage): boole
 function refuse(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   const message =
-    'Forbidden: this server takes requests to 127.0.0.1 or localhost, and none from pages of other origins';
+    'Forbidden: this server takes requests to 127.0.0.1 or localhost (a tunnel must set that as the Host), ' +
+    'and none from pages of other origins';
   response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify({ message }));
 }
 

@@ -121,6 +121,10 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
         const ids = new Set((await second.records()).map(({ officialAccountId }) => officialAccountId));
         return PARKED.every((id) => ids.has(id)) || undefined;
       });
+      // A message leaves the queue once the function has answered for its whole batch, which is after its log lines.
+      const redriven = () => second.log().filter(({ message }) => message === 'redrive').length;
+      await until(() => redriven() === PARKED.length || undefined);
+      await sleep(1_000);
       expect((await second.stop()).stdout).not.toContain('in the queues');
     } finally {
       rmSync(directory, { recursive: true });
