@@ -3,7 +3,8 @@ export const CHAT_TIMEOUT_MS = 2_000;
 
 /**
  * The time that a delivery may wait for a service behind it. Chat stops waiting after 2,000 ms. Token, store and queue
- * come one after another: 1,900 ms at the most, 1,300 without a new token. The rest is for the network. Each service
+ * come one after another: 1,900 ms at the most, 1,300 without a new token. The rest is for the network. Only the first
+ * delivery of a new instance may wait longer, while a service hangs: for the end of init, up to 700 ms more. Each service
  * answers within a few tens of milliseconds in the normal case, and the second attempt is for a connection that died
  * while the instance was frozen.
  */
