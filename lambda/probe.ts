@@ -57,8 +57,14 @@ async function probe(url: URL, token: string | undefined): Promise<number> {
     .catch((error: Error & { cause?: { code?: string } }) => {
       throw new Error(`no answer: ${error.cause?.code ?? error.name}`); // the error itself may hold the URL, with its Sign
     });
-  if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${answer.body.slice(0, 200)}`);
+  if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${withoutSign(answer.body, url).slice(0, 200)}`);
   return Math.round(performance.now() - start);
+}
+
+/** What answers in the receiver's place may repeat the URL, and whoever has its Sign can post for a minute. */
+function withoutSign(text: string, { searchParams }: URL): string {
+  const signature = searchParams.get('Sign');
+  return signature === null ? text : text.replaceAll(signature, '…');
 }
 
 /** Whether it is OK, or was refused for nothing but its address: that is looked at once the signature is right. */
