@@ -108,7 +108,13 @@ test('nothing is announced of a delivery that is refused or ignored', async () =
     deployment.url,
     httpDelivery(({ query }) => query.set('Sign', '0')),
   );
-  await deliver('ignored', { CallbackCommand: 'x' });
+  await post(
+    deployment.url,
+    httpDelivery(({ query, payload }) => {
+      query.set('CallbackCommand', 'x');
+      Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
+    }),
+  );
   expect(await eventsBefore('after refused')).toEqual([]);
 });
 
