@@ -36,7 +36,7 @@ export type Attributes = Readonly<Record<string, string | number | undefined>>;
  * receivedTime.
  *
  * @param record what the table holds; attributes that people have added don't matter.
- * @returns the attributes to change: none where the record already holds where the record already holds all that the event says.
+ * @returns the attributes to change: none where the record already holds all that the event says.
  */
 export function changesBy(event: AccountEvent, record: Attributes): Attributes {
   const createdTime = latest('createdTime', event, record);
