@@ -4,7 +4,7 @@ import { callbackCommand, field } from '../../lambda/delivery.ts';
 import { Failure, run, UsageError } from '../local/command-line.ts';
 import { deadLetterQueue, type DeadLetter, type DeadLetterQueue } from './dead-letter-queue.ts';
 import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment } from './deployed-stack.ts';
-import { confirm, endProgress, printable, progress, untilInterrupted } from './terminal.ts';
+import { confirm, endProgress, printable, printableJson, progress, untilInterrupted } from './terminal.ts';
 
 const USAGE = `Looks at the deliveries that were kept for people: refused although genuine, or not stored in eight hours.
 
@@ -92,7 +92,7 @@ async function list(queue: DeadLetterQueue, name: string, isJson: boolean, signa
   }
   endProgress();
   const rows = letters.map(summary).toSorted((a, b) => (a.receivedTime ?? '').localeCompare(b.receivedTime ?? ''));
-  if (isJson) return console.log(JSON.stringify(rows, null, 2));
+  if (isJson) return console.log(printableJson(rows));
   if (rows.length === 0) return console.log(`There are no dead letters in ${name}.`);
   const table = rows.map(({ id, receivedTime, ageSeconds, reason, field: wrongField, command, officialAccountId }) => [
     id,
@@ -122,10 +122,10 @@ function show(letter: DeadLetter, isJson: boolean): void {
     delivery === undefined
       ? { message: letter.text }
       : { query: delivery.query, ...bodyOf(Buffer.from(delivery.body, 'base64')) };
-  if (isJson) return console.log(JSON.stringify({ ...rest, ...content }, null, 2));
+  if (isJson) return console.log(printableJson({ ...rest, ...content }));
   const lines = Object.entries({ ...rest, ...content }).filter(([, value]) => value !== undefined);
   for (const [key, value] of lines) {
-    const shown = typeof value === 'object' ? JSON.stringify(value, null, 2) : printable(String(value));
+    const shown = typeof value === 'object' ? printableJson(value) : printable(String(value));
     console.log(`${key}: ${shown}`);
   }
 }
@@ -179,7 +179,8 @@ function summary({ id, text, delivery }: DeadLetter) {
   if (delivery === undefined) return { id, reason: 'notUnderstood' as const, bytes: Buffer.byteLength(text) };
   const { reason, field: wrongField, requestId, receivedTime, query } = delivery;
   const body = parsed(Buffer.from(delivery.body, 'base64'));
-  const shown = (value: unknown) => (value === undefined ? undefined : printable(String(value)));
+  const shown = (value: unknown) =>
+    value === undefined ? undefined : printable(typeof value === 'string' ? value : JSON.stringify(value));
   return {
     id,
     receivedTime: new Date(receivedTime).toISOString(),

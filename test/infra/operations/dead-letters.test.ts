@@ -179,11 +179,27 @@ describe('the command', () => {
   });
 
   test('what would steer a terminal is not printed', async () => {
-    const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J' });
-    await sqs.send('dead', message({ requestId: '\u001B[31m' }, body));
+    const csi = '\u009B2J'; // as ESC [
+    const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J', Name: csi });
+    const query = { callbackCommand: csi };
+    await sqs.send('dead', message({ requestId: '\u001B[31m', query }, body));
     const [{ id } = {}] = await listed();
-    for (const args of [['list'], ['show', String(id)], ['replay', '--all']]) {
-      expect((await deadLetters(...args)).stdout).not.toContain('\u001B');
+    const shown = ['show', String(id)];
+    expect(JSON.parse((await deadLetters(...shown, '--json')).stdout)).toMatchObject({ query, body: { Name: csi } });
+    for (const args of [['list'], ['list', '--json'], shown, [...shown, '--json'], ['replay', '--all']]) {
+      expect((await deadLetters(...args)).stdout).not.toMatch(/[\u001B\u007F-\u009F]/);
+    }
+  });
+
+  test('an official account that is no text is shown as JSON, whatever it is', async () => {
+    const account = { toString: 1 };
+    await sqs.send('dead', message({}, JSON.stringify({ ...recorded('created'), Official_Account: account })));
+    const [letter = {}] = await listed();
+    expect(letter).toMatchObject({ officialAccountId: '{"toString":1}' });
+    for (const args of [['list'], ['show', String(letter['id'])], ['replay', '--all']]) {
+      const { code, stdout, stderr } = await deadLetters(...args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain('{"toString":1}');
     }
   });
 
