@@ -356,7 +356,18 @@ describe('with a table of the host’s', () => {
           dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES,
         }),
       }),
-      'table has the key id: it needs sdkAppId and officialAccountId, both of the type S',
+      'table has the key id (S): it needs sdkAppId (S) and officialAccountId (S)',
+    ],
+    [
+      'with a key of another type',
+      (stack) => ({
+        table: new TableV2(stack, 'T', {
+          ...KEYS,
+          partitionKey: { name: 'sdkAppId', type: AttributeType.NUMBER },
+          dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES,
+        }),
+      }),
+      'table has the key sdkAppId (N) and officialAccountId (S): it needs sdkAppId (S) and officialAccountId (S)',
     ],
   ])('%s is refused', (_what, props, problem) => {
     expect(() => embedded(props)).toThrow(`The props of Host/Webhook are wrong:\n- ${problem}`);
