@@ -170,14 +170,19 @@ describe('with a receiver that may be broken', () => {
   const reply = (ErrorCode: number) =>
     JSON.stringify({ ActionStatus: ErrorCode ? 'FAIL' : 'OK', ErrorInfo: '', ErrorCode });
 
-  /** Answers as the receiver does, and stores what it should. */
+  let stored: string;
+  /** Answers as the receiver does, stores what it should, and announces what changes the record. */
   const rightly: typeof answer = async (query, body) => {
     const { Sign } = signed(query.get('RequestTime') ?? '');
     if (query.get('Sign') !== Sign) return reply(120003);
-    const { Official_Account: officialAccountId, EventTime: eventTime } = body;
+    const { Official_Account: officialAccountId, EventTime: eventTime, Name: name } = body;
     if (officialAccountId !== undefined) {
-      await table.put({ sdkAppId: SDK_APP_ID, officialAccountId, eventTime });
-      bus.put({ 'detail-type': 'Official Account Created', detail: { officialAccountId } });
+      const record = { sdkAppId: SDK_APP_ID, officialAccountId, name };
+      await table.put({ ...record, eventTime });
+      if (stored !== JSON.stringify(record)) {
+        bus.put({ 'detail-type': 'Official Account Created', detail: { officialAccountId } });
+      }
+      stored = JSON.stringify(record);
     }
     return OK.body;
   };
@@ -196,6 +201,7 @@ describe('with a receiver that may be broken', () => {
   afterAll(() => Promise.all([server.close(), table.close(), secrets.close()]));
   beforeEach(() => {
     answer = rightly;
+    stored = '';
     secrets.put('token', TOKEN);
     aws.outputs['WebhookUrl'] = server.url;
     aws.variables = { ...receiverVariables(TABLE), AUTHENTICATION: 'token', TOKEN_SECRET_ARN: 'token' };
@@ -282,6 +288,16 @@ describe('with a receiver that may be broken', () => {
       'ok    a wrong Sign is refused',
       "skip  a made-up account: this machine's address is not in allowedCidrs, and was refused as it should be",
     ]);
+    expect(code).toBe(0);
+  });
+
+  test('a rule that sees nothing at first sees a later event', async () => {
+    const { put } = bus;
+    let events = 0;
+    bus.put = (event) => void ((events += 1) > 3 && put(event));
+    const { code, stdout } = await start(['--patience', '20']).ended;
+    bus.put = put;
+    expect(stdout).toMatch(/^ok {4}its event is on the event bus$/m);
     expect(code).toBe(0);
   });
 
