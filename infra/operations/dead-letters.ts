@@ -72,7 +72,8 @@ await run(
         const letter = await find(queue, id, name, signal);
         if (action === 'show') show(letter, isJson);
         else if (action === 'replay') await replayOne(queue, letter);
-        else await drop(queue, letter, yes);
+        else if (yes) await drop(queue, letter);
+        else await askAndDrop(queue, letter, name, signal);
       }
     } finally {
       // Where even this fails, they are visible again a minute after they were received.
@@ -168,8 +169,19 @@ async function replayAll(queue: DeadLetterQueue, name: string, signal: AbortSign
   if (left > 0) process.exitCode = 1;
 }
 
-async function drop(queue: DeadLetterQueue, letter: DeadLetter, isSure: boolean): Promise<void> {
-  if (!isSure && !(await confirm(`${oneLine(letter)}\nThis deletes the only copy.`))) throw new Failure('Not dropped.');
+/** Asks, and takes the message out anew: SQS may say OK to a receipt that is older than a minute, and keep the message. */
+async function askAndDrop(
+  queue: DeadLetterQueue,
+  letter: DeadLetter,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await queue.release();
+  if (!(await confirm(`${oneLine(letter)}\nThis deletes the only copy.`))) throw new Failure('Not dropped.');
+  await drop(queue, await find(queue, letter.id, name, signal));
+}
+
+async function drop(queue: DeadLetterQueue, letter: DeadLetter): Promise<void> {
   await queue.drop(letter);
   console.log(`Dropped: ${oneLine(letter)}`);
 }
