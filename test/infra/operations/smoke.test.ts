@@ -120,9 +120,12 @@ describe('with a receiver that runs', () => {
   });
   afterAll(() => receiver.stop());
 
-  test('each check passes on this machine, and nothing is left in the table', async () => {
+  test.each<[string, Record<string, string>]>([
+    ['', {}],
+    [', with a proxy that leads nowhere', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
+  ])('each check passes on this machine, and nothing is left in the table%s', async (_how, env) => {
     const before = await receiver.records();
-    const { code, stdout, stderr } = await smoke(['--local', '--port', new URL(receiver.url).port]).ended;
+    const { code, stdout, stderr } = await smoke(['--local', '--port', new URL(receiver.url).port], env).ended;
     expect({ code, lines: linesOf(stdout), stderr }).toEqual({ code: 0, lines: ALL_WELL, stderr: '' });
     expect(await receiver.records()).toEqual(before);
   });
