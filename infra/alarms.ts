@@ -22,6 +22,8 @@ import type { Settings } from './settings.ts';
 
 /** More wrong signatures than that in five minutes are no accident. */
 const MAX_BAD_SIGNATURES = 10;
+/** More deliveries for another app than that in five minutes are no stranger's. */
+const MAX_WRONG_APPS = 10;
 /** Strangers who try other paths are answered 404: a few are always about. */
 const MAX_CLIENT_ERRORS = 10;
 
@@ -59,6 +61,20 @@ export const ADVICE = {
       'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make both ' +
       'the same. If not, somebody tries signatures: the access log has the addresses; consider allowedCidrs.',
   },
+  ExpiredSignatures: {
+    act: 'at once',
+    means: 'A delivery had a right signature, but a RequestTime more than 60 seconds from now. It is lost.',
+    first:
+      "compare the delivery's time in the receiver's log with a good clock, and tell Tencent's support where theirs is " +
+      'wrong. A single one may be a delivery that was delayed on its way, or sent again by somebody who saw its URL.',
+  },
+  WrongApps: {
+    act: 'at once',
+    means: `More than ${MAX_WRONG_APPS} deliveries in five minutes were for another SDKAppID than the one deployed.`,
+    first:
+      "is sdkAppId that of the app whose console has this webhook's URL? If not, deliveries are being lost: deploy with " +
+      'the right one. If it is, another app has this URL, or strangers call it: the access log has the addresses.',
+  },
   ProbeFailed: {
     act: 'at once',
     means:
@@ -79,7 +95,7 @@ export const ADVICE = {
   ParkedTooLong: {
     act: 'today',
     means:
-      'For 15 minutes there were deliveries that wait to be stored. Each is tried for up to eight hours, then goes to ' +
+      'For 15 of the last 20 minutes there were deliveries that wait to be stored. Each is tried for up to eight hours, then goes to ' +
       'the dead-letter queue.',
     first: "see in the redrive's log why, and whether DynamoDB throttles or is down.",
   },
@@ -105,7 +121,11 @@ export const ADVICE = {
       'see on the dashboard whether deliveries are refused. If none come at all, check the URL, the event and the ' +
       'authentication in the Chat console.',
   },
-  ...functionAdvice('Redrive', 'today', 'Nothing is lost: parked deliveries stay in their queue.'),
+  ...functionAdvice(
+    'Redrive',
+    'today',
+    'Parked deliveries stay in their queue for half an hour, then go to the dead-letter queue.',
+  ),
   PipeFailed: {
     act: 'today',
     means:
@@ -165,7 +185,8 @@ export function alarms(scope: Construct, { topic, watched, settings }: AlarmsPro
         visible: queues.parked.metricApproximateNumberOfMessagesVisible(now),
         hidden: queues.parked.metricApproximateNumberOfMessagesNotVisible(now),
       }),
-      evaluationPeriods: 15, // four attempts to store a delivery have failed
+      datapointsToAlarm: 15, // four attempts to store a delivery have failed
+      evaluationPeriods: 20, // the newest minutes may have the value of FILL, since SQS reports late
     },
     SlowReplies: {
       metric: api.metricLatency({ period: Duration.minutes(5), statistic: Stats.p(99) }),
@@ -175,6 +196,8 @@ export function alarms(scope: Construct, { topic, watched, settings }: AlarmsPro
       metric: deliveryMetric(watched, { reason: 'badSignature' }, sum),
       threshold: MAX_BAD_SIGNATURES,
     },
+    ExpiredSignatures: { metric: deliveryMetric(watched, { reason: 'expired' }, sum) },
+    WrongApps: { metric: deliveryMetric(watched, { reason: 'wrongApp' }, sum), threshold: MAX_WRONG_APPS },
     WrongAddresses:
       settings.allowedCidrs === undefined
         ? undefined

@@ -39,10 +39,13 @@ export function probe(scope: Construct, props: ProbeProps): Function {
     permissions: token === undefined ? {} : { 'secretsmanager:GetSecretValue': [token] },
     noDeadLetterQueue: NEXT_ONE,
   });
+  // One that fails is told of, and not tried again: neither by Lambda, nor by EventBridge below.
+  lambda.configureAsyncInvoke({ retryAttempts: 0 });
+  acknowledge(lambda, 'Serverless::Serverless-LambdaAsyncFailureDestination', NEXT_ONE);
   const rule = new Rule(scope, 'ProbeSchedule', {
     description: 'When the probe calls the webhook',
     schedule: Schedule.rate(Duration.minutes(minutes)),
-    // Its types don't know exactOptionalPropertyTypes. One that fails is told of, and not tried again.
+    // Its types don't know exactOptionalPropertyTypes.
     targets: [new LambdaFunction(lambda as IFunction, { retryAttempts: 0 })],
   });
   acknowledge(rule, 'Serverless::Serverless-EventBusDLQ', NEXT_ONE);

@@ -1,8 +1,8 @@
 import { Token } from 'aws-cdk-lib';
 import { addressList } from '../lambda/allow-list.ts';
 
-/** Lambda takes 4 KiB of environment in all; the rest of it is ours. */
-const MAX_CIDRS_BYTES = 3_500;
+/** Lambda takes 4 KiB of environment in all, names included; ours needs up to 651 bytes, with a stage of 40 letters. */
+const MAX_CIDRS_BYTES = 3_300;
 
 /** CloudWatch looks back a week at most. */
 const MAX_SILENCE_HOURS = 7 * 24;
@@ -43,8 +43,8 @@ const TABLE = {
    * @default API Gateway's own address
    */
   domainName: text(
-    /^(?=.{1,63}$)([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/i,
-    'a name as in chat.example.com, of at most 63 characters, as the Chat console wants it',
+    /^(?=.{1,63}$)([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/,
+    'a name as in chat.example.com, in small letters and of at most 63 characters, as the Chat console wants it',
   ),
   /** The certificate of `domainName`: in ACM, in the stack's region. Both or neither. */
   certificateArn: text(/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/, "an ACM certificate's ARN"),
@@ -77,7 +77,7 @@ export const OPTIONS: readonly string[] = Object.keys(TABLE);
 
 /**
  * Reads the settings out of CDK context. A value may come from `-c name=value`, as text, or from cdk.json.
- * An empty value counts as missing.
+ * An empty value counts as missing, except for allowedCidrs: an empty list must not let every address call.
  *
  * @throws SettingsError, which names every problem.
  */
@@ -94,7 +94,7 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
 export function readOptions(given: Readonly<Record<string, unknown>>, problems: string[]): Settings {
   const settings = Object.fromEntries(
     Object.entries(TABLE).map(([name, read]) => {
-      const isMissing = given[name] === '' || given[name] === null;
+      const isMissing = given[name] === null || (given[name] === '' && read !== addresses);
       return [name, read(isMissing ? undefined : given[name], (problem) => problems.push(`${name} ${problem}`))];
     }),
   ) as Settings;

@@ -47,15 +47,27 @@ export function tableProblems(table: ITable): string[] {
   if (!(resource instanceof CfnTable || resource instanceof CfnGlobalTable)) {
     return table.tableStreamArn === undefined ? [noStream] : [];
   }
-  const { keySchema, streamSpecification } = resource;
-  const { keys, stream } = Stack.of(table).resolve({ keys: keySchema, stream: streamSpecification });
-  const names = (keys as CfnTable.KeySchemaProperty[]).map(({ attributeName }) => attributeName).join(' and ');
-  const rightNames = `${PARTITION_KEY.name} and ${SORT_KEY.name}`;
+  const { keySchema, attributeDefinitions, streamSpecification } = resource;
+  const { keys, attributes, stream } = Stack.of(table).resolve({
+    keys: keySchema,
+    attributes: attributeDefinitions,
+    stream: streamSpecification,
+  });
+  const types = new Map(
+    (attributes as CfnTable.AttributeDefinitionProperty[]).map(({ attributeName, attributeType }) => [
+      attributeName,
+      attributeType,
+    ]),
+  );
+  const key = (keys as CfnTable.KeySchemaProperty[])
+    .map(({ attributeName }) => `${attributeName} (${types.get(attributeName)})`)
+    .join(' and ');
+  const rightKey = [PARTITION_KEY, SORT_KEY].map(({ name, type }) => `${name} (${type})`).join(' and ');
   const problems: string[] = [];
   if (stream === undefined) problems.push(noStream);
   else if (stream.streamViewType !== STREAM) {
     problems.push(`table has a stream of the type ${stream.streamViewType}: it needs ${STREAM}`);
   }
-  if (names !== rightNames) problems.push(`table has the key ${names}: it needs ${rightNames}, both of the type S`);
+  if (key !== rightKey) problems.push(`table has the key ${key}: it needs ${rightKey}`);
   return problems;
 }

@@ -149,6 +149,13 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
   }
 }
 
+/** Asks for what this machine serves, without a proxy. @throws where nothing answers. */
+export async function getHere(url: string, signal = AbortSignal.timeout(PATIENCE_MS)): Promise<http.IncomingMessage> {
+  const request = http.get(url, { signal, agent: DIRECT['http:'] });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  return response;
+}
+
 async function firstBytes(response: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -9,26 +9,28 @@ import { printable } from './terminal.ts';
 const USAGE = `Asks Chat which addresses webhooks come from, and compares them with the allow-list of a deployment (the option
 allowedCidrs). Tencent's addresses change, and a list that lacks some refuses genuine deliveries.
 
-Usage: npm run allow-list -- show (--stack NAME | --local | --sdk-app-id ID) [options]
+Usage: npm run allow-list -- show (--stack NAME | --local | --sdk-app-id ID --region REGION) [options]
        npm run allow-list -- check (--stack NAME | --local) [options]
 
   show             prints the addresses and CIDR ranges, one a line
-  check            compares them, however they are cut into ranges; for a cron job or CI
+  check            compares them, however they are cut into ranges; for a cron job or CI. Addresses that the list has in
+                   addition, your own for instance, are named, and are no difference
 
 ${DEPLOYMENT_USAGE}
-  --sdk-app-id ID  for show without a deployment: the app
+  --sdk-app-id ID  for show without a deployment: the app; give the receiver's --region, or --nettype, as well
 ${CHAT_USAGE}
-  --nettype N      5 for a receiver in China, Hong Kong included; 6 for one elsewhere (default: by the stack's region)
+  --nettype N      5 for a receiver in China, Hong Kong included; 6 for one elsewhere (default: by the region)
   --json           prints JSON
   -h, --help       prints this
 
 ${KEY_USAGE}
 Needs the rights cloudformation:DescribeStacks and lambda:GetFunctionConfiguration.
-Exit code 0; 1 where the allow-list is out of date, or where it can't be told; 2 where the options make no sense.
+Exit code 0; 1 where the allow-list lacks addresses, or where it can't be told; 2 where the options make no sense.
 
 Examples:
   npm run allow-list -- check --stack TencentChatWebhook --chat-region singapore
-  npx cdk deploy -c sdkAppId=… -c allowedCidrs=$(npm run allow-list --silent -- show --sdk-app-id … --chat-region … | paste -sd,)`;
+  LIST=$(npm run allow-list --silent -- show --sdk-app-id … --region … --chat-region …) &&
+    npx cdk deploy -c sdkAppId=… -c allowedCidrs="$(echo "$LIST" | paste -sd, -)"`;
 
 /** AWS regions for which Chat's addresses inside of China are the right ones. */
 const IN_CHINA = /^(cn-|ap-east-1$)/;
@@ -45,19 +47,20 @@ await run(
   async (options, words) => {
     const [action, ...others] = words;
     if (!(action === 'show' || action === 'check') || others.length > 0) throw new UsageError('say show or check');
-    const { 'sdk-app-id': sdkAppId, nettype, json: isJson } = options;
+    const { 'sdk-app-id': sdkAppId, region, nettype, json: isJson } = options;
     if (nettype !== undefined && !/^[56]$/.test(nettype)) {
       throw new UsageError(`--nettype is '${nettype}', but must be 5 or 6`);
     }
-    const addresses = async (appId: string, region = ''): Promise<string[]> => {
+    const addresses = async (appId: string, receiverRegion = ''): Promise<string[]> => {
       const chat = chatRestApi(await chatAppOf(options, appId));
-      const isInChina = nettype === undefined ? IN_CHINA.test(region) : nettype === '5';
+      const isInChina = nettype === undefined ? IN_CHINA.test(receiverRegion) : nettype === '5';
       return checked(await chat.webhookAddresses(isInChina ? 'inChina' : 'elsewhere'));
     };
 
     if (action === 'show' && sdkAppId !== undefined) {
       if (options.stack !== undefined || options.local) throw new UsageError('--sdk-app-id is that of the deployment');
-      return show(await addresses(sdkAppId), isJson);
+      if (!region && nettype === undefined) throw new UsageError('--sdk-app-id wants --region or --nettype as well');
+      return show(await addresses(sdkAppId, region), isJson);
     }
     if (sdkAppId !== undefined) throw new UsageError('--sdk-app-id is for show alone');
     const deployment = await findDeployment(options);
@@ -86,13 +89,22 @@ function show(addresses: readonly string[], isJson: boolean): void {
 function compare({ name, config: { allowedCidrs } }: DeployedStack, now: readonly string[], isJson: boolean): void {
   const hasList = allowedCidrs.length > 0;
   const missing = hasList ? notCovered(now, allowedCidrs) : [];
-  const needless = hasList ? notCovered(allowedCidrs, now) : [];
-  const isCurrent = missing.length === 0 && needless.length === 0;
+  // Chat's of former times, or those of the deployment's own people: nobody but they can tell.
+  const additional = hasList ? notCovered(allowedCidrs, now) : [];
+  const isCurrent = missing.length === 0;
   process.exitCode = isCurrent ? 0 : 1;
-  if (isJson) return console.log(JSON.stringify({ isCurrent, hasList, missing, needless, now }, null, 2));
-  for (const cidr of missing) console.log(`missing   ${cidr}  Chat calls from there, and is refused`);
-  for (const cidr of needless) console.log(`needless  ${cidr}  Chat does not, or not from all of it`);
+  if (isJson) return console.log(JSON.stringify({ isCurrent, hasList, missing, additional, now }, null, 2));
+  for (const cidr of missing) console.log(`missing     ${cidr}  Chat calls from there, and is refused`);
+  for (const cidr of additional) {
+    console.log(`additional  ${cidr}  Chat does not call from there, or not from all of it`);
+  }
   if (!hasList) console.log(`There is no allow-list in ${name}: every address may call.`);
   else if (isCurrent) console.log(`The allow-list of ${name} is up to date.`);
-  else console.log(`The allow-list of ${name} is out of date. Deploy it with -c allowedCidrs=${now.join()}`);
+  else {
+    const cidrs = [...now, ...additional].join();
+    console.log(`The allow-list of ${name} is out of date. Deploy it with -c allowedCidrs=${cidrs}`);
+    if (additional.length > 0) {
+      console.log('This keeps the addresses that the list has in addition: take out those that are not your own.');
+    }
+  }
 }

@@ -4,7 +4,7 @@ import { callbackCommand, field } from '../../lambda/delivery.ts';
 import { Failure, run, UsageError } from '../local/command-line.ts';
 import { deadLetterQueue, type DeadLetter, type DeadLetterQueue } from './dead-letter-queue.ts';
 import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment } from './deployed-stack.ts';
-import { confirm, endProgress, printable, progress, untilInterrupted } from './terminal.ts';
+import { confirm, endProgress, printable, printableJson, progress, untilInterrupted } from './terminal.ts';
 
 const USAGE = `Looks at the deliveries that were kept for people: refused although genuine, or not stored in eight hours.
 
@@ -72,7 +72,8 @@ await run(
         const letter = await find(queue, id, name, signal);
         if (action === 'show') show(letter, isJson);
         else if (action === 'replay') await replayOne(queue, letter);
-        else await drop(queue, letter, yes);
+        else if (yes) await drop(queue, letter);
+        else await askAndDrop(queue, letter, name, signal);
       }
     } finally {
       // Where even this fails, they are visible again a minute after they were received.
@@ -92,7 +93,7 @@ async function list(queue: DeadLetterQueue, name: string, isJson: boolean, signa
   }
   endProgress();
   const rows = letters.map(summary).toSorted((a, b) => (a.receivedTime ?? '').localeCompare(b.receivedTime ?? ''));
-  if (isJson) return console.log(JSON.stringify(rows, null, 2));
+  if (isJson) return console.log(printableJson(rows));
   if (rows.length === 0) return console.log(`There are no dead letters in ${name}.`);
   const table = rows.map(({ id, receivedTime, ageSeconds, reason, field: wrongField, command, officialAccountId }) => [
     id,
@@ -122,10 +123,10 @@ function show(letter: DeadLetter, isJson: boolean): void {
     delivery === undefined
       ? { message: letter.text }
       : { query: delivery.query, ...bodyOf(Buffer.from(delivery.body, 'base64')) };
-  if (isJson) return console.log(JSON.stringify({ ...rest, ...content }, null, 2));
+  if (isJson) return console.log(printableJson({ ...rest, ...content }));
   const lines = Object.entries({ ...rest, ...content }).filter(([, value]) => value !== undefined);
   for (const [key, value] of lines) {
-    const shown = typeof value === 'object' ? JSON.stringify(value, null, 2) : printable(String(value));
+    const shown = typeof value === 'object' ? printableJson(value) : printable(String(value));
     console.log(`${key}: ${shown}`);
   }
 }
@@ -168,8 +169,19 @@ async function replayAll(queue: DeadLetterQueue, name: string, signal: AbortSign
   if (left > 0) process.exitCode = 1;
 }
 
-async function drop(queue: DeadLetterQueue, letter: DeadLetter, isSure: boolean): Promise<void> {
-  if (!isSure && !(await confirm(`${oneLine(letter)}\nThis deletes the only copy.`))) throw new Failure('Not dropped.');
+/** Asks, and takes the message out anew: SQS may say OK to a receipt that is older than a minute, and keep the message. */
+async function askAndDrop(
+  queue: DeadLetterQueue,
+  letter: DeadLetter,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await queue.release();
+  if (!(await confirm(`${oneLine(letter)}\nThis deletes the only copy.`))) throw new Failure('Not dropped.');
+  await drop(queue, await find(queue, letter.id, name, signal));
+}
+
+async function drop(queue: DeadLetterQueue, letter: DeadLetter): Promise<void> {
   await queue.drop(letter);
   console.log(`Dropped: ${oneLine(letter)}`);
 }
@@ -179,7 +191,8 @@ function summary({ id, text, delivery }: DeadLetter) {
   if (delivery === undefined) return { id, reason: 'notUnderstood' as const, bytes: Buffer.byteLength(text) };
   const { reason, field: wrongField, requestId, receivedTime, query } = delivery;
   const body = parsed(Buffer.from(delivery.body, 'base64'));
-  const shown = (value: unknown) => (value === undefined ? undefined : printable(String(value)));
+  const shown = (value: unknown) =>
+    value === undefined ? undefined : printable(typeof value === 'string' ? value : JSON.stringify(value));
   return {
     id,
     receivedTime: new Date(receivedTime).toISOString(),

@@ -1,7 +1,8 @@
+import { json } from 'node:stream/consumers';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { readConfig, type Config } from '../../lambda/config.ts';
-import { LOCAL_PORT } from '../local/chat.ts';
+import { getHere, LOCAL_PORT } from '../local/chat.ts';
 import { Failure, UsageError, wholeNumber } from '../local/command-line.ts';
 import { DESCRIPTION_PATH, type Description } from '../local/description.ts';
 import { tryTo } from './aws-errors.ts';
@@ -100,7 +101,7 @@ async function localDeployment(port: number): Promise<DeployedStack> {
   const url = `http://127.0.0.1:${port}${DESCRIPTION_PATH}`;
   let description: Description;
   try {
-    description = (await (await fetch(url)).json()) as Description;
+    description = (await json(await getHere(url))) as Description;
   } catch {
     throw new Failure(`Nothing that 'npm start' runs answers on port ${port}: start it, or give its port with --port`);
   }

@@ -14,6 +14,7 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import { getHere } from '../local/chat.ts';
 import { Failure } from '../local/command-line.ts';
 import { tryTo } from './aws-errors.ts';
 import type { DeployedStack } from './deployed-stack.ts';
@@ -121,10 +122,10 @@ async function watchBus(
 async function watchStream(eventsUrl: string, officialAccountId: string): Promise<EventWatch> {
   const over = new AbortController();
   const seen: string[] = [];
-  const { body } = await fetch(eventsUrl, { signal: over.signal });
+  const response = await getHere(eventsUrl, over.signal);
   const reading = (async () => {
     let text = '';
-    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    for await (const chunk of response.setEncoding('utf8')) {
       const events = (text + chunk).split('\n\n');
       text = events.pop() ?? '';
       for (const event of events) {

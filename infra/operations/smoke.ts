@@ -150,12 +150,15 @@ async function wholeWay(
     });
     if (watch !== undefined) {
       await check(announced, async () => {
-        // A new rule sees nothing for its first seconds: there must be more than one event for it to see.
+        // A new rule sees nothing for its first seconds: there must be more than one event for it to see. Only what
+        // changes the record is announced.
+        let changes = 0;
         const seen = await until(async () => {
           const type = await watch.look();
-          if (type === undefined)
-            await deliver(officialAccountChanged.name, { Operator_Account: 'smoke', Name: 'Smoke' });
-          return type;
+          if (type !== undefined) return type;
+          changes += 1;
+          await deliver(officialAccountChanged.name, { Operator_Account: 'smoke', Name: `Smoke test ${changes}` });
+          return undefined;
         });
         if (seen === undefined) throw new Failure('It is not: the pipe may be stopped, and its log says why');
       });

@@ -7,6 +7,14 @@ export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, ' ');
 }
 
+/** Makes JSON of a value that holds a stranger's texts. JSON.stringify leaves U+007F to U+009F, which steer a terminal. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replaceAll(
+    /[\u007F-\u009F]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
+}
+
 /** Shows how far a command is, on a terminal and nowhere else. */
 export function progress(text: string): void {
   // Cleared to the end of the line, since the text before may have been longer.

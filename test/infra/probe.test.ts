@@ -35,6 +35,10 @@ describe('the probe in the stack', () => {
         { Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Probe'), 'Arn'] }, RetryPolicy: { MaximumRetryAttempts: 0 } },
       ],
     });
+    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+      FunctionName: { Ref: Match.stringLikeRegexp('^Probe') },
+      MaximumRetryAttempts: 0,
+    });
     const domain = { domainName: 'chat.example.com', certificateArn: CERTIFICATE };
     Template.fromStack(app(domain).stack).hasResourceProperties('AWS::Lambda::Function', {
       Environment: { Variables: Match.objectLike({ WEBHOOK_URL: 'https://chat.example.com/webhook' }) },

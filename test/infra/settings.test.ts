@@ -19,7 +19,7 @@ describe('context', () => {
     };
     expect(readSettings({ sdkAppId: '1400000000' })).toStrictEqual(settings);
     const empty = Object.fromEntries(OPTIONS.map((option) => [option, '']));
-    expect(readSettings({ ...empty, sdkAppId: 1400000000 })).toStrictEqual(settings);
+    expect(readSettings({ ...empty, allowedCidrs: null, sdkAppId: 1400000000 })).toStrictEqual(settings);
   });
 
   test('takes all options', () => {
@@ -69,12 +69,17 @@ describe('context', () => {
     [
       'a URL for a domain',
       { sdkAppId: '1', domainName: 'https://chat.example.com', certificateArn: CERTIFICATE },
-      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com, of at most 63 characters",
+      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com, in small letters and of at most 63 characters",
+    ],
+    [
+      'a domain in capitals, which API Gateway refuses',
+      { sdkAppId: '1', domainName: 'Chat.example.com', certificateArn: CERTIFICATE },
+      "- domainName is 'Chat.example.com', but must be a name as in chat.example.com, in small letters and of at most 63 ",
     ],
     [
       'a domain that is too long for the Chat console',
       { sdkAppId: '1', domainName: `${'a'.repeat(52)}.example.com`, certificateArn: CERTIFICATE },
-      `- domainName is '${'a'.repeat(52)}.example.com', but must be a name as in chat.example.com, of at most 63 characters`,
+      `- domainName is '${'a'.repeat(52)}.example.com', but must be a name as in chat.example.com, in small letters and of at most 63 characters`,
     ],
     [
       'the ARN of something else',
@@ -118,11 +123,16 @@ describe('context', () => {
     [
       'more ranges than a function has room for',
       { sdkAppId: '1', allowedCidrs: Array(300).fill('198.51.100.0/24') },
-      "- allowedCidrs is 4799 characters long, but a function's environment has room for 3500: merge ranges\n",
+      "- allowedCidrs is 4799 characters long, but a function's environment has room for 3300: merge ranges\n",
     ],
     [
       'a list of nothing',
       { sdkAppId: '1', allowedCidrs: ' , ' },
+      '- allowedCidrs holds no address: leave it out to let every address call\n',
+    ],
+    [
+      'an empty allow-list, as -c gives it where a command in $(…) has failed',
+      { sdkAppId: '1', allowedCidrs: '' },
       '- allowedCidrs holds no address: leave it out to let every address call\n',
     ],
     ['an empty list', { sdkAppId: '1', allowedCidrs: [] }, '- allowedCidrs holds no address'],

@@ -7,6 +7,8 @@ import { featureFlags } from '../../infra/local/template.ts';
 import { findings, NOTHING } from './nag.ts';
 import { permissions } from './permissions.ts';
 
+const reason = (Value: string) => Match.arrayWith([{ Name: 'reason', Value }]);
+
 function synthesized(context: Record<string, string> = {}): Template {
   return Template.fromStack(webhookApp({ context: { ...featureFlags(), sdkAppId: '1400000000', ...context } }).stack);
 }
@@ -181,6 +183,8 @@ describe('the stack', () => {
     ['a delivery that was lost', { MetricName: 'Deliveries', Threshold: 0, Period: 60 }],
     ['slow replies', { MetricName: 'Latency', ExtendedStatistic: 'p99', Threshold: 1500 }],
     ['many wrong signatures', { MetricName: 'Deliveries', Threshold: 10, Period: 300, Statistic: 'Sum' }],
+    ['a delivery that is signed but too old', { Dimensions: reason('expired'), Threshold: 0, Period: 300 }],
+    ['many deliveries for another app', { Dimensions: reason('wrongApp'), Threshold: 10, Period: 300 }],
     ['failing requests', { MetricName: '5xx', Threshold: 0, Period: 60 }],
     ['strange requests', { MetricName: '4xx', Threshold: 10, Period: 300 }],
     ['a function that fails', { MetricName: 'Errors', Threshold: 0 }],
@@ -199,7 +203,8 @@ describe('the stack', () => {
       Match.objectLike({ MetricStat: Match.objectLike({ Metric: Match.objectLike({ MetricName: name }) }) });
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
       ...above,
-      EvaluationPeriods: 15,
+      EvaluationPeriods: 20,
+      DatapointsToAlarm: 15, // the newest minutes may have the value of FILL
       Metrics: Match.arrayWith([
         Match.objectLike({ Expression: 'SUM([FILL(visible, 0),FILL(hidden, 0)])' }),
         metric('ApproximateNumberOfMessagesVisible'),

@@ -55,7 +55,7 @@ describe('in an app without our feature flags', () => {
       'AWS::ApiGatewayV2::Integration': 1,
       'AWS::ApiGatewayV2::Route': 1,
       'AWS::ApiGatewayV2::Stage': 1,
-      'AWS::CloudWatch::Alarm': 15,
+      'AWS::CloudWatch::Alarm': 17,
       'AWS::CloudWatch::Dashboard': 1,
       'AWS::DynamoDB::GlobalTable': 1,
       'AWS::Events::EventBus': 1,
@@ -356,7 +356,18 @@ describe('with a table of the host’s', () => {
           dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES,
         }),
       }),
-      'table has the key id: it needs sdkAppId and officialAccountId, both of the type S',
+      'table has the key id (S): it needs sdkAppId (S) and officialAccountId (S)',
+    ],
+    [
+      'with a key of another type',
+      (stack) => ({
+        table: new TableV2(stack, 'T', {
+          ...KEYS,
+          partitionKey: { name: 'sdkAppId', type: AttributeType.NUMBER },
+          dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES,
+        }),
+      }),
+      'table has the key sdkAppId (N) and officialAccountId (S): it needs sdkAppId (S) and officialAccountId (S)',
     ],
   ])('%s is refused', (_what, props, problem) => {
     expect(() => embedded(props)).toThrow(`The props of Host/Webhook are wrong:\n- ${problem}`);

@@ -35,8 +35,9 @@ const allowList = (...args: string[]) =>
 test('show prints what Chat says, for a deployment and for an app', async () => {
   const lines = '203.0.113.0/24\n198.51.100.7\n2001:db8::/32\n';
   expect(await allowList('show', '--stack', STACK)).toEqual({ code: 0, stdout: lines, stderr: '' });
-  expect(await allowList('show', '--sdk-app-id', SDK_APP_ID)).toEqual({ code: 0, stdout: lines, stderr: '' });
-  const { stdout } = await allowList('show', '--sdk-app-id', SDK_APP_ID, '--json');
+  const app = ['show', '--sdk-app-id', SDK_APP_ID, '--nettype', '6'];
+  expect(await allowList(...app)).toEqual({ code: 0, stdout: lines, stderr: '' });
+  const { stdout } = await allowList(...app, '--json');
   expect(JSON.parse(stdout)).toEqual(chat.addresses);
 });
 
@@ -47,7 +48,8 @@ test.each([
   [['--region', 'ap-east-1', '--nettype', '6'], '6'],
 ])('the addresses are those for the region of the receiver: %j', async (args, nettype) => {
   await allowList('show', '--stack', STACK, ...args);
-  expect(chat.calls.map(({ query }) => query.get('nettype'))).toEqual([nettype]);
+  await allowList('show', '--sdk-app-id', SDK_APP_ID, ...args);
+  expect(chat.calls.map(({ query }) => query.get('nettype'))).toEqual([nettype, nettype]);
 });
 
 describe('check', () => {
@@ -68,10 +70,11 @@ describe('check', () => {
     aws.variables['ALLOWED_CIDRS'] = '203.0.113.0/25,198.51.100.7,2001:db8::/32,192.0.2.1';
     const { code, stdout } = await allowList('check', '--stack', STACK);
     expect(stdout).toBe(
-      'missing   203.0.113.0/24  Chat calls from there, and is refused\n' +
-        'needless  192.0.2.1  Chat does not, or not from all of it\n' +
+      'missing     203.0.113.0/24  Chat calls from there, and is refused\n' +
+        'additional  192.0.2.1  Chat does not call from there, or not from all of it\n' +
         `The allow-list of the stack ${STACK} is out of date. ` +
-        'Deploy it with -c allowedCidrs=203.0.113.0/24,198.51.100.7,2001:db8::/32\n',
+        'Deploy it with -c allowedCidrs=203.0.113.0/24,198.51.100.7,2001:db8::/32,192.0.2.1\n' +
+        'This keeps the addresses that the list has in addition: take out those that are not your own.\n',
     );
     expect(code).toBe(1);
     const json = await allowList('check', '--stack', STACK, '--json');
@@ -79,10 +82,23 @@ describe('check', () => {
       isCurrent: false,
       hasList: true,
       missing: ['203.0.113.0/24'],
-      needless: ['192.0.2.1'],
+      additional: ['192.0.2.1'],
       now: chat.addresses,
     });
     expect(json.code).toBe(1);
+  });
+
+  test('a list that has addresses of your own in addition is up to date, and they are named', async () => {
+    aws.variables['ALLOWED_CIDRS'] = [...chat.addresses, '192.0.2.1'].join();
+    const { code, stdout } = await allowList('check', '--stack', STACK);
+    expect(stdout).toBe(
+      'additional  192.0.2.1  Chat does not call from there, or not from all of it\n' +
+        `The allow-list of the stack ${STACK} is up to date.\n`,
+    );
+    expect(code).toBe(0);
+    const json = await allowList('check', '--stack', STACK, '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ isCurrent: true, missing: [], additional: ['192.0.2.1'] });
+    expect(json.code).toBe(0);
   });
 
   test('a deployment without an allow-list has nothing that could be out of date', async () => {
@@ -109,6 +125,7 @@ test.each([
   [['check'], 'give either --stack NAME or --local'],
   [['check', '--sdk-app-id', '1'], '--sdk-app-id is for show alone'],
   [['show', '--stack', STACK, '--sdk-app-id', '1'], '--sdk-app-id is that of the deployment'],
+  [['show', '--sdk-app-id', '1'], '--sdk-app-id wants --region or --nettype as well'],
   [['check', '--stack', STACK, '--nettype', '7'], "--nettype is '7', but must be 5 or 6"],
 ])('options that make no sense end it with exit code 2: %j', async (args, message) => {
   const { code, stderr } = await allowList(...args);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
@@ -5,6 +6,8 @@ import {
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { awsJsonServer } from '../../../infra/local/aws/aws-json.ts';
+import { listen } from '../../../infra/local/aws/loopback.ts';
 import { startSqs, type Sqs } from '../../../infra/local/aws/sqs.ts';
 import { deadLetterQueue } from '../../../infra/operations/dead-letter-queue.ts';
 import { recorded, SDK_APP_ID } from '../../delivery.ts';
@@ -86,6 +89,35 @@ describe('a replay that is killed', () => {
     }
   });
 });
+
+/** A queue with one message. It says OK to a receipt that is not the last, or is too old, and does nothing. */
+async function startQueueOfOne(body: string) {
+  let [receipt, isHidden, isThere] = [0, false, true];
+  const isGood = ({ ReceiptHandle }: { ReceiptHandle?: string }) => isHidden && ReceiptHandle === String(receipt);
+  const server = awsJsonServer({
+    'AmazonSQS.ReceiveMessage': () => {
+      if (isHidden || !isThere) return {};
+      isHidden = true;
+      receipt += 1;
+      const MD5OfBody = createHash('md5').update(body).digest('hex');
+      return { Messages: [{ MessageId: 'one', ReceiptHandle: String(receipt), Body: body, MD5OfBody }] };
+    },
+    'AmazonSQS.ChangeMessageVisibility': (input) => {
+      if (isGood(input)) isHidden = false;
+      return {};
+    },
+    'AmazonSQS.DeleteMessage': (input) => {
+      if (isGood(input)) isThere = false;
+      return {};
+    },
+  });
+  return {
+    ...(await listen(server, 0)),
+    letAMinutePass: () => void (isHidden = false),
+    isThere: () => isThere,
+    isHidden: () => isHidden,
+  };
+}
 
 describe('the command', () => {
   let aws: FakeAws;
@@ -179,11 +211,27 @@ describe('the command', () => {
   });
 
   test('what would steer a terminal is not printed', async () => {
-    const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J' });
-    await sqs.send('dead', message({ requestId: '\u001B[31m' }, body));
+    const csi = '\u009B2J'; // as ESC [
+    const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J', Name: csi });
+    const query = { callbackCommand: csi };
+    await sqs.send('dead', message({ requestId: '\u001B[31m', query }, body));
     const [{ id } = {}] = await listed();
-    for (const args of [['list'], ['show', String(id)], ['replay', '--all']]) {
-      expect((await deadLetters(...args)).stdout).not.toContain('\u001B');
+    const shown = ['show', String(id)];
+    expect(JSON.parse((await deadLetters(...shown, '--json')).stdout)).toMatchObject({ query, body: { Name: csi } });
+    for (const args of [['list'], ['list', '--json'], shown, [...shown, '--json'], ['replay', '--all']]) {
+      expect((await deadLetters(...args)).stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    }
+  });
+
+  test('an official account that is no text is shown as JSON, whatever it is', async () => {
+    const account = { toString: 1 };
+    await sqs.send('dead', message({}, JSON.stringify({ ...recorded('created'), Official_Account: account })));
+    const [letter = {}] = await listed();
+    expect(letter).toMatchObject({ officialAccountId: '{"toString":1}' });
+    for (const args of [['list'], ['show', String(letter['id'])], ['replay', '--all']]) {
+      const { code, stdout, stderr } = await deadLetters(...args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain('{"toString":1}');
     }
   });
 
@@ -248,6 +296,30 @@ describe('the command', () => {
     });
     expect(sqs.messages('dead')).toEqual([]);
     expect(sqs.messages('parked')).toEqual([]);
+  });
+
+  test.each([
+    ['yes', 'after a minute', 0, false],
+    ['yes', 'at once', 0, false],
+    ['no', 'after a minute', 1, true],
+  ])('drop whose question is answered %s %s does what it says', async (answer, when, code, isThere) => {
+    const queue = await startQueueOfOne(message());
+    aws.variables['DEAD_LETTER_QUEUE_URL'] = `${queue.url}/000000000000/dead`;
+    try {
+      const { child, output, ended } = start(['drop', 'one'], {
+        AWS_ENDPOINT_URL_SQS: queue.url,
+        NODE_OPTIONS: '--import data:text/javascript,process.stdin.isTTY=true', // as with a person
+      });
+      await until(() => output.stderr.includes('Write yes to go on') || undefined);
+      if (when === 'after a minute') queue.letAMinutePass();
+      child.stdin.end(`${answer}\n`);
+      expect(await ended).toMatchObject({ code });
+      expect(queue.isThere()).toBe(isThere);
+      expect(output.stdout.startsWith('Dropped: one')).toBe(!isThere);
+      if (isThere) expect(queue.isHidden()).toBe(false);
+    } finally {
+      await queue.close();
+    }
   });
 
   test('Ctrl-C ends a replay after the message at hand, and lets others see the rest at once', async () => {

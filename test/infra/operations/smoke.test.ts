@@ -120,9 +120,12 @@ describe('with a receiver that runs', () => {
   });
   afterAll(() => receiver.stop());
 
-  test('each check passes on this machine, and nothing is left in the table', async () => {
+  test.each<[string, Record<string, string>]>([
+    ['', {}],
+    [', with a proxy that leads nowhere', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
+  ])('each check passes on this machine, and nothing is left in the table%s', async (_how, env) => {
     const before = await receiver.records();
-    const { code, stdout, stderr } = await smoke(['--local', '--port', new URL(receiver.url).port]).ended;
+    const { code, stdout, stderr } = await smoke(['--local', '--port', new URL(receiver.url).port], env).ended;
     expect({ code, lines: linesOf(stdout), stderr }).toEqual({ code: 0, lines: ALL_WELL, stderr: '' });
     expect(await receiver.records()).toEqual(before);
   });
@@ -170,14 +173,19 @@ describe('with a receiver that may be broken', () => {
   const reply = (ErrorCode: number) =>
     JSON.stringify({ ActionStatus: ErrorCode ? 'FAIL' : 'OK', ErrorInfo: '', ErrorCode });
 
-  /** Answers as the receiver does, and stores what it should. */
+  let stored: string;
+  /** Answers as the receiver does, stores what it should, and announces what changes the record. */
   const rightly: typeof answer = async (query, body) => {
     const { Sign } = signed(query.get('RequestTime') ?? '');
     if (query.get('Sign') !== Sign) return reply(120003);
-    const { Official_Account: officialAccountId, EventTime: eventTime } = body;
+    const { Official_Account: officialAccountId, EventTime: eventTime, Name: name } = body;
     if (officialAccountId !== undefined) {
-      await table.put({ sdkAppId: SDK_APP_ID, officialAccountId, eventTime });
-      bus.put({ 'detail-type': 'Official Account Created', detail: { officialAccountId } });
+      const record = { sdkAppId: SDK_APP_ID, officialAccountId, name };
+      await table.put({ ...record, eventTime });
+      if (stored !== JSON.stringify(record)) {
+        bus.put({ 'detail-type': 'Official Account Created', detail: { officialAccountId } });
+      }
+      stored = JSON.stringify(record);
     }
     return OK.body;
   };
@@ -196,6 +204,7 @@ describe('with a receiver that may be broken', () => {
   afterAll(() => Promise.all([server.close(), table.close(), secrets.close()]));
   beforeEach(() => {
     answer = rightly;
+    stored = '';
     secrets.put('token', TOKEN);
     aws.outputs['WebhookUrl'] = server.url;
     aws.variables = { ...receiverVariables(TABLE), AUTHENTICATION: 'token', TOKEN_SECRET_ARN: 'token' };
@@ -282,6 +291,16 @@ describe('with a receiver that may be broken', () => {
       'ok    a wrong Sign is refused',
       "skip  a made-up account: this machine's address is not in allowedCidrs, and was refused as it should be",
     ]);
+    expect(code).toBe(0);
+  });
+
+  test('a rule that sees nothing at first sees a later event', async () => {
+    const { put } = bus;
+    let events = 0;
+    bus.put = (event) => void ((events += 1) > 3 && put(event));
+    const { code, stdout } = await start(['--patience', '20']).ended;
+    bus.put = put;
+    expect(stdout).toMatch(/^ok {4}its event is on the event bus$/m);
     expect(code).toBe(0);
   });
 
