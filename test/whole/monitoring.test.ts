@@ -158,7 +158,7 @@ describe('what the bundle logs', () => {
     const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
     expect(shown).toHaveLength(Object.keys(OUTCOMES).length + Object.keys(REASONS).length + 4);
     expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere, notHere]);
-    expect(watched).toHaveLength(7);
+    expect(watched).toHaveLength(9);
   });
 
   test('has each field of the dashboard’s queries', () => {
