@@ -1,8 +1,9 @@
 import type { RequestListener } from 'node:http';
 import type { Writable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dataPaths } from './data-directory.ts';
 import { DESCRIPTION_PATH, type Description } from './description.ts';
-import { synthesize } from './template.ts';
+import { synthesize, type DeploymentSpec } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
 import { MAX_INSTANCES, startFunction, type FunctionSpec } from './aws/function.ts';
@@ -39,7 +40,11 @@ export interface DeploymentOptions {
 
 export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
 
-/** Starts the whole deployment on this machine: what the template holds, with counterparts of the AWS services. */
+/**
+ * Starts the whole deployment on this machine: what the template holds, with counterparts of the AWS services.
+ *
+ * @throws where it can't be started; a signal that came during the synthesis has been heard by then.
+ */
 export async function startDeployment({
   context,
   token,
@@ -54,7 +59,7 @@ export async function startDeployment({
 }: DeploymentOptions) {
   await using started = new AsyncDisposableStack();
 
-  const spec = synthesize(context);
+  const spec = await synthesized(context);
   started.defer(spec.dispose);
 
   const kept = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
@@ -129,4 +134,14 @@ export async function startDeployment({
     receiver,
     stop: () => running.disposeAsync(),
   };
+}
+
+/** A signal that comes during the synthesis is heard only after it, and Ctrl-C has ended the bundler as well. */
+async function synthesized(context: DeploymentOptions['context']): Promise<DeploymentSpec> {
+  try {
+    return synthesize(context);
+  } catch (error) {
+    await nextTurn();
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { SettingsError } from '../settings.ts';
@@ -61,8 +61,7 @@ await run(
     console.log(`Synthesizing the stack …`);
     const starting = startDeployment({ context, token: options.token, port, dataDirectory });
     const serving = serve(starting, context.sdkAppId, options.token, over);
-    // A signal that came during the synthesis is heard only now, and Ctrl-C has ended the bundler as well.
-    const failing = serving.catch((error) => nextTurn().then(() => Promise.reject(explained(error))));
+    const failing = serving.catch((error) => Promise.reject(explained(error)));
     await Promise.race([isOver, failing.then(() => isOver)]);
 
     console.log('\nStopping.');

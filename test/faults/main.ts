@@ -66,7 +66,7 @@ const store = faultyDynamoDb();
 const queue = faultySqs();
 
 // The bundle is then removed from the disk.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 await run(
   USAGE,
