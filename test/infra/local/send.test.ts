@@ -222,6 +222,20 @@ describe('the exit code is 1', () => {
     expect(followed).not.toHaveBeenCalled();
   });
 
+  test('where the receiver changes the protocol', async () => {
+    const upgrading = createServer();
+    upgrading.on('connection', (socket) =>
+      socket.once('data', () => socket.write('HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')),
+    );
+    const { url, close } = await listen(upgrading, 0);
+    expect(await sendAnywhere(['--url', url])).toEqual({
+      code: 1,
+      stdout: `no reply from ${url}: the connection was closed\n`,
+      stderr: '',
+    });
+    await close();
+  });
+
   test('where nobody answers, and the signed URL is not printed', async () => {
     const gone = await listen(createServer(), 0);
     await gone.close();
