@@ -38,8 +38,9 @@ test('where all is well it stays silent', async () => {
 });
 
 test('it comes before everything that runs on Node 24', () => {
-  const { start, send, faults, bench, test: jest } = packageJson.scripts;
-  for (const script of [start, send, faults, bench, jest, cdkJson.app]) {
+  const scripts = Object.values(packageJson.scripts).filter((script) => /\bnode /.test(script));
+  expect(scripts.length).toBeGreaterThan(9);
+  for (const script of [...scripts, cdkJson.app]) {
     expect(script).toMatch(/\bnode --import \.\/infra\/require-node-24\.mjs /);
   }
 });
