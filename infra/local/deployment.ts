@@ -63,6 +63,10 @@ export async function startDeployment({
   started.defer(spec.dispose);
 
   const kept = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
+  // Before the store, whose error would be nobody's to catch: a data directory that another process has open ends it here.
+  const sqs = await startQueues(spec.queues, queueSecondMs, kept?.queues);
+  started.defer(sqs.close);
+
   const pipes: { tableName: string; pipe: Pipe }[] = [];
   const dynamoDb = await startStore(spec.tables, kept?.tables, (tableName, record) => {
     for (const { pipe } of pipes.filter((each) => each.tableName === tableName)) pipe.take(record);
@@ -72,9 +76,6 @@ export async function startDeployment({
   const secretsManager = await startSecrets();
   started.defer(secretsManager.close);
   for (const secretId of spec.secretIds) secretsManager.put(secretId, token);
-
-  const sqs = await startQueues(spec.queues, queueSecondMs, kept?.queues);
-  started.defer(sqs.close);
 
   const queueNames = new Set(spec.queues.map(({ name }) => name));
   const environmentOf = (functionSpec: FunctionSpec): Record<string, string> => {
