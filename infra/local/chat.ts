@@ -135,7 +135,9 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
       ...(isLocal(url) && { agent: DIRECT[protocol] }),
     });
     request.end(body);
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    // Where the receiver answers 101, which changes the protocol, Node closes the connection without an error.
+    const closed = once(request, 'close').then(() => Promise.reject(new Error('the connection was closed')));
+    const [response] = (await Promise.race([once(request, 'response'), closed])) as [http.IncomingMessage];
     return {
       status: response.statusCode ?? 0,
       body: await firstBytes(response),

@@ -22,7 +22,7 @@ export async function prepareDataDirectory(directory: string): Promise<void> {
       await files.close();
     }
   } catch (error) {
-    throw new UsageError(`--data-dir '${directory}' can't be used: ${reason(error as LevelError)}`, { cause: error });
+    throw unusable(directory, error);
   }
 }
 
@@ -33,9 +33,15 @@ function makeDirectory(path: string): void {
   mkdirSync(path);
 }
 
-type LevelError = Error & { cause?: Error & { code?: string } };
-
-function reason({ message, cause }: LevelError): string {
-  if (cause?.code === 'LEVEL_LOCKED') return 'another process has it open';
-  return cause?.message ?? message;
+/** What is to be said of a data directory that can't be used. */
+export function unusable(directory: string, error: unknown): UsageError {
+  const { message, cause } = error as LevelError;
+  const reason = isLocked(error) ? 'another process has it open' : (cause?.message ?? message);
+  return new UsageError(`--data-dir '${directory}' can't be used: ${reason}`, { cause: error });
 }
+
+export function isLocked(error: unknown): boolean {
+  return (error as LevelError).cause?.code === 'LEVEL_LOCKED';
+}
+
+type LevelError = Error & { cause?: Error & { code?: string } };

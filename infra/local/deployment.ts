@@ -1,8 +1,9 @@
 import type { RequestListener } from 'node:http';
 import type { Writable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dataPaths } from './data-directory.ts';
 import { DESCRIPTION_PATH, type Description } from './description.ts';
-import { synthesize } from './template.ts';
+import { synthesize, type DeploymentSpec } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
 import { MAX_INSTANCES, startFunction, type FunctionSpec } from './aws/function.ts';
@@ -39,7 +40,11 @@ export interface DeploymentOptions {
 
 export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
 
-/** Starts the whole deployment on this machine: what the template holds, with counterparts of the AWS services. */
+/**
+ * Starts the whole deployment on this machine: what the template holds, with counterparts of the AWS services.
+ *
+ * @throws where it can't be started; a signal that came during the synthesis has been heard by then.
+ */
 export async function startDeployment({
   context,
   token,
@@ -54,10 +59,14 @@ export async function startDeployment({
 }: DeploymentOptions) {
   await using started = new AsyncDisposableStack();
 
-  const spec = synthesize(context);
+  const spec = await synthesized(context);
   started.defer(spec.dispose);
 
   const kept = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
+  // Before the store, whose error would be nobody's to catch: a data directory that another process has open ends it here.
+  const sqs = await startQueues(spec.queues, queueSecondMs, kept?.queues);
+  started.defer(sqs.close);
+
   const pipes: { tableName: string; pipe: Pipe }[] = [];
   const dynamoDb = await startStore(spec.tables, kept?.tables, (tableName, record) => {
     for (const { pipe } of pipes.filter((each) => each.tableName === tableName)) pipe.take(record);
@@ -67,9 +76,6 @@ export async function startDeployment({
   const secretsManager = await startSecrets();
   started.defer(secretsManager.close);
   for (const secretId of spec.secretIds) secretsManager.put(secretId, token);
-
-  const sqs = await startQueues(spec.queues, queueSecondMs, kept?.queues);
-  started.defer(sqs.close);
 
   const queueNames = new Set(spec.queues.map(({ name }) => name));
   const environmentOf = (functionSpec: FunctionSpec): Record<string, string> => {
@@ -129,4 +135,14 @@ export async function startDeployment({
     receiver,
     stop: () => running.disposeAsync(),
   };
+}
+
+/** A signal that comes during the synthesis is heard only after it, and Ctrl-C has ended the bundler as well. */
+async function synthesized(context: DeploymentOptions['context']): Promise<DeploymentSpec> {
+  try {
+    return synthesize(context);
+  } catch (error) {
+    await nextTurn();
+    throw error;
+  }
 }

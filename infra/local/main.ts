@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { SettingsError } from '../settings.ts';
@@ -19,7 +19,7 @@ import { LOCAL_AWS, dynamoDbClient } from './aws/dynamodb.ts';
 import type { BusEvent } from './aws/event-bus.ts';
 import { listen } from './aws/loopback.ts';
 import { run, UsageError, userPath, wholeNumber } from './command-line.ts';
-import { prepareDataDirectory } from './data-directory.ts';
+import { isLocked, prepareDataDirectory, unusable } from './data-directory.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 
 const USAGE = `Runs the whole deployment on this machine, delivers Tencent's documented sample to it and goes on serving.
@@ -51,18 +51,21 @@ await run(
     const context = { sdkAppId: EXAMPLE_SDK_APP_ID, ...contextOf(options.context) };
     const port = wholeNumber('--port', options.port, 0, 65_535);
     if (options.token === '') throw new UsageError('--token is empty');
+    if (options['data-dir'] === '') throw new UsageError('--data-dir is empty');
     const dataDirectory = options['data-dir'] === undefined ? undefined : userPath(options['data-dir']);
     const over = atSignal();
     const isOver = once(over, 'abort');
 
-    // Synthesizing takes seconds: what can be known to fail is said before.
-    await checkPort(port);
+    // Synthesizing takes seconds: what can be known to fail is said before. Another process may still come in between.
+    const explain = (error: unknown) => {
+      throw explained(error, port, dataDirectory);
+    };
+    await checkPort(port).catch(explain);
     if (dataDirectory !== undefined) await prepareDataDirectory(dataDirectory);
     console.log(`Synthesizing the stack …`);
     const starting = startDeployment({ context, token: options.token, port, dataDirectory });
     const serving = serve(starting, context.sdkAppId, options.token, over);
-    // A signal that came during the synthesis is heard only now, and Ctrl-C has ended the bundler as well.
-    const failing = serving.catch((error) => nextTurn().then(() => Promise.reject(explained(error))));
+    const failing = serving.catch(explain);
     await Promise.race([isOver, failing.then(() => isOver)]);
 
     console.log('\nStopping.');
@@ -82,8 +85,16 @@ async function serve(starting: Promise<Deployment>, sdkAppId: string, token: str
 }
 
 /** Where one of the user's options is wrong, the error that says so. */
-function explained(error: unknown): unknown {
-  return error instanceof SettingsError ? new UsageError(error.message) : error;
+function explained(error: unknown, port: number, dataDirectory: string | undefined): unknown {
+  if (error instanceof SettingsError) return new UsageError(error.message);
+  if (dataDirectory !== undefined && isLocked(error)) return unusable(dataDirectory, error);
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  if (syscall !== 'listen') return error;
+  if (code === 'EADDRINUSE') {
+    return new UsageError(`port ${port} is taken: end what listens there, or choose another port with --port`);
+  }
+  if (code === 'EACCES') return new UsageError(`port ${port} is not for you: choose another with --port`);
+  return error;
 }
 
 function contextOf(pairs: readonly string[]): Record<string, string> {
@@ -98,17 +109,8 @@ function contextOf(pairs: readonly string[]): Record<string, string> {
 }
 
 async function checkPort(port: number): Promise<void> {
-  try {
-    const server = await listen(createServer(), port);
-    await server.close();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') {
-      throw new UsageError(`port ${port} is taken: end what listens there, or choose another port with --port`);
-    }
-    if (code === 'EACCES') throw new UsageError(`port ${port} is not for you: choose another with --port`);
-    throw error;
-  }
+  const server = await listen(createServer(), port);
+  await server.close();
 }
 
 /** Ctrl-C comes twice: from the terminal and from npm. SIGPIPE comes where nobody reads the output any more. */
@@ -120,14 +122,29 @@ function atSignal(): AbortSignal {
 
 async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: string | undefined): Promise<void> {
   await stopAll();
-  const messages = spec.queues.flatMap(({ name }) => sqs.messages(name)).length;
-  if (messages === 0) return;
-  const number = `${messages} ${messages === 1 ? 'delivery is' : 'deliveries are'}`;
-  console.log(
-    dataDirectory === undefined
-      ? `${number} dropped from the queues, which were in memory. With --data-dir they are kept.`
-      : `${number} kept in the queues, in ${dataDirectory}: npm start with this --data-dir goes on with them.`,
-  );
+  const isDead = (name: string) => spec.queues.some(({ deadLetters }) => deadLetters?.queueName === name);
+  const messages = spec.queues.flatMap(({ name }) => sqs.messages(name).map(() => ({ isDead: isDead(name) })));
+  const dead = messages.filter((message) => message.isDead).length;
+  const deliveries = (number: number) => `${number} ${number === 1 ? 'delivery is' : 'deliveries are'}`;
+  if (dataDirectory === undefined) {
+    if (messages.length === 0) return;
+    console.log(
+      `${deliveries(messages.length)} dropped from the queues, which were in memory. With --data-dir they are kept.`,
+    );
+    return;
+  }
+  const parked = messages.length - dead;
+  if (parked > 0) {
+    console.log(
+      `${deliveries(parked)} kept in the queues, in ${dataDirectory}: npm start with this --data-dir goes on with them.`,
+    );
+  }
+  if (dead > 0) {
+    console.log(
+      `${dead} ${dead === 1 ? 'dead letter is' : 'dead letters are'} kept in ${dataDirectory}, and not tried again: while ` +
+        'npm start runs with this --data-dir, npm run dead-letters -- list --local shows them.',
+    );
+  }
 }
 
 async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {

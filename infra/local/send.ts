@@ -103,13 +103,13 @@ await run(USAGE, OPTIONS, async (options) => {
 });
 
 function senderOf(options: Options) {
+  // It is not repeated: it may hold a password, which only a URL that makes sense would tell.
   const url = URL.parse(options.url);
-  if (url?.username || url?.password) {
+  if (url === null) throw new UsageError('--url is no URL');
+  if (url.username || url.password) {
     throw new UsageError('--url holds a user name or a password: Chat takes no such URL');
   }
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(`--url is '${options.url}', but must begin with http:// or https://`);
-  }
+  if (!/^https?:$/.test(url.protocol)) throw new UsageError('--url must begin with http:// or https://');
   const isHere = isLocal(url);
   const sdkAppId = options['sdk-app-id'] ?? (isHere ? EXAMPLE_SDK_APP_ID : undefined);
   const token = options.token ?? (process.env[TOKEN_VARIABLE] || (isHere ? EXAMPLE_TOKEN : undefined));

@@ -81,13 +81,15 @@ function temporaryDirectory(): string {
  * @throws Failure where the file can't be read.
  */
 export function featureFlags(file = join(import.meta.dirname, '../../cdk.json')): Record<string, unknown> {
-  const { context } = readJson(file) as { context: object };
-  return Object.fromEntries(Object.entries(context).filter(([name]) => !OPTIONS.includes(name)));
+  const { context } = readJson(file) as { context?: object };
+  return Object.fromEntries(Object.entries(context ?? {}).filter(([name]) => !OPTIONS.includes(name)));
 }
 
-function readJson(file: string): unknown {
+function readJson(file: string): object {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof value !== 'object' || value === null) throw new Error('it holds no JSON object');
+    return value;
   } catch (error) {
     throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
   }

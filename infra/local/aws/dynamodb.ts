@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -32,8 +32,20 @@ export async function startDynamoDb(
   const options = { createTableMs: 0, ...(directory !== undefined && { path: directory }) };
   if (onChange !== undefined) watchChanges(options, onChange);
   const store = dynalite(options);
-  // dynalite throws where a caller hangs up in the middle of a request, and nobody is there to catch it.
-  store.on('request', (request: IncomingMessage) => request.removeAllListeners('error').on('error', () => {}));
+  // dynalite throws where a caller hangs up in the middle of a request, or sends JSON that it can't deal with, and nobody
+  // is there to catch it.
+  store.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    request.removeAllListeners('error').on('error', () => {});
+    const answer = request.listeners('end');
+    request.removeAllListeners('end').on('end', () => {
+      try {
+        for (const listener of answer) listener.call(request);
+      } catch {
+        const body = JSON.stringify({ __type: 'com.amazon.coral.service#SerializationException' });
+        response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(body);
+      }
+    });
+  });
   const server = await listen(store, 0);
   const client = dynamoDbClient(server.url);
   for (const table of tables) {

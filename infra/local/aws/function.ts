@@ -18,6 +18,7 @@ export interface LocalFunction {
    *
    * @param onStart is told when an instance begins with it.
    * @throws Throttled where too many invocations wait already.
+   * @throws where the function is stopped.
    * @throws where the function throws, dies or takes longer than its timeout.
    */
   invoke(event: unknown, onStart?: () => void): Promise<unknown>;
@@ -42,6 +43,8 @@ const MAX_WAITING = 1_000;
 
 /** The invocation did not take place: too many wait. */
 export class Throttled extends Error {}
+
+const stoppedError = () => new Error('the function is stopped');
 
 type Instance = ReturnType<typeof startInstance>;
 
@@ -69,6 +72,7 @@ export async function startFunction(
   const idle: Instance[] = [];
   const waiting: Waiting[] = [];
   let isStarting = false;
+  let isStopped = false;
   let stalled: NodeJS.Timeout | undefined;
 
   async function add(): Promise<void> {
@@ -137,6 +141,7 @@ export async function startFunction(
   await add();
   return {
     invoke(event, onStart = () => {}) {
+      if (isStopped) return Promise.reject(stoppedError());
       if (waiting.length >= MAX_WAITING)
         return Promise.reject(new Throttled(`${MAX_WAITING} invocations wait already`));
       const outcome = Promise.withResolvers<unknown>();
@@ -146,8 +151,9 @@ export async function startFunction(
     },
     kill,
     stop() {
+      isStopped = true;
       clearTimeout(stalled);
-      for (const { outcome } of waiting.splice(0)) outcome.reject(new Error('the function is stopped'));
+      for (const { outcome } of waiting.splice(0)) outcome.reject(stoppedError());
       kill();
     },
     async restart() {
@@ -157,13 +163,14 @@ export async function startFunction(
   };
 }
 
+/** @param onEnd is told when the instance is over, and may be told more than once. */
 function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSpec, log: Writable, onEnd: () => void) {
   const child: ChildProcess = fork(join(import.meta.dirname, 'instance.ts'), [file, handlerName], {
     env: environment,
     execArgv: [],
     silent: true,
   });
-  for (const output of [child.stdout, child.stderr]) passLines(output!, log);
+  for (const output of [child.stdout, child.stderr]) if (output) passLines(output, log); // none where it did not start
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {}); // whoever waits for it gets the error
   let invocation: PromiseWithResolvers<unknown> | undefined;
@@ -173,13 +180,16 @@ function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSp
     else if ('error' in answer) invocation?.reject(new Error(answer.error));
     else invocation?.resolve(answer.result);
   });
-  child.on('error', () => {}); // 'exit' comes with it, and says the same to those who wait
-  child.on('exit', (code, signal) => {
-    const over = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);
-    if (invocation !== undefined) log.write(`${over.message}\n`);
-    ready.reject(over);
-    invocation?.reject(over);
+  const over = (error: Error) => {
+    ready.reject(error);
+    invocation?.reject(error);
     onEnd();
+  };
+  child.on('error', over); // for a process that can't be started, no 'exit' comes
+  child.on('exit', (code, signal) => {
+    const error = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);
+    if (invocation !== undefined) log.write(`${error.message}\n`);
+    over(error);
   });
 
   return {

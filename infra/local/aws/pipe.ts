@@ -46,6 +46,7 @@ export function startPipe(
     isBusy = true;
     while (waiting.length > 0 && !over.signal.aborted) {
       if (waiting.length < batchSize) await sleep(POLL_MS);
+      if (over.signal.aborted) break;
       const batch = waiting.slice(0, batchSize);
       try {
         const details = (await enrich(batch)) as unknown[];

@@ -49,6 +49,7 @@ export interface Sqs extends Loopback {
  */
 export async function startSqs(specs: readonly QueueSpec[], secondMs: number, directory?: string): Promise<Sqs> {
   const kept = directory === undefined ? undefined : new Level<string, Message>(directory, { valueEncoding: 'json' });
+  await kept?.open(); // what is read before would hide the reason where it can't be opened
   const keptMessages = kept === undefined ? [] : await kept.values().all();
   const queues = new Map(
     specs.map((spec) => {

@@ -133,6 +133,21 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
   90_000,
 );
 
+test('a dead letter is kept as well, and not said to be gone on with', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
+  const receiver = await startLocalReceiver('--data-dir', directory);
+  await post(
+    receiver.url,
+    httpDelivery(({ payload }) => delete payload['Name']),
+  );
+  expect((await receiver.stop()).stdout).toMatch(
+    new RegExp(
+      `\nStopping.\n1 dead letter is kept in ${directory}, and not tried again: .* dead-letters -- list --local`,
+    ),
+  );
+  rmSync(directory, { recursive: true });
+});
+
 test('without --data-dir what was parked is gone at the end, and its number is said', async () => {
   const receiver = await startLocalReceiver();
   expect(await park(receiver, ['a'])).toEqual(['a']);
@@ -213,10 +228,40 @@ test('a port that is taken is named, with what to do', async () => {
   await other.close();
 });
 
+test('a port, or a data directory, that is taken during the synthesis is named as well, without a stack trace', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
+  const free = await listen(createServer(), 0);
+  const { port } = new URL(free.url);
+  await free.close();
+  const begin = async (...args: string[]) => {
+    const begun = program('infra/local/main.ts', args);
+    await until(() => begun.output.stdout.includes('Synthesizing') || undefined);
+    return begun;
+  };
+  const { ended: withoutPort } = await begin('--port', port);
+  const other = await listen(createServer(), Number(port));
+  expect(await withoutPort).toMatchObject({
+    code: 2,
+    stderr: `port ${port} is taken: end what listens there, or choose another port with --port\nSee --help.\n`,
+  });
+  await other.close();
+
+  const { ended: withoutDirectory } = await begin('--port', '0', '--data-dir', directory);
+  const receiver = [directory, join(directory, 'queues')].map((path) => new Level(path));
+  await Promise.all(receiver.map((files) => files.open()));
+  expect(await withoutDirectory).toMatchObject({
+    code: 2,
+    stderr: `--data-dir '${directory}' can't be used: another process has it open\nSee --help.\n`,
+  });
+  await Promise.all(receiver.map((files) => files.close()));
+  rmSync(directory, { recursive: true });
+});
+
 test.each([
   [['--port', 'x'], "--port is 'x', but must be a whole number from 0 to 65535"],
   [['--port', '65536'], "--port is '65536', but must be a whole number from 0 to 65535"],
   [['--token', ''], '--token is empty'],
+  [['--data-dir', ''], '--data-dir is empty'],
   [['--nonsense'], "Unknown option '--nonsense'"],
   [['-c', 'sdkAppId'], "--context is 'sdkAppId', but must be NAME=VALUE"],
   [['-c', 'sdkAppId=x', '-c', 'authentication=y'], "- authentication is 'y', but must be 'token' or 'off'"],
@@ -233,10 +278,20 @@ test('a temporary directory that can’t be used is named, without a stack trace
   expect(code).toBe(1);
 });
 
-test('a cdk.json that can’t be read is named, without a stack trace', () => {
-  expect(() => featureFlags(join(ROOT, 'README.md'))).toThrow(
-    expect.objectContaining({ constructor: Failure, message: expect.stringContaining('README.md can') }),
-  );
+test('a cdk.json that can’t be read, or holds no object, is named, without a stack trace', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cdk-json-'));
+  const file = join(directory, 'cdk.json');
+  for (const content of ['nonsense', 'null', '5']) {
+    writeFileSync(file, content);
+    expect(() => featureFlags(file)).toThrow(
+      expect.objectContaining({ constructor: Failure, message: expect.stringContaining(`${file} can't be read: `) }),
+    );
+  }
+  for (const content of ['{}', '{"context":null}']) {
+    writeFileSync(file, content);
+    expect(featureFlags(file)).toEqual({});
+  }
+  rmSync(directory, { recursive: true });
 });
 
 describe('nothing stays in the temporary directory', () => {

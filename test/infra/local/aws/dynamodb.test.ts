@@ -16,3 +16,19 @@ test('a caller who hangs up in the middle of a request ends nothing', async () =
   expect((await fetch(dynamoDb.url)).status).toBe(200);
   await dynamoDb.close();
 });
+
+test.each(['null', '5', '[]', '{"Key":null}'])(
+  'a body that dynalite can’t deal with ends nothing: %s',
+  async (body) => {
+    const dynamoDb = await startDynamoDb([]);
+    const headers = {
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-target': 'DynamoDB_20120810.GetItem',
+      'x-amz-date': 'x',
+      authorization: 'AWS4-HMAC-SHA256 Credential=a/b/c/d/e, Signature=x, SignedHeaders=host',
+    };
+    const { status } = await fetch(dynamoDb.url, { method: 'POST', headers, body });
+    expect(status).toBe(400);
+    await dynamoDb.close();
+  },
+);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { startFunction, Throttled, type LocalFunction } from '../../../../infra/local/aws/function.ts';
+import { command, ROOT } from '../../../program.ts';
 
 let directory: string;
 let running: LocalFunction | undefined;
@@ -136,4 +137,29 @@ test('an instance that runs into the timeout is killed and replaced', async () =
 test('an init that fails is an error at the start', async () => {
   await expect(start('throw new Error("at init")')).rejects.toThrow("the function's process ended (exit code 1)");
   expect(String(log.read())).toContain('Error: at init');
+});
+
+test('a process that can’t be started fails the invocation that it was for, and the next one is tried', async () => {
+  const file = join(directory, 'fork.mjs');
+  writeFileSync(file, 'export const handler = async () => "done"');
+  // In a process of its own: jest's copy of process is not the one that fork reads.
+  const source = `
+    import { startFunction } from ${JSON.stringify(join(ROOT, 'infra/local/aws/function.ts'))};
+    const spec = { file: ${JSON.stringify(file)}, handlerName: 'handler', timeoutMs: 5000, environment: {} };
+    const { invoke, kill, stop } = await startFunction(spec);
+    const { execPath } = process;
+    process.execPath = '/nowhere';
+    kill();
+    console.log(await Promise.allSettled([invoke(1), invoke(2)]).then((all) => all.map(({ reason }) => reason?.code)));
+    process.execPath = execPath;
+    console.log(await invoke(3));
+    stop();`;
+  const { code, stdout, stderr } = await command(process.execPath, ['--input-type=module', '--eval', source]).ended;
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "[ 'ENOENT', 'ENOENT' ]\ndone\n", stderr: '' });
+});
+
+test('a function that is stopped starts no instance any more', async () => {
+  const { invoke, stop } = await start('export const handler = async () => process.pid');
+  stop();
+  await expect(invoke({})).rejects.toThrow('the function is stopped');
 });

@@ -10,6 +10,7 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { Throttled } from '../../../../infra/local/aws/function.ts';
 import { startGateway } from '../../../../infra/local/aws/gateway.ts';
 import type { Loopback } from '../../../../infra/local/aws/loopback.ts';
+import { until } from '../../../until.ts';
 
 let gateway: Loopback;
 let events: APIGatewayProxyEventV2[];
@@ -142,8 +143,11 @@ describe('the answer is', () => {
       if (!socket.write(Buffer.alloc(1e6))) await once(socket, 'drain');
     }
     socket.destroy();
-    collectGarbage();
-    expect(process.memoryUsage().arrayBuffers).toBeLessThan(150e6);
+    // Node frees such memory from a thread of its own: on a busy machine it is not free after the first collection.
+    await until(() => {
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers < 150e6 || undefined;
+    });
     expect(events).toEqual([]);
   });
 
