@@ -15,7 +15,7 @@ const PRICES = {
 };
 
 /** What is paid by the month: the metrics that the stack's alarms watch, and those that a well deployment makes. */
-export const ALARM_METRICS = 18;
+export const ALARM_METRICS = 20;
 const METRICS = 6;
 const USD_A_MONTH =
   PRICES.secretMonth + ALARM_METRICS * PRICES.alarmMetricMonth + METRICS * PRICES.metricMonth + PRICES.dashboardMonth;
