@@ -117,7 +117,7 @@ export interface HttpReply {
 /** A connection is used again within this time: our own gateway closes it after 5 s without a word. */
 const AGENT = { keepAlive: true, timeout: 1_000 };
 /** Node's own agents go through a proxy where the environment has one (NODE_USE_ENV_PROXY): none leads back here. */
-const DIRECT = { 'http:': new http.Agent(AGENT), 'https:': new https.Agent(AGENT) };
+export const DIRECT = { 'http:': new http.Agent(AGENT), 'https:': new https.Agent(AGENT) };
 
 /**
  * Posts a body as Chat does: without a content type, and without following a redirect.

@@ -122,18 +122,18 @@ function atSignal(): AbortSignal {
 
 async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: string | undefined): Promise<void> {
   await stopAll();
-  const isDead = (name: string) => spec.queues.some(({ deadLetters }) => deadLetters?.queueName === name);
-  const messages = spec.queues.flatMap(({ name }) => sqs.messages(name).map(() => ({ isDead: isDead(name) })));
-  const dead = messages.filter((message) => message.isDead).length;
+  const deadLetterQueues = new Set(spec.queues.flatMap(({ deadLetters }) => deadLetters?.queueName ?? []));
+  const messages = spec.queues.flatMap(({ name }) => sqs.messages(name)).length;
+  const dead = [...deadLetterQueues].flatMap((name) => sqs.messages(name)).length;
   const deliveries = (number: number) => `${number} ${number === 1 ? 'delivery is' : 'deliveries are'}`;
   if (dataDirectory === undefined) {
-    if (messages.length === 0) return;
+    if (messages === 0) return;
     console.log(
-      `${deliveries(messages.length)} dropped from the queues, which were in memory. With --data-dir they are kept.`,
+      `${deliveries(messages)} dropped from the queues, which were in memory. With --data-dir they are kept.`,
     );
     return;
   }
-  const parked = messages.length - dead;
+  const parked = messages - dead;
   if (parked > 0) {
     console.log(
       `${deliveries(parked)} kept in the queues, in ${dataDirectory}: npm start with this --data-dir goes on with them.`,

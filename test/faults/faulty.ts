@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import {
-  Agent,
   createServer,
   request as httpRequest,
   type IncomingMessage,
@@ -11,11 +10,9 @@ import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { startDynamoDb } from '../../infra/local/aws/dynamodb.ts';
 import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
+import { DIRECT } from '../../infra/local/chat.ts';
 import { startSecretsManager } from '../../infra/local/aws/secrets-manager.ts';
 import { startSqs } from '../../infra/local/aws/sqs.ts';
-
-/** Node's own agent goes through a proxy where the environment has one. */
-const DIRECT = new Agent({ keepAlive: true, timeout: 1_000 });
 
 /** Sends the request on to the service, and gives its answer to the response, if there is one. */
 type Forward = (response?: ServerResponse) => Promise<void>;
@@ -87,7 +84,7 @@ export class Faulty {
       const body = await buffer(request);
       const { host: _, connection: __, 'content-length': ___, ...headers } = request.headers as Record<string, string>;
       const forward: Forward = async (to) => {
-        const forwarded = httpRequest(this.serviceUrl + url, { method, headers, agent: DIRECT }).end(body);
+        const forwarded = httpRequest(this.serviceUrl + url, { method, headers, agent: DIRECT['http:'] }).end(body);
         const [answer] = (await once(forwarded, 'response')) as [IncomingMessage];
         const content = await buffer(answer);
         to?.writeHead(answer.statusCode ?? 0, { 'content-type': answer.headers['content-type'] ?? '' }).end(content);
