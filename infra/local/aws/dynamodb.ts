@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   CreateTableCommand,
+  DeleteTableCommand,
+  DescribeTableCommand,
   DynamoDBClient,
   ResourceInUseException,
   waitUntilTableExists,
+  waitUntilTableNotExists,
   type CreateTableInput,
 } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
@@ -48,18 +51,30 @@ export async function startDynamoDb(
   });
   const server = await listen(store, 0);
   const client = dynamoDbClient(server.url);
-  for (const table of tables) {
-    try {
-      await client.send(new CreateTableCommand(table));
-    } catch (error) {
-      if (!(error instanceof ResourceInUseException)) throw error;
-    }
-    // A table that is still being made takes no items.
-    const { TableName } = table;
-    await waitUntilTableExists({ client, minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 30 }, { TableName });
-  }
+  for (const table of tables) await makeTable(client, table);
   client.destroy();
   return server;
+}
+
+/** How often to ask for a table's state, in seconds. */
+const WAIT = { minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 30 };
+
+/** Makes a table where it is missing. @returns once it takes items. */
+async function makeTable(client: DynamoDBClient, table: CreateTableInput): Promise<void> {
+  const { TableName } = table;
+  try {
+    await client.send(new CreateTableCommand(table));
+  } catch (error) {
+    if (!(error instanceof ResourceInUseException)) throw error;
+    const { Table } = await client.send(new DescribeTableCommand({ TableName }));
+    if (Table?.TableStatus === 'DELETING') {
+      // The process that deleted it has ended before it was done, and dynalite does not go on with it by itself.
+      await client.send(new DeleteTableCommand({ TableName }));
+      await waitUntilTableNotExists({ client, ...WAIT }, { TableName });
+      return makeTable(client, table);
+    }
+  }
+  await waitUntilTableExists({ client, ...WAIT }, { TableName });
 }
 
 export function dynamoDbClient(endpoint: string): DynamoDBClient {

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DeleteTableCommand, DescribeTableCommand, type CreateTableInput } from '@aws-sdk/client-dynamodb';
 import { expect, test } from '@jest/globals';
-import { startDynamoDb } from '../../../../infra/local/aws/dynamodb.ts';
+import { dynamoDbClient, startDynamoDb } from '../../../../infra/local/aws/dynamodb.ts';
 
 test('a caller who hangs up in the middle of a request ends nothing', async () => {
   const dynamoDb = await startDynamoDb([]);
@@ -32,3 +36,25 @@ test.each(['null', '5', '[]', '{"Key":null}'])(
     await dynamoDb.close();
   },
 );
+
+test('a table whose deletion the end of the process cut short is deleted and made anew', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'dynamodb-test-'));
+  const table: CreateTableInput = {
+    TableName: 'table',
+    BillingMode: 'PAY_PER_REQUEST',
+    KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+  };
+  const statusAfter = async (command: typeof DeleteTableCommand | typeof DescribeTableCommand) => {
+    const dynamoDb = await startDynamoDb([table], directory);
+    const client = dynamoDbClient(dynamoDb.url);
+    await client.send(new command({ TableName: 'table' }));
+    const { Table } = await client.send(new DescribeTableCommand({ TableName: 'table' }));
+    client.destroy();
+    await dynamoDb.close();
+    return Table?.TableStatus;
+  };
+  expect(await statusAfter(DeleteTableCommand)).toBe('DELETING');
+  expect(await statusAfter(DescribeTableCommand)).toBe('ACTIVE');
+  rmSync(directory, { recursive: true });
+});
