@@ -9,6 +9,9 @@ import { isSignedBy } from './signature.ts';
 /** The pause between two reads after a mismatch: strangers, who can send wrong Signs at will, must not cause more. */
 const REREAD_MS = 60_000;
 
+/** The same after a read that failed: until one succeeds, a new token's deliveries can't be told from a stranger's. */
+const RETRY_MS = 2_000;
+
 /** The age at which the token is read again although it matches: a token that has leaked is replaced. */
 const REFRESH_MS = 5 * 60_000;
 
@@ -18,9 +21,9 @@ export interface WebhookToken {
   load(): Promise<void>;
   /**
    * Whether one of the token's accepted versions gives this Sign. On a mismatch the token is read again with its
-   * previous version, at most once a minute, so that a new token works without a deploy. On a match it is read again
-   * where that was five minutes ago, so that an old one stops working; where it can't be read, what is known stays good.
-   * Either way the delivery waits for the end of the read: Lambda freezes an instance that has replied, and a read that
+   * previous version, at most once a minute, or once in two seconds after a read that failed, so that a new token works
+   * without a deploy. On a match it is read again where that was five minutes ago, so that an old one stops working;
+   * where it can't be read, what is known stays good. Either way the delivery waits for the end of the read: Lambda freezes an instance that has replied, and a read that
    * it freezes would fail when the instance goes on, for a later delivery.
    *
    * @throws when the token can't be read, since a mismatch then says nothing.
@@ -36,6 +39,7 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
   let versions: readonly string[] = [];
   let successTime = -Infinity;
   let triedAllTime = -Infinity;
+  let pauseMs = REREAD_MS;
   let readingAll: Promise<void> | undefined;
   let lastReadAll: Promise<void> | undefined;
 
@@ -44,11 +48,19 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
     successTime = now();
   }
 
-  function readAll(): Promise<void> {
-    readingAll ??= read('all').finally(() => {
+  async function tryToReadAll(): Promise<void> {
+    pauseMs = RETRY_MS;
+    try {
+      await read('all');
+      pauseMs = REREAD_MS;
+    } finally {
       readingAll = undefined;
       triedAllTime = now();
-    });
+    }
+  }
+
+  function readAll(): Promise<void> {
+    readingAll ??= tryToReadAll();
     lastReadAll = readingAll;
     return readingAll;
   }
@@ -57,9 +69,9 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
     load: () => read('current'),
     async hasSigned(signature, requestTime) {
       const matches = () => versions.some((token) => isSignedBy(token, signature, requestTime));
-      const mayReread = now() - triedAllTime >= REREAD_MS;
+      const triedFor = now() - triedAllTime;
       if (matches()) {
-        if (now() - successTime < REFRESH_MS || !mayReread) return true;
+        if (now() - successTime < REFRESH_MS || triedFor < REREAD_MS) return true;
         try {
           await readAll();
         } catch {
@@ -68,7 +80,7 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
         return matches();
       }
       // Without any version no delivery can get through, so every one of them may try.
-      const isFresh = versions.length > 0 && !mayReread;
+      const isFresh = versions.length > 0 && triedFor < pauseMs;
       // The last read is awaited even where it is over: if it failed, a mismatch proves nothing, and that is thrown.
       await (isFresh ? lastReadAll : readAll());
       return matches();

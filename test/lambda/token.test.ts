@@ -40,7 +40,23 @@ test('an instance that has just begun does not call a delivery forged that the t
   store.isDown = true;
   await expect(store.hasSigned('old')).rejects.toThrow('the store is down');
   await expect(store.hasSigned('old')).rejects.toThrow('the store is down');
-  expect(store.reads).toBe(2); // once a minute: strangers sign wrong at will
+  expect(store.reads).toBe(2); // once in two seconds: strangers sign wrong at will
+  store.isDown = false;
+  store.now = 2_000;
+  expect(await store.hasSigned('old')).toBe(true);
+});
+
+test('while the token can’t be read again, wrong signatures make it be read once in two seconds, and then once a minute', async () => {
+  const store = tokenStore('right');
+  await store.token.load();
+  store.isDown = true;
+  for (store.now = 0; store.now < 60_000; store.now += 500) {
+    await expect(store.hasSigned('wrong')).rejects.toThrow('the store is down');
+  }
+  expect(store.reads).toBe(1 + 30);
+  store.isDown = false;
+  for (; store.now < 120_000; store.now += 500) expect(await store.hasSigned('wrong')).toBe(false);
+  expect(store.reads).toBe(1 + 30 + 1);
 });
 
 test('a new token is accepted at the first delivery that it signs', async () => {
