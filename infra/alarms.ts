@@ -63,7 +63,9 @@ export const ADVICE = {
   },
   ExpiredSignatures: {
     act: 'at once',
-    means: 'A delivery had a right signature, but a RequestTime more than 60 seconds from now. It is lost.',
+    means:
+      'A delivery had a right signature, but a RequestTime more than 60 seconds from now. With outcome refused it is ' +
+      'lost; with outcome ignored it held nothing to store, but the next one may.',
     first:
       "compare the delivery's time in the receiver's log with a good clock, and tell Tencent's support where theirs is " +
       'wrong. A single one may be a delivery that was delayed on its way, or sent again by somebody who saw its URL.',
@@ -88,22 +90,22 @@ export const ADVICE = {
   DeadLettered: {
     act: 'today',
     means:
-      'A genuine delivery was not understood, or could not be stored in up to eight hours. It is kept for 14 days. ' +
+      'A genuine delivery was not understood, or could not be stored in eight and a half hours. It is kept for 14 days. ' +
       'While it lies there, a further one raises no new alarm.',
     first: 'look at it as infra/README.md says under "The dead-letter queue"; correct the cause, and send it back.',
   },
   ParkedTooLong: {
     act: 'today',
     means:
-      'For 15 of the last 20 minutes there were deliveries that wait to be stored. Each is tried for up to eight hours, then goes to ' +
-      'the dead-letter queue.',
+      'For 15 of the last 20 minutes there were deliveries that wait to be stored. Each is tried for eight and a half ' +
+      'hours, then goes to the dead-letter queue.',
     first: "see in the redrive's log why, and whether DynamoDB throttles or is down.",
   },
   WrongAddresses: {
     act: 'today',
     means:
       'A delivery for this app came from an address that is not in allowedCidrs. If its signature was right and its ' +
-      'command is one that is stored here, it lies in the dead-letter queue.',
+      'command is one that is stored here, it lies in the dead-letter queue. Without authentication it is lost.',
     first:
       'ask Chat for its addresses anew (infra/README.md, "An allow-list", says how), deploy, and send back what lies there.',
   },

@@ -51,7 +51,8 @@ export interface HostProps {
   readonly removalPolicy?: RemovalPolicy | undefined;
   /**
    * A table of yours: partition key `sdkAppId`, sort key `officialAccountId`, both text, with a stream of new and old images.
-   * Its encryption and its removal are yours.
+   * One that is imported must be so with its stream, and with its `encryptionKey` where it has one of yours: the functions
+   * need the right to it. Its encryption and its removal are yours.
    *
    * @default a new table
    */

@@ -78,14 +78,16 @@ function attempt(write: () => void): void {
   }
 }
 
+/** A group of commands, `C2C` for instance, and one of its commands. A Sign, of 64 digits, fits in neither. */
+const COMMAND = /^[A-Za-z\d]{1,31}\.[A-Za-z]{1,96}$/;
+
 /**
  * Gives a command as far as it looks like one. What else a caller puts there could hold a Sign, as it does where a `;`
  * stands for the `&` before it.
  */
 function commandText(command: unknown): string | undefined {
   if (typeof command !== 'string') return undefined;
-  const isCommand = command.length <= MAX_LOGGED_CHARACTERS && /^[A-Za-z.]+$/.test(command);
-  return isCommand ? command : `${command.length} characters that are no command`;
+  return COMMAND.test(command) ? command : `${command.length} characters that are no command`;
 }
 
 function cut(value: unknown): string | undefined {

@@ -11,7 +11,8 @@ import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment } from './deployed
 import { endProgress, printable, progress, untilInterrupted } from './terminal.ts';
 
 const USAGE = `Asks Chat for official accounts and stores those that the table lacks: they are from before the receiver, or their
-event was lost. What real events say wins, whether they came before or come later. Each new record is announced.
+event was lost. What real events say wins, whether they came before or come later: send dead letters back first. Each
+new record is announced.
 
 Usage: npm run backfill -- --ids FILE (--stack NAME | --local) [options]
 

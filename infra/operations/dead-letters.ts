@@ -6,7 +6,7 @@ import { deadLetterQueue, type DeadLetter, type DeadLetterQueue } from './dead-l
 import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment } from './deployed-stack.ts';
 import { confirm, endProgress, printable, printableJson, progress, untilInterrupted } from './terminal.ts';
 
-const USAGE = `Looks at the deliveries that were kept for people: refused although genuine, or not stored in eight hours.
+const USAGE = `Looks at the deliveries that were kept for people: refused although genuine, or not stored in 8.5 hours.
 
 Usage: npm run dead-letters -- list (--stack NAME | --local) [options]
        npm run dead-letters -- show ID (--stack NAME | --local) [options]

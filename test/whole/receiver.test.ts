@@ -340,6 +340,12 @@ describe('the log', () => {
     expect(receiver.output.stdout).not.toContain(command.slice(-64));
   });
 
+  test('names a command of another group, though there is a digit in it', async () => {
+    await deliver(({ query }) => query.set('CallbackCommand', 'C2C.CallbackBeforeSendMsg'));
+    const named = () => receiver.log().find(({ command }) => command === 'C2C.CallbackBeforeSendMsg');
+    expect(await until(named)).toMatchObject({ outcome: 'ignored' });
+  });
+
   test('never holds a Sign, the token or a body, whatever was delivered', async () => {
     // After all the deliveries above, and one of each kind that ends in an error.
     await deliver((d) => (d.body = '{"Secret":"body text"'));
