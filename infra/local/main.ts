@@ -149,7 +149,14 @@ async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: str
 
 async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {
   const { url, dynamoDb, spec, bus } = deployment;
-  const announced = new Promise<BusEvent>((resolve) => bus.subscribe(resolve));
+  const announced = Promise.withResolvers<BusEvent>();
+  // What a data directory's queues held may be stored, and announced, before the sample is.
+  let isAwaited = true;
+  bus.subscribe((event) => {
+    const { officialAccountId } = event.detail as { officialAccountId?: unknown };
+    if (isAwaited && officialAccountId === DOCUMENTED_SAMPLE.Official_Account) announced.resolve(event);
+    else console.log(`event ${JSON.stringify(event)}`);
+  });
   const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
   console.log(`Listening on ${url}
 
@@ -171,7 +178,8 @@ ${indent(DOCUMENTED_SAMPLE)}
   console.log(
     `Stored in the DynamoDB table ${spec.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing: see the reply'}`,
   );
-  const event = await Promise.race([announced, sleep(ANNOUNCED_WITHIN_MS, undefined, { ref: false })]);
+  const event = await Promise.race([announced.promise, sleep(ANNOUNCED_WITHIN_MS, undefined, { ref: false })]);
+  isAwaited = false;
   console.log(`\nAnnounced on the event bus:\n${event ? indent(event) : '  nothing: the record has not changed'}`);
 }
 
@@ -184,7 +192,7 @@ function indent(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/^/gm, '  ');
 }
 
-function printNextSteps({ url, eventsUrl, bus, dynamoDb, spec }: Deployment, sdkAppId: string, token: string): void {
+function printNextSteps({ url, eventsUrl, dynamoDb, spec }: Deployment, sdkAppId: string, token: string): void {
   const send = [
     'npm run send --',
     ...(url === LOCAL_URL ? [] : ['--url', url]),
@@ -208,5 +216,4 @@ Hear of each new official account, as your other systems will, by Server-Sent Ev
 
 Serving. For each delivery below: the event where it made one, the function's log line, and its metrics for CloudWatch.
 Ctrl-C ends it.`);
-  bus.subscribe((event) => console.log(`event ${JSON.stringify(event)}`));
 }

@@ -238,6 +238,7 @@ test('where a refused write tells the record, as it does on AWS, an event out of
 
 test('200 mixed deliveries of one account, 16 at a time and with the store throttling, end as their times say; so does who listens', async () => {
   const id = '@TOA#_life';
+  log.text = '';
   const sample = fc.sample(fc.tuple(accountEvent, fc.nat(120)), { numRuns: 200, seed: 20261125 });
   const events = sample.map(([event, eventTime]): AccountEvent => {
     // In a URL an empty parameter is none.

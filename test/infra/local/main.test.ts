@@ -53,14 +53,17 @@ test.each<[string, (npm: ChildProcess) => void]>([
   await expect(fetch(url)).rejects.toThrow('fetch failed');
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it within a second with exit code 0', async (signal) => {
-  const receiver = await startLocalReceiver();
-  const request = fetch(receiver.url, { method: 'POST' }).then((response) => response.text());
-  await request; // its connection is kept open
-  const start = performance.now();
-  expect(await receiver.stop(signal)).toMatchObject({ code: 0 });
-  expect(performance.now() - start).toBeLessThan(1_000);
-});
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s ends it with exit code 0, though a connection is kept open',
+  async (signal) => {
+    const receiver = await startLocalReceiver();
+    const request = fetch(receiver.url, { method: 'POST' }).then((response) => response.text());
+    await request; // its connection is kept open
+    const start = performance.now();
+    expect(await receiver.stop(signal)).toMatchObject({ code: 0 });
+    expect(performance.now() - start).toBeLessThan(4_000); // Node closes such a connection after 5 s
+  },
+);
 
 test('with --data-dir the table outlives the receiver, without it doesn’t', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
@@ -81,7 +84,7 @@ test('with --data-dir the table outlives the receiver, without it doesn’t', as
   } finally {
     rmSync(directory, { recursive: true });
   }
-}, 90_000);
+}, 240_000);
 
 /** Where there is no table, every delivery is parked. */
 async function dropTable({ dynamoDbUrl, tableName }: LocalReceiver): Promise<void> {
@@ -93,7 +96,6 @@ async function dropTable({ dynamoDbUrl, tableName }: LocalReceiver): Promise<voi
 
 /** Delivers to a receiver whose table is gone. @returns the IDs of what was answered OK: on a busy machine not of all. */
 async function park(receiver: LocalReceiver, ...ids: string[]): Promise<string[]> {
-  await dropTable(receiver);
   const replies = ids.map(async (id) => {
     const delivery = httpDelivery(({ payload }) => (payload['Official_Account'] = id));
     return (await post(receiver.url, delivery)).status === 200 ? [id] : [];
@@ -107,6 +109,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
     const directory = join(mkdtempSync(join(tmpdir(), 'data-dir-')), 'made/with/parents');
     try {
       const first = await startLocalReceiver('--data-dir', directory);
+      await dropTable(first);
       const parked = await park(first, ...Array.from({ length: 20 }, (_, n) => `@TOA#_parked_${n}`));
       expect(parked.length).toBeGreaterThan(10);
       const { stdout } = await first.stop(signal);
@@ -123,6 +126,8 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
         const ids = new Set((await second.records()).map(({ officialAccountId }) => officialAccountId));
         return parked.every((id) => ids.has(id)) || undefined;
       });
+      const events = () => second.output.stdout.split('\n').filter((line) => line.startsWith('event '));
+      await until(() => parked.every((id) => events().some((event) => event.includes(`"${id}"`))) || undefined);
       // A message leaves the queue once the function has answered for its whole batch, which is after its log lines.
       const redriven = () => second.log().filter(({ message }) => message === 'redrive').length;
       await until(() => redriven() >= parked.length || undefined);
@@ -132,7 +137,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
       rmSync(directory, { recursive: true });
     }
   },
-  90_000,
+  240_000,
 );
 
 test('a dead letter is kept as well, and not said to be gone on with', async () => {
@@ -152,7 +157,9 @@ test('a dead letter is kept as well, and not said to be gone on with', async () 
 
 test('without --data-dir what was parked is gone at the end, and its number is said', async () => {
   const receiver = await startLocalReceiver();
-  expect(await park(receiver, 'a')).toEqual(['a']);
+  let parked: string[] = [];
+  await dropTable(receiver);
+  while (parked.length === 0) parked = await park(receiver, 'a');
   expect((await receiver.stop()).stdout).toMatch(
     /\n1 delivery is dropped from the queues, which were in memory\. With --data-dir they are kept\.\n$/,
   );
@@ -216,7 +223,7 @@ test('a --data-dir that can’t be used is named, with the reason', async () => 
     await receiver.stop();
     rmSync(directory, { recursive: true });
   }
-}, 120_000);
+});
 
 test('a port that is taken is named, with what to do', async () => {
   const other = await listen(createServer(), 0);

@@ -58,8 +58,8 @@ describe('as in Lambda, an instance', () => {
 
   test('has one invocation at a time, and others take what comes meanwhile, up to the number of instances', async () => {
     const { invoke } = await start(BUSY, { maxInstances: 3 });
-    const done = (await Promise.all(Array.from({ length: 12 }, () => invoke({})))) as Busy[];
-    expect(done.map(({ atOnce }) => atOnce)).toEqual(Array(12).fill(1));
+    const done = (await Promise.all(Array.from({ length: 24 }, () => invoke({})))) as Busy[];
+    expect(done.map(({ atOnce }) => atOnce)).toEqual(Array(24).fill(1));
     expect(new Set(done.map(({ pid }) => pid)).size).toBe(3);
   });
 
@@ -75,7 +75,7 @@ describe('as in Lambda, an instance', () => {
       import { existsSync, writeFileSync } from 'node:fs';
       if (existsSync(${JSON.stringify(marker)})) throw new Error('at init');
       writeFileSync(${JSON.stringify(marker)}, '');
-      export const handler = () => new Promise((resolve) => setTimeout(resolve, 1_500, 'done'))`);
+      export const handler = () => new Promise((resolve) => setTimeout(resolve, 4_000, 'done'))`);
     const invocations = await Promise.allSettled([invoke({}), invoke({})]);
     expect(invocations).toEqual([
       { status: 'fulfilled', value: 'done' },
