@@ -1,6 +1,8 @@
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
+  MessageNotInflight,
+  ReceiptHandleIsInvalid,
   ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
@@ -20,10 +22,12 @@ export interface DeadLetter {
 
 export interface DeadLetterQueue {
   /**
-   * Takes out what lies there, ten at a time: others don't see it until it is released, or for a minute. Ends where nothing
-   * new comes.
+   * Takes out what lies there, ten at a time: others don't see it until it is released, or for a minute. What a longer
+   * look sees again is left out. Ends where nothing is left, or nothing new has come for a while.
    */
   all(): AsyncGenerator<DeadLetter[]>;
+  /** Whether {@link all} has ended although there were still messages: among them may be one that it has not seen. */
+  mayHaveMore(): boolean;
   /** Sends a message to the parking queue, from which it is received once more, and only then deletes it here. */
   replay(letter: DeadLetter): Promise<void>;
   drop(letter: DeadLetter): Promise<void>;
@@ -35,10 +39,13 @@ const HIDDEN_SECONDS = 60;
 /** Several servers share a queue: with a pause, SQS asks all of them. */
 const WAIT_SECONDS = 1;
 const PAGE = 10;
+/** SQS gives any ten of its messages. */
+const MAX_PAGES_WITHOUT_NEWS = 20;
 
 export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: ParkingQueues): DeadLetterQueue {
   const { parkingQueueUrl, deadLetterQueueUrl: QueueUrl } = queues;
   const held = new Map<string, string>();
+  let mayHaveMore = false;
 
   const receive = () =>
     tryTo('read the dead-letter queue', async () => {
@@ -62,18 +69,23 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
     drop,
     async *all() {
       const seen = new Set<string>();
-      for (;;) {
+      for (let withoutNews = 0; withoutNews < MAX_PAGES_WITHOUT_NEWS; withoutNews += 1) {
+        const messages = await receive();
+        if (messages.length === 0) return;
         const letters: DeadLetter[] = [];
-        for (const { MessageId: id = '', ReceiptHandle: receipt = '', Body: text = '' } of await receive()) {
+        for (const { MessageId: id = '', ReceiptHandle: receipt = '', Body: text = '' } of messages) {
           held.set(id, receipt);
-          // One that was seen has become visible again: the look took longer than a minute.
+          // One that was seen has become visible again: the look takes longer than a minute.
           if (!seen.has(id)) letters.push({ id, receipt, text, delivery: understood(text) });
           seen.add(id);
         }
-        if (letters.length === 0) return;
+        if (letters.length === 0) continue;
+        withoutNews = -1;
         yield letters;
       }
+      mayHaveMore = true;
     },
+    mayHaveMore: () => mayHaveMore,
     async replay(letter) {
       await tryTo('send the message to the parking queue', () =>
         client.send(new SendMessageCommand({ QueueUrl: parkingQueueUrl, MessageBody: letter.text })),
@@ -81,19 +93,26 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
       await drop(letter);
     },
     async release() {
-      for (const [id, ReceiptHandle] of held) {
-        await tryTo('release the message', () =>
-          client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 })),
-        );
-        held.delete(id);
+      const failures: unknown[] = [];
+      for (const ReceiptHandle of held.values()) {
+        try {
+          await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
+        } catch (error) {
+          // Where its minute is over, it is visible already.
+          if (!(error instanceof MessageNotInflight || error instanceof ReceiptHandleIsInvalid)) failures.push(error);
+        }
       }
+      held.clear();
+      if (failures.length > 0) await tryTo('release the messages', () => Promise.reject(failures[0]));
     },
   };
 }
 
 function understood(text: string): ParkedDelivery | undefined {
   try {
-    return readParked(text);
+    const delivery = readParked(text);
+    new Date(delivery.receivedTime).toISOString(); // throws where it is no time, as only a message made by hand has it
+    return delivery;
   } catch {
     return undefined;
   }

@@ -35,6 +35,9 @@ Examples:
   npm run dead-letters -- list --stack TencentChatWebhook
   npm run dead-letters -- replay --all --stack TencentChatWebhook`;
 
+const MAY_HAVE_MORE =
+  'There may be more: the look took longer than the minute for which a message is hidden. Do the same again.';
+
 const NOT_UNDERSTOOD =
   'This version of the software does not understand the message, so that it would only come back: look at it with show';
 
@@ -57,6 +60,7 @@ await run(
       throw new UsageError('say list, show ID, replay ID or drop ID');
     }
     if (all && action !== 'replay') throw new UsageError('--all is for replay alone');
+    if (isJson && action !== 'list' && action !== 'show') throw new UsageError('--json is for list and show alone');
     if (yes && action !== 'drop') throw new UsageError('--yes is for drop alone');
     const wantsId = action !== 'list' && !all;
     if (wantsId !== (id !== undefined)) {
@@ -67,8 +71,10 @@ await run(
     const queue = deadLetterQueue(client, config);
     const signal = untilInterrupted();
     try {
-      if (id === undefined) await (all ? replayAll(queue, name, signal) : list(queue, name, isJson, signal));
-      else {
+      if (id === undefined) {
+        await (all ? replayAll(queue, name, signal) : list(queue, name, isJson, signal));
+        if (queue.mayHaveMore()) throw new Failure(MAY_HAVE_MORE);
+      } else {
         const letter = await find(queue, id, name, signal);
         if (action === 'show') show(letter, isJson);
         else if (action === 'replay') await replayOne(queue, letter);
@@ -113,7 +119,9 @@ async function find(queue: DeadLetterQueue, id: string, name: string, signal: Ab
     if (signal.aborted) throw new Interrupted();
   }
   throw new Failure(
-    `There is no dead letter ${printable(id)} in ${name}. If somebody else looks at it, try again in a minute.`,
+    queue.mayHaveMore()
+      ? `The dead letter ${printable(id)} was not found in ${name}. ${MAY_HAVE_MORE}`
+      : `There is no dead letter ${printable(id)} in ${name}. If somebody else looks at it, try again in a minute.`,
   );
 }
 
@@ -146,27 +154,36 @@ async function replayOne(queue: DeadLetterQueue, letter: DeadLetter): Promise<vo
 async function replayAll(queue: DeadLetterQueue, name: string, signal: AbortSignal): Promise<void> {
   const sent = new Set<string>();
   let count = 0;
-  let left = 0;
+  const left = { back: 0, notUnderstood: 0 };
+  const othersStay = () => `${count} sent on, the others are where they were`;
+  const leave = (letter: DeadLetter, why: keyof typeof left) => {
+    left[why] += 1;
+    console.log(`Left:    ${oneLine(letter)}`);
+  };
   for await (const page of queue.all()) {
     for (const letter of page) {
-      if (signal.aborted) throw new Interrupted(`${count} sent on, the others are where they were`);
+      if (signal.aborted) throw new Interrupted(othersStay());
       // What still can't be stored comes back while this goes on.
-      if (sent.has(letter.text)) continue;
-      if (letter.delivery === undefined) {
-        left += 1;
-        console.log(`Left:    ${oneLine(letter)}`);
-        continue;
+      if (sent.has(letter.text)) leave(letter, 'back');
+      else if (letter.delivery === undefined) leave(letter, 'notUnderstood');
+      else {
+        await queue.replay(letter).catch((error) => {
+          throw error instanceof Failure ? new Failure(`${error.message}\n${othersStay()}`, { cause: error }) : error;
+        });
+        sent.add(letter.text);
+        count += 1;
+        console.log(`Sent on: ${oneLine(letter)}`);
       }
-      await queue.replay(letter);
-      sent.add(letter.text);
-      count += 1;
-      console.log(`Sent on: ${oneLine(letter)}`);
     }
   }
-  console.log(
-    `${count} sent on in ${name}${left === 0 ? '' : `, ${left} left that this version of the software does not understand`}.`,
-  );
-  if (left > 0) process.exitCode = 1;
+  const { back, notUnderstood } = left;
+  const parts = [
+    `${count} sent on in ${name}`,
+    ...(back > 0 ? [`${back} left that came back, or lay there twice`] : []),
+    ...(notUnderstood > 0 ? [`${notUnderstood} left that this version of the software does not understand`] : []),
+  ];
+  console.log(`${parts.join(', ')}.`);
+  if (back + notUnderstood > 0) process.exitCode = 1;
 }
 
 /** Asks, and takes the message out anew: SQS may say OK to a receipt that is older than a minute, and keep the message. */

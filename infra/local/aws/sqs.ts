@@ -43,7 +43,8 @@ export interface Sqs extends Loopback {
 /**
  * The SQS calls that the functions make, answered on this machine.
  *
- * @param secondMs how long a second of the queues' clock takes. Pauses of minutes would try a developer's patience.
+ * @param secondMs how long a second of the queues' clock takes. Pauses of minutes would try a developer's patience. Who
+ * receives messages and says how long they are hidden means real seconds: they look at them at their own speed.
  * @param directory where to keep the messages, made where it is missing; in memory where there is none.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
  */
@@ -74,18 +75,21 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
     return message;
   }
 
-  async function receive(name: string, count: number, hiddenSeconds?: number): Promise<Message[]> {
+  async function receive(name: string, count: number, hiddenMs?: number): Promise<Message[]> {
     const { messages, visibilitySeconds, deadLetters } = queue(name);
     const received: Message[] = [];
     for (const message of messages.filter(({ visibleTime }) => visibleTime <= Date.now())) {
-      if (deadLetters !== undefined && message.receiveCount >= deadLetters.maxReceiveCount) {
+      const isDead = deadLetters !== undefined && message.receiveCount >= deadLetters.maxReceiveCount;
+      if (!isDead && received.length >= count) continue;
+      if (!messages.includes(message)) continue; // it was deleted while another one was being written
+      if (isDead) {
         const dead = { ...message, queueName: deadLetters.queueName, visibleTime: 0 };
         await kept?.put(dead.id, dead, { sync: true });
         forget(message);
         queue(dead.queueName).messages.push(dead);
-      } else if (received.length < count) {
+      } else {
         message.receiveCount += 1;
-        message.visibleTime = Date.now() + (hiddenSeconds ?? visibilitySeconds) * secondMs;
+        message.visibleTime = Date.now() + (hiddenMs ?? visibilitySeconds * secondMs);
         await kept?.put(message.id, message);
         received.push(message);
       }
@@ -124,8 +128,8 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
       return {};
     },
     'AmazonSQS.ReceiveMessage': async ({ QueueUrl, MaxNumberOfMessages = '1', VisibilityTimeout }) => {
-      const hiddenSeconds = VisibilityTimeout === undefined ? undefined : Number(VisibilityTimeout);
-      const received = await receive(nameIn(QueueUrl), Number(MaxNumberOfMessages), hiddenSeconds);
+      const hiddenMs = VisibilityTimeout === undefined ? undefined : Number(VisibilityTimeout) * 1_000;
+      const received = await receive(nameIn(QueueUrl), Number(MaxNumberOfMessages), hiddenMs);
       return { Messages: received.map((message) => toMessage(toRecord(message, nameIn(QueueUrl)))) };
     },
     'AmazonSQS.DeleteMessage': async ({ QueueUrl, ReceiptHandle }) => {

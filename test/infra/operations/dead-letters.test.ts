@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
+  MessageNotInflight,
   ReceiveMessageCommand,
   SendMessageCommand,
+  SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { awsJsonServer } from '../../../infra/local/aws/aws-json.ts';
@@ -86,6 +89,80 @@ describe('a replay that is killed', () => {
       expect(dead).toEqual([]);
       expect(new Set(parked)).toEqual(new Set(bodies));
       expect(parked.length).toBeLessThanOrEqual(bodies.length + 1);
+    }
+  });
+});
+
+describe('a look', () => {
+  const QUEUES = { parkingQueueUrl: 'parked', deadLetterQueueUrl: 'dead' };
+  async function everything(queue: ReturnType<typeof deadLetterQueue>): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const page of queue.all()) ids.push(...page.map(({ id }) => id));
+    return ids;
+  }
+
+  /**
+   * A queue whose messages are visible again after so many receipts, as where a look takes longer than a minute.
+   *
+   * @param isFair whether each message has its turn, and not the first ones alone.
+   */
+  function hasty(count: number, hiddenReceipts: number, isFair = true) {
+    const visibleFrom = Array.from({ length: count }, () => 0);
+    const hiddenSeconds = new Set<number | undefined>();
+    let receipts = 0;
+    const client = {
+      async send(command: object) {
+        if (!(command instanceof ReceiveMessageCommand)) {
+          throw new MessageNotInflight({ message: 'its minute is over', $metadata: {} });
+        }
+        hiddenSeconds.add(command.input.VisibilityTimeout);
+        receipts += 1;
+        const visible = visibleFrom.flatMap((from, n) => (from <= receipts ? [n] : []));
+        const start = isFair ? (receipts * 10) % visible.length : 0;
+        const page = visible.slice(start, start + 10);
+        for (const n of page) visibleFrom[n] = receipts + hiddenReceipts;
+        return { Messages: page.map((n) => ({ MessageId: `${n}`, ReceiptHandle: `${n}`, Body: '' })) };
+      },
+    };
+    return { client: client as never, hiddenSeconds };
+  }
+
+  test('sees each message once, however fast they come back, and hides them for a minute', async () => {
+    const { client, hiddenSeconds } = hasty(40, 3);
+    const ids = await everything(deadLetterQueue(client, QUEUES));
+    expect(ids.toSorted()).toEqual(Array.from({ length: 40 }, (_, n) => `${n}`).toSorted());
+    expect([...hiddenSeconds]).toEqual([60]);
+  });
+
+  test('that sees the same again and again ends, and does not say that it was all', async () => {
+    const queue = deadLetterQueue(hasty(40, 2, false).client, QUEUES);
+    expect(await everything(queue)).toHaveLength(20);
+    expect(queue.mayHaveMore()).toBe(true);
+  });
+
+  test('releases all although the minute of some is over', async () => {
+    const { client } = hasty(20, 4);
+    const queue = deadLetterQueue(client, QUEUES);
+    await everything(queue);
+    await expect(queue.release()).resolves.toBeUndefined();
+  });
+
+  test('on this machine takes its time, although the queues’ clock runs faster', async () => {
+    const sqs = await startSqs([{ name: 'dead', visibilitySeconds: 30 }], 1);
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+    const client = new SQSClient({ endpoint: sqs.url, region: 'us-east-1', credentials });
+    const queue = deadLetterQueue(client, { parkingQueueUrl: '', deadLetterQueueUrl: sqs.queueUrl('dead') });
+    try {
+      for (let n = 0; n < 30; n += 1) await sqs.send('dead', message());
+      let seen = 0;
+      for await (const page of queue.all()) {
+        seen += page.length;
+        await sleep(100);
+      }
+      expect({ seen, mayHaveMore: queue.mayHaveMore() }).toEqual({ seen: 30, mayHaveMore: false });
+    } finally {
+      client.destroy();
+      await sqs.close();
     }
   });
 });
@@ -268,8 +345,10 @@ describe('the command', () => {
     // As a redrive that gives up at once.
     aws.variables['PARKING_QUEUE_URL'] = sqs.queueUrl('dead');
     const { code, stdout } = await deadLetters('replay', '--all');
-    expect(stdout).toMatch(/^Sent on: .*\n1 sent on in the stack \w+\.\n$/);
-    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^Sent on: .*\nLeft: {4}.*\n1 sent on in the stack \w+, 1 left that came back, or lay there twice\.\n$/,
+    );
+    expect(code).toBe(1);
     expect(await listed()).toHaveLength(1);
   });
 
@@ -277,7 +356,10 @@ describe('the command', () => {
     await sqs.send('dead', message());
     aws.variables['PARKING_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
     const { code, stderr } = await deadLetters('replay', '--all');
-    expect(stderr).toBe("Can't send the message to the parking queue: the queue is not there any more\n");
+    expect(stderr).toBe(
+      "Can't send the message to the parking queue: the queue is not there any more\n" +
+        '0 sent on, the others are where they were\n',
+    );
     expect(code).toBe(1);
     expect(await listed()).toHaveLength(1);
   });
@@ -353,6 +435,8 @@ describe('the command', () => {
     [['replay', 'x', '--all'], 2, 'this takes no ID\nSee --help.\n'],
     [['drop', '--all'], 2, '--all is for replay alone\nSee --help.\n'],
     [['list', '--yes'], 2, '--yes is for drop alone\nSee --help.\n'],
+    [['replay', 'x', '--json'], 2, '--json is for list and show alone\nSee --help.\n'],
+    [['list', '--port', '3000'], 2, '--port is for --local alone\nSee --help.\n'],
     [['purge'], 2, 'say list, show ID, replay ID or drop ID\nSee --help.\n'],
     [
       ['show', 'x'],
@@ -361,6 +445,11 @@ describe('the command', () => {
     ],
   ])('what makes no sense, and what is not there, is named in one line: %j', async (args, code, stderr) => {
     expect(await deadLetters(...args)).toEqual({ code, stdout: '', stderr });
+  });
+
+  test('a message made by hand, whose time is none, is shown as one that is not understood', async () => {
+    await sqs.send('dead', message({ receivedTime: Number.MAX_SAFE_INTEGER }));
+    expect(await listed()).toMatchObject([{ reason: 'notUnderstood' }]);
   });
 
   test('a queue that is gone, a right that is lacking and credentials that have expired are named in one line', async () => {
