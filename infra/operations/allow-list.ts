@@ -32,6 +32,9 @@ Examples:
   LIST=$(npm run allow-list --silent -- show --sdk-app-id … --region … --chat-region …) &&
     npx cdk deploy -c sdkAppId=… -c allowedCidrs="$(echo "$LIST" | paste -sd, -)"`;
 
+/** How AWS names its regions. */
+const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+
 /** AWS regions for which Chat's addresses inside of China are the right ones. */
 const IN_CHINA = /^(cn-|ap-east-1$)/;
 
@@ -59,6 +62,9 @@ await run(
 
     if (action === 'show' && sdkAppId !== undefined) {
       if (options.stack !== undefined || options.local) throw new UsageError('--sdk-app-id is that of the deployment');
+      if (region !== undefined && !REGION.test(region)) {
+        throw new UsageError(`--region is '${region}', but must be the name of an AWS region`);
+      }
       if (!region && nettype === undefined) throw new UsageError('--sdk-app-id wants --region or --nettype as well');
       return show(await addresses(sdkAppId, region), isJson);
     }

@@ -43,10 +43,14 @@ function regionUrl(region: string | undefined): string {
 /** Whoever answers there gets an administrator's signature: no plain HTTP, except on this machine. */
 function givenUrl(text: string, region: string | undefined): string {
   if (region !== undefined) throw new UsageError('give either --chat-region or --chat-url');
+  // It is not repeated: it may hold a password.
   const url = URL.parse(text);
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal(url));
-  if (url === null || !isSafe) {
-    throw new UsageError(`--chat-url is '${text}', but must begin with https://`);
+  if (url === null || !isSafe) throw new UsageError('--chat-url must begin with https://');
+  if (url.href !== `${url.origin}/`) {
+    throw new UsageError(
+      '--chat-url is more than https:// and a host: leave out the password, the path and what follows',
+    );
   }
   return url.origin;
 }

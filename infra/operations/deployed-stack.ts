@@ -1,10 +1,11 @@
 import { json } from 'node:stream/consumers';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import * as v from 'valibot';
 import { readConfig, type Config } from '../../lambda/config.ts';
 import { getHere, LOCAL_PORT } from '../local/chat.ts';
 import { Failure, UsageError, wholeNumber } from '../local/command-line.ts';
-import { DESCRIPTION_PATH, type Description } from '../local/description.ts';
+import { DESCRIPTION, DESCRIPTION_PATH, type Description } from '../local/description.ts';
 import { tryTo } from './aws-errors.ts';
 
 /** The options that say which deployment a command works on. */
@@ -12,7 +13,7 @@ export const DEPLOYMENT_OPTIONS = {
   stack: { type: 'string' },
   region: { type: 'string' },
   local: { type: 'boolean', default: false },
-  port: { type: 'string', default: String(LOCAL_PORT) },
+  port: { type: 'string' },
 } as const;
 
 export const DEPLOYMENT_USAGE = `  --stack NAME     the deployed stack, found with the AWS credentials of this shell
@@ -52,12 +53,14 @@ export async function findDeployment(options: {
   stack?: string | undefined;
   region?: string | undefined;
   local: boolean;
-  port: string;
+  port?: string | undefined;
 }): Promise<DeployedStack> {
-  const { stack, region, local } = options;
+  const { stack, region, local, port } = options;
   if (local === (stack !== undefined)) throw new UsageError('give either --stack NAME or --local');
   if (stack === '' || region === '') throw new UsageError(`--${stack === '' ? 'stack' : 'region'} is empty`);
-  if (stack === undefined) return localDeployment(wholeNumber('--port', options.port, 1, 65_535));
+  if (local && region !== undefined) throw new UsageError('--region is for --stack alone');
+  if (!local && port !== undefined) throw new UsageError('--port is for --local alone');
+  if (stack === undefined) return localDeployment(wholeNumber('--port', port ?? String(LOCAL_PORT), 1, 65_535));
   return deployedStack(stack, region === undefined ? {} : { region });
 }
 
@@ -101,7 +104,7 @@ async function localDeployment(port: number): Promise<DeployedStack> {
   const url = `http://127.0.0.1:${port}${DESCRIPTION_PATH}`;
   let description: Description;
   try {
-    description = (await json(await getHere(url))) as Description;
+    description = v.parse(DESCRIPTION, await json(await getHere(url))); // another program may have the port
   } catch {
     throw new Failure(`Nothing that 'npm start' runs answers on port ${port}: start it, or give its port with --port`);
   }

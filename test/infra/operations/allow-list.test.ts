@@ -126,6 +126,11 @@ test.each([
   [['check', '--sdk-app-id', '1'], '--sdk-app-id is for show alone'],
   [['show', '--stack', STACK, '--sdk-app-id', '1'], '--sdk-app-id is that of the deployment'],
   [['show', '--sdk-app-id', '1'], '--sdk-app-id wants --region or --nettype as well'],
+  [
+    ['show', '--sdk-app-id', '1', '--region', 'hongkong'],
+    "--region is 'hongkong', but must be the name of an AWS region",
+  ],
+  [['check', '--local', '--region', 'cn-north-1'], '--region is for --stack alone'],
   [['check', '--stack', STACK, '--nettype', '7'], "--nettype is '7', but must be 5 or 6"],
 ])('options that make no sense end it with exit code 2: %j', async (args, message) => {
   const { code, stderr } = await allowList(...args);

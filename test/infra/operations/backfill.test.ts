@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { listen } from '../../../infra/local/aws/loopback.ts';
 import { backfill } from '../../../infra/operations/backfill.ts';
 import { chatAppOf } from '../../../infra/operations/chat-app.ts';
 import { chatRestApi } from '../../../infra/operations/chat-rest-api.ts';
@@ -239,6 +241,9 @@ describe('the command', () => {
     ['no key', () => [[], { CHAT_APP_KEY: '' }], 2, "the app's key is missing: set $CHAT_APP_KEY"],
     ['both a place and a URL', () => [['--chat-region', 'china']], 2, 'give either --chat-region or --chat-url'],
     ['a URL without TLS', () => [['--chat-url', 'http://example.com']], 2, 'must begin with https://'],
+    ['a URL with a password', () => [['--chat-url', `https://u:${KEY}@example.com`]], 2, 'leave out the password'],
+    ['a URL without TLS, but a password', () => [['--chat-url', `http://u:${KEY}@a.example`]], 2, 'with https://'],
+    ['a URL with a path', () => [['--chat-url', 'https://example.com/proxy']], 2, 'leave out the password, the path'],
     ['both a stack and this machine', () => [['--local']], 2, 'give either --stack NAME or --local'],
     ['a stack that is not there', () => [['--stack', 'Nowhere']], 1, 'There is no stack Nowhere in eu-central-1'],
     ['an older stack', () => (delete aws.outputs['ReceiverName'], []), 1, 'has no output ReceiverName'],
@@ -298,6 +303,16 @@ test('a machine on which nothing runs is told how to start it', async () => {
   const args = ['--ids', import.meta.filename, '--local', '--port', '1', '--chat-region', 'tokyo'];
   const { code, stderr } = await program('infra/operations/backfill.ts', args).ended;
   expect(stderr).toBe("Nothing that 'npm start' runs answers on port 1: start it, or give its port with --port\n");
+  expect(code).toBe(1);
+});
+
+test('another program on that port is not taken for it', async () => {
+  const server = createServer((_request, response) => response.writeHead(404).end('{"message":"Not Found"}'));
+  const other = await listen(server, 0);
+  const args = ['--ids', import.meta.filename, '--local', '--port', new URL(other.url).port, '--chat-region', 'tokyo'];
+  const { code, stderr } = await program('infra/operations/backfill.ts', args).ended;
+  await other.close();
+  expect(stderr).toMatch(/^Nothing that 'npm start' runs answers on port \d+: .*\n$/);
   expect(code).toBe(1);
 });
 
