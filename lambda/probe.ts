@@ -5,7 +5,7 @@ import { readProbeConfig } from './config.ts';
 import { CHAT_TIMEOUT_MS, REDRIVE_LIMITS } from './limits.ts';
 import { REASONS } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
-import { sign } from './signature.ts';
+import { sign, withoutSign } from './signature.ts';
 
 const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readProbeConfig(process.env);
 const logger = new Logger({ serviceName });
@@ -59,12 +59,6 @@ async function probe(url: URL, token: string | undefined): Promise<number> {
     });
   if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${withoutSign(answer.body, url).slice(0, 200)}`);
   return Math.round(performance.now() - start);
-}
-
-/** What answers in the receiver's place may repeat the URL, and whoever has its Sign can post for a minute. */
-function withoutSign(text: string, { searchParams }: URL): string {
-  const signature = searchParams.get('Sign');
-  return signature === null ? text : text.replaceAll(signature, '…');
 }
 
 /** Whether it is OK, or was refused for nothing but its address: that is looked at once the signature is right. */

@@ -23,3 +23,12 @@ export function isSignedBy(token: string, signature: string, requestTime: string
   const actual = Buffer.from(signature.toLowerCase());
   return actual.length === expected.length && timingSafeEqual(actual, expected);
 }
+
+/**
+ * Takes the Sign of a delivery out of what answered it: that may be something else in the receiver's place, which repeats
+ * the URL. Whoever has its Sign can post for a minute.
+ */
+export function withoutSign(text: string, { searchParams }: URL): string {
+  const signature = searchParams.get('Sign');
+  return !signature ? text : text.replaceAll(signature, '…');
+}

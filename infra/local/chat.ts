@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { sign } from '../../lambda/signature.ts';
+import { sign, withoutSign } from '../../lambda/signature.ts';
 import { WAITED } from './aws/gateway.ts';
 
 /** The token of Tencent's documented example: the one that a receiver on this machine has by default. */
@@ -107,7 +107,7 @@ const MAX_REPLY_BYTES = 64 * 1024;
 
 export interface HttpReply {
   status: number;
-  /** Its first 64 KiB. */
+  /** Its first 64 KiB, without the Sign of the delivery. */
   body: string;
   milliseconds: number;
   /** How long of that the delivery waited for an instance of the function, on this machine only. */
@@ -140,7 +140,7 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
     const [response] = (await Promise.race([once(request, 'response'), closed])) as [http.IncomingMessage];
     return {
       status: response.statusCode ?? 0,
-      body: await firstBytes(response),
+      body: withoutSign(await firstBytes(response), url),
       milliseconds: Math.round(performance.now() - start),
       waitedMs: Number(new RegExp(`${WAITED};dur=(\\d+)`).exec(String(response.headers['server-timing']))?.[1] ?? 0),
     };

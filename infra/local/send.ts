@@ -111,6 +111,9 @@ function senderOf(options: Options) {
   }
   if (!/^https?:$/.test(url.protocol)) throw new UsageError('--url must begin with http:// or https://');
   const isHere = isLocal(url);
+  if (options.unsigned && (options.token !== undefined || options['request-time'] !== undefined)) {
+    throw new UsageError('--unsigned sends neither --token nor --request-time: leave them out');
+  }
   const sdkAppId = options['sdk-app-id'] ?? (isHere ? EXAMPLE_SDK_APP_ID : undefined);
   const token = options.token ?? (process.env[TOKEN_VARIABLE] || (isHere ? EXAMPLE_TOKEN : undefined));
   if (sdkAppId === undefined) throw new UsageError(`--sdk-app-id is missing, and the receiver is not on this machine`);

@@ -138,6 +138,22 @@ test('the token may come from the environment, and the option wins', async () =>
   ]);
 });
 
+test.each([
+  ['--token', 'x'],
+  ['--request-time', '5'],
+])('--unsigned with %s makes no sense', async (...option) => {
+  const { code, stderr } = await send(['--unsigned', ...option]);
+  expect(stderr).toContain('--unsigned sends neither --token nor --request-time');
+  expect({ code, received }).toEqual({ code: 2, received: [] });
+});
+
+test('a reply that repeats the URL is shown without its Sign', async () => {
+  const { Sign } = signed('5');
+  reply = { status: 403, body: `<a href="/?Sign=${Sign}&amp;RequestTime=5">` };
+  const { stdout } = await send(['--request-time', '5']);
+  expect(stdout).toMatch(/^HTTP 403 {2}<a href="\/\?Sign=…&amp;/);
+});
+
 test('--unsigned leaves Sign and RequestTime out', async () => {
   await send(['--unsigned']);
   expect([...received[0]!.query.keys()]).toEqual([
