@@ -97,3 +97,15 @@ test(
   },
   PATIENCE_MS,
 );
+
+test.each([
+  [['--readme', '--quick'], '--readme goes with --out alone'],
+  [['--readme', '--out', '/nowhere'], "/nowhere/result.json can't be read: ENOENT"],
+  [['--out', ''], '--out is empty'],
+  [['--quick', '--out', import.meta.filename], "--out can't be used: EEXIST"],
+])('options that make no sense end it before it measures: %j', async (args, message) => {
+  const { code, stdout, stderr } = await program('test/bench/main.ts', args).ended;
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toContain(message);
+  expect(stderr).not.toMatch(/^ +at /m);
+});

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run, wholeNumber } from '../../infra/local/command-line.ts';
+import { run, UsageError, userPath, wholeNumber } from '../../infra/local/command-line.ts';
 import { OTHER_NAMES, OTHERS } from './contestants.ts';
 import { measure } from './measure.ts';
 import { plot } from './plot.ts';
@@ -39,8 +39,14 @@ await run(
     readme: { type: 'boolean', default: false },
   },
   async ({ rounds, quick, check, out, readme }) => {
-    const directory = out ?? (quick ? undefined : join(ROOT, 'test/bench'));
-    if (readme) return fillReadme(directory ?? join(ROOT, 'test/bench'));
+    const results = join(ROOT, 'test/bench');
+    if (out === '') throw new UsageError('--out is empty');
+    const directory = out === undefined ? (quick ? undefined : results) : userPath(out);
+    if (readme) {
+      if (rounds !== undefined || quick || check) throw new UsageError('--readme goes with --out alone');
+      return fillReadme(directory ?? results);
+    }
+    if (directory !== undefined) makeDirectory(directory); // before the minutes of measuring
     const count = wholeNumber('--rounds', rounds ?? String(quick ? ROUNDS.quick : ROUNDS.full), 1, 1_000);
     const signal = abortOnSignal();
     const result = await inScratchDirectory((scratch) =>
@@ -88,14 +94,29 @@ function print(result: Result): void {
   for (const why of result.leftOut) console.log(`\nLeft out: ${why}`);
 }
 
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`--out can't be used: ${(error as Error).message}`);
+  }
+}
+
 function write(directory: string, result: Result): void {
-  mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
   writeFileSync(join(directory, 'result.svg'), plot(result));
 }
 
+function readResult(file: string): Result {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`${file} can't be read: ${(error as Error).message}`);
+  }
+}
+
 async function fillReadme(directory: string): Promise<void> {
-  const result: Result = JSON.parse(readFileSync(join(directory, 'result.json'), 'utf8'));
+  const result = readResult(join(directory, 'result.json'));
   const file = join(import.meta.dirname, 'README.md');
   writeFileSync(file, withFigures(readFileSync(file, 'utf8'), result));
 }
