@@ -70,7 +70,7 @@ await run(
 
     console.log('\nStopping.');
     await starting.then(
-      (deployment) => stop(deployment, dataDirectory),
+      (deployment) => stop(deployment, dataDirectory, port),
       () => {}, // it has not started
     );
     process.exit(0);
@@ -120,7 +120,11 @@ function atSignal(): AbortSignal {
   return over.signal;
 }
 
-async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: string | undefined): Promise<void> {
+async function stop(
+  { stop: stopAll, sqs, spec }: Deployment,
+  dataDirectory: string | undefined,
+  port: number,
+): Promise<void> {
   await stopAll();
   const deadLetterQueues = new Set(spec.queues.flatMap(({ deadLetters }) => deadLetters?.queueName ?? []));
   const messages = spec.queues.flatMap(({ name }) => sqs.messages(name)).length;
@@ -142,7 +146,7 @@ async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: str
   if (dead > 0) {
     console.log(
       `${dead} ${dead === 1 ? 'dead letter is' : 'dead letters are'} kept in ${dataDirectory}, and not tried again: while ` +
-        'npm start runs with this --data-dir, npm run dead-letters -- list --local shows them.',
+        `npm start runs with this --data-dir, npm run dead-letters -- list --local${port === LOCAL_PORT ? '' : ' --port PORT'} shows them.`,
     );
   }
 }

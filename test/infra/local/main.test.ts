@@ -149,7 +149,7 @@ test('a dead letter is kept as well, and not said to be gone on with', async () 
   );
   expect((await receiver.stop()).stdout).toMatch(
     new RegExp(
-      `\nStopping.\n1 dead letter is kept in ${directory}, and not tried again: .* dead-letters -- list --local`,
+      `\nStopping.\n1 dead letter is kept in ${directory}, and not tried again: .* dead-letters -- list --local --port PORT shows them`,
     ),
   );
   rmSync(directory, { recursive: true });
