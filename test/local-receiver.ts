@@ -16,6 +16,10 @@ export async function startLocalReceiver(...args: string[]) {
   const dynamoDbUrl = printed(/--endpoint-url (\S+)/) ?? '';
   const tableName = printed(/--table-name (\S+)/) ?? '';
 
+  const stop = (signal: NodeJS.Signals = 'SIGINT') => {
+    child.kill(signal);
+    return ended;
+  };
   return {
     url: printed(/Listening on (\S+)/) ?? '',
     dynamoDbUrl,
@@ -25,9 +29,8 @@ export async function startLocalReceiver(...args: string[]) {
     records: () => recordsOf(dynamoDbUrl, tableName),
     /** The lines that the function logged, one a delivery. */
     log: () => logLines(output.stdout),
-    stop(signal: NodeJS.Signals = 'SIGINT') {
-      child.kill(signal);
-      return ended;
-    },
+    stop,
+    /** For a test that starts one of its own: it may fail before it stops it. */
+    [Symbol.asyncDispose]: async () => void (await stop()),
   };
 }

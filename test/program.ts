@@ -9,7 +9,10 @@ export function program(file: string, args: readonly string[], env: Record<strin
   return command(process.execPath, [join(ROOT, file), ...args], env);
 }
 
-/** Runs a command in the project's root, in a process group of its own. What a test leaves behind is ended with it. */
+/**
+ * Runs a command in the project's root, in a process group of its own. What is left behind is ended with this process; not
+ * so under Jest, whose tests have a process object of their own: what they start for long they must end themselves.
+ */
 export function command(executable: string, args: readonly string[], env: Record<string, string> = {}) {
   // A developer may have exported the token of a deployed receiver, or the key of an app.
   const { CHAT_WEBHOOK_TOKEN: _, CHAT_APP_KEY: __, ...inherited } = process.env;

@@ -22,20 +22,18 @@ import { until } from '../../until.ts';
 const start = (...args: string[]) => program('infra/local/main.ts', args).ended;
 
 test('the documented sample is delivered, and its record shown', async () => {
-  const receiver = await startLocalReceiver();
+  await using receiver = await startLocalReceiver();
   const { stdout } = receiver.output;
   expect(stdout).toContain('"Official_Account": "@TOA#_test_OA_for_penn"');
   expect(stdout).toContain('Reply: HTTP 200');
   expect(stdout).toContain('{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}');
   expect(stdout).toContain('"officialAccountId": "@TOA#_test_OA_for_penn"');
   expect(await receiver.records()).toMatchObject([{ eventTime: 1670574414123, name: 'TestOfficialAccount' }]);
-  await receiver.stop();
 });
 
 test('it listens where the sender sends by default', async () => {
-  const receiver = await startLocalReceiver();
+  await using receiver = await startLocalReceiver();
   expect(new URL(receiver.url).pathname).toBe(new URL(LOCAL_URL).pathname);
-  await receiver.stop();
 });
 
 test.each<[string, (npm: ChildProcess) => void]>([
@@ -56,7 +54,7 @@ test.each<[string, (npm: ChildProcess) => void]>([
 test.each(['SIGINT', 'SIGTERM'] as const)(
   '%s ends it with exit code 0, though a connection is kept open',
   async (signal) => {
-    const receiver = await startLocalReceiver();
+    await using receiver = await startLocalReceiver();
     const request = fetch(receiver.url, { method: 'POST' }).then((response) => response.text());
     await request; // its connection is kept open
     const start = performance.now();
@@ -68,7 +66,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
 test('with --data-dir the table outlives the receiver, without it doesn’t', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
   const deliverAndCount = async (id: string, ...args: string[]) => {
-    const receiver = await startLocalReceiver(...args);
+    await using receiver = await startLocalReceiver(...args);
     await post(
       receiver.url,
       httpDelivery(({ payload }) => (payload['Official_Account'] = id)),
@@ -108,7 +106,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
   async (signal) => {
     const directory = join(mkdtempSync(join(tmpdir(), 'data-dir-')), 'made/with/parents');
     try {
-      const first = await startLocalReceiver('--data-dir', directory);
+      await using first = await startLocalReceiver('--data-dir', directory);
       await dropTable(first);
       const parked = await park(first, ...Array.from({ length: 20 }, (_, n) => `@TOA#_parked_${n}`));
       expect(parked.length).toBeGreaterThan(10);
@@ -121,7 +119,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
         expect(Number(number)).toBeGreaterThanOrEqual(parked.length);
         expect(place).toBe(directory);
       }
-      const second = await startLocalReceiver('--data-dir', directory);
+      await using second = await startLocalReceiver('--data-dir', directory);
       await until(async () => {
         const ids = new Set((await second.records()).map(({ officialAccountId }) => officialAccountId));
         return parked.every((id) => ids.has(id)) || undefined;
@@ -142,7 +140,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
 
 test('a dead letter is kept as well, and not said to be gone on with', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
-  const receiver = await startLocalReceiver('--data-dir', directory);
+  await using receiver = await startLocalReceiver('--data-dir', directory);
   await post(
     receiver.url,
     httpDelivery(({ payload }) => delete payload['Name']),
@@ -156,7 +154,7 @@ test('a dead letter is kept as well, and not said to be gone on with', async () 
 });
 
 test('without --data-dir what was parked is gone at the end, and its number is said', async () => {
-  const receiver = await startLocalReceiver();
+  await using receiver = await startLocalReceiver();
   let parked: string[] = [];
   await dropTable(receiver);
   while (parked.length === 0) parked = await park(receiver, 'a');
@@ -204,7 +202,7 @@ test.each<[string, (directory: string) => void]>([
 
 test('a --data-dir that can’t be used is named, with the reason', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
-  const receiver = await startLocalReceiver('--data-dir', directory);
+  await using receiver = await startLocalReceiver('--data-dir', directory);
   try {
     const file = join(ROOT, 'package.json');
     for (const [unusable, reason] of [
