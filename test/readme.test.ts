@@ -9,7 +9,7 @@ import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat
 import { featureFlags } from '../infra/local/template.ts';
 import { OPTIONS } from '../infra/settings.ts';
 import { COMMANDS, receive } from '../lambda/commands.ts';
-import { MAX_RECEIPTS, PARK_LIMITS, STORE_LIMITS } from '../lambda/limits.ts';
+import { CHAT_TIMEOUT_MS, MAX_RECEIPTS, PARK_LIMITS, STORE_LIMITS, TOKEN_LIMITS } from '../lambda/limits.ts';
 import record from '../lambda/official-account.schema.json' with { type: 'json' };
 import schema from '../lambda/official-account-created.schema.json' with { type: 'json' };
 import destroyed from '../lambda/official-account-destroyed.schema.json' with { type: 'json' };
@@ -207,6 +207,10 @@ test('the outputs, log groups and limits that the pages name are there', () => {
 
   expect(infra).toContain(`does not answer in ${STORE_LIMITS.totalMs / 1000} s`);
   expect(infra).toContain(`takes it in ${(STORE_LIMITS.totalMs + PARK_LIMITS.totalMs) / 1000} s`);
+  // Token, store and queue come one after another, and Chat waits for them.
+  const atMostMs = [TOKEN_LIMITS, STORE_LIMITS, PARK_LIMITS].reduce((sum, { totalMs }) => sum + totalMs, 0);
+  expect(atMostMs).toBe(1_900);
+  expect(atMostMs).toBeLessThan(CHAT_TIMEOUT_MS);
   // A minute, and each time twice as long: ten receipts have nine pauses between them.
   expect((2 ** (MAX_RECEIPTS - 1) - 1) / 60).toBeCloseTo(8.5, 1);
   expect(infra).toContain('ten times in all: for eight and a half hours');

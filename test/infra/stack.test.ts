@@ -182,7 +182,7 @@ describe('the stack', () => {
   test.each<[string, object]>([
     ['a delivery that was lost', { MetricName: 'Deliveries', Threshold: 0, Period: 60 }],
     ['slow replies', { MetricName: 'Latency', ExtendedStatistic: 'p99', Threshold: 1500 }],
-    ['many wrong signatures', { MetricName: 'Deliveries', Threshold: 10, Period: 300, Statistic: 'Sum' }],
+    ['many wrong signatures', { Dimensions: reason('badSignature'), Threshold: 10, Period: 300, Statistic: 'Sum' }],
     ['a delivery that is signed but too old', { Dimensions: reason('expired'), Threshold: 0, Period: 300 }],
     ['many deliveries for another app', { Dimensions: reason('wrongApp'), Threshold: 10, Period: 300 }],
     ['failing requests', { MetricName: '5xx', Threshold: 0, Period: 60 }],
@@ -265,6 +265,7 @@ describe('the stack', () => {
       Handler: 'index.handler',
       TracingConfig: { Mode: 'Active' },
       LoggingConfig: { LogGroup: Match.anyValue() },
+      Environment: { Variables: Match.objectLike({ AUTHENTICATION: 'token' }) }, // the receiver has it alone
     });
     template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 90 });
   });
@@ -294,6 +295,38 @@ describe('the stack', () => {
       'Parked and dead-lettered',
       'Errors and throttles',
       'Announced',
+    ]);
+  });
+
+  test('has outputs that name what they say', () => {
+    const outputs = Object.entries(template.findOutputs('*')).map(([name, { Value }]) => [name, Value]);
+    const withoutHash = JSON.stringify(outputs).replaceAll(/(?<="(?:Ref|Fn::GetAtt)":\[?"\w+)[\dA-F]{8}(?=")/g, '');
+    expect(JSON.parse(withoutHash)).toEqual([
+      ['WebhookUrl', { 'Fn::Join': ['', [{ 'Fn::GetAtt': ['Api', 'ApiEndpoint'] }, '/webhook']] }],
+      [
+        'ShowTokenCommand',
+        {
+          'Fn::Join': [
+            '',
+            [
+              'aws secretsmanager get-secret-value --region ',
+              { Ref: 'AWS::Region' },
+              ' --secret-id ',
+              { Ref: 'WebhookToken' },
+              ' --query SecretString --output text',
+            ],
+          ],
+        },
+      ],
+      ['ReceiverName', { Ref: 'Receiver' }],
+      ['TableName', { Ref: 'OfficialAccounts' }],
+      ['EventBusName', { Ref: 'Announcements' }],
+      ['PipeName', { Ref: 'Pipe' }],
+      ['DashboardName', { Ref: 'Dashboard' }],
+      ['AlarmTopicArn', { Ref: 'AlarmTopic' }],
+      ['ParkingQueueUrl', { Ref: 'Parked' }],
+      ['DeadLetterQueueUrl', { Ref: 'DeadLetters' }],
+      ['UnannouncedQueueUrl', { Ref: 'Unannounced' }],
     ]);
   });
 

@@ -8,9 +8,8 @@ import {
   post,
   recorded,
   SDK_APP_ID,
-  signed,
+  sign,
   TOKEN,
-  unixSeconds,
   OFFICIAL_ACCOUNT_COMMANDS,
   type HttpDelivery,
 } from '../delivery.ts';
@@ -22,11 +21,14 @@ import { until } from '../until.ts';
 const BEFORE_SEND = 'C2C.CallbackBeforeSendMsg';
 const OK = { ActionStatus: 'OK', ErrorInfo: '', ErrorCode: 0 };
 
-const [store, secrets, queue] = [faultyDynamoDb(), faultySecretsManager(), faultySqs()];
-
-/** A deployment on this machine, with what becomes of a delivery that is posted to it. */
-async function startObserved(context: Record<string, string>) {
-  const log = logKeeper();
+/**
+ * A deployment on this machine, with what becomes of a delivery that is posted to it.
+ *
+ * @param initFault what Secrets Manager does during init as well.
+ */
+async function startObserved(context: Record<string, string>, initFault?: Fault) {
+  const [store, secrets, queue, log] = [faultyDynamoDb(), faultySecretsManager(), faultySqs(), logKeeper()];
+  secrets.fault = initFault;
   const running: Deployment = await startDeployment({
     context: { sdkAppId: SDK_APP_ID, ...context },
     token: TOKEN,
@@ -46,6 +48,8 @@ async function startObserved(context: Record<string, string>) {
 
   return {
     ...running,
+    secrets,
+    queue,
     log,
     parkingQueue,
     deadLetterQueue,
@@ -105,8 +109,6 @@ const refused = (reason: ReasonName, { isKept = false, field = '' } = {}) => {
 };
 
 type Change = (delivery: HttpDelivery) => void;
-const sign = (query: URLSearchParams, seconds: number) =>
-  Object.entries(signed(unixSeconds() + seconds)).forEach(([name, value]) => query.set(name, value));
 
 const handled: Change = ({ payload }) => (payload['Official_Account'] = '@TOA#_checked');
 const other =
@@ -241,29 +243,22 @@ describe('where every caller may call', () => {
 describe('where the token can’t be read', () => {
   let receiver: Awaited<ReturnType<typeof startObserved>>;
   beforeAll(async () => {
-    secrets.fault = 'denies'; // during init as well
-    receiver = await startObserved({});
+    receiver = await startObserved({}, 'denies');
   });
-  afterEach(() => {
-    secrets.fault = 'denies';
-  });
-  afterAll(async () => {
-    secrets.fault = undefined;
-    await receiver.stop();
-  });
+  afterAll(() => receiver.stop());
 
   test.each(UNREADABLE)('since Secrets Manager %s, a command that is handled is answered 503', async (fault) => {
-    secrets.fault = fault;
+    receiver.secrets.fault = fault;
     expect(await receiver.outcomeOf(handled)).toEqual(refused('notKept'));
   });
 
   test.each(UNREADABLE)('since Secrets Manager %s, another command is answered OK', async (fault) => {
-    secrets.fault = fault;
+    receiver.secrets.fault = fault;
     expect(await receiver.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('notKept'));
   });
 
   test.each(UNREADABLE)('since Secrets Manager %s, the Verify probe is answered 503', async (fault) => {
-    secrets.fault = fault;
+    receiver.secrets.fault = fault;
     expect(await receiver.outcomeOf(none)).toEqual(refused('notKept'));
   });
 });
@@ -272,6 +267,9 @@ describe('where only others may call', () => {
   let receiver: Awaited<ReturnType<typeof startObserved>>;
   beforeAll(async () => {
     receiver = await startObserved({ allowedCidrs: '198.51.100.0/24' });
+  });
+  afterEach(() => {
+    receiver.queue.fault = undefined;
   });
   afterAll(() => receiver.stop());
 
@@ -294,26 +292,34 @@ describe('where only others may call', () => {
     },
   );
 
+  test.each(changesOf('badBody', 'commandsDisagree', 'badPayload'))(
+    'a command that is handled, with %s, is refused for its address, and kept, before that is looked at',
+    async (_what, _reason, change) => {
+      expect(await receiver.outcomeOf(handled, change)).toEqual(refused('wrongAddress', { isKept: true }));
+    },
+  );
+
   test('another command is answered OK, and counted as wrongAddress', async () => {
     expect(await receiver.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
   });
 
   test('without a command and a body it is refused, and not counted: it holds nothing that could be lost', async () => {
     const counted = () => receiver.log.text.split('"_aws"').length;
+    await receiver.sqs.purge(receiver.deadLetterQueue);
     const before = counted();
     const { status, body } = await post(
       receiver.url,
       httpDelivery((d) => (none(d), (d.body = ''))),
     );
     expect({ status, reply: JSON.parse(body) }).toEqual({ status: 200, reply: refused('wrongAddress').reply });
+    expect(receiver.sqs.messages(receiver.deadLetterQueue)).toEqual([]);
     expect(await receiver.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
     expect(counted()).toBe(before + 1);
   });
 
   test('where it can’t be kept, a command that is handled is answered 503', async () => {
-    queue.fault = 'breaks';
+    receiver.queue.fault = 'breaks';
     expect(await receiver.outcomeOf(handled)).toEqual(refused('notKept'));
-    queue.fault = undefined;
   });
 });
 

@@ -5,12 +5,11 @@ import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Fault
 import { startFunction } from '../../infra/local/aws/function.ts';
 import { startGateway } from '../../infra/local/aws/gateway.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
-import { httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordsOf } from '../records.ts';
 import { until } from '../until.ts';
 
-const CHAT_TIMEOUT_MS = 2_000;
 /** What init may take where everything is wrong: limits.ts grants it 700 ms, a process has to start, and this machine may be busy. */
 const INIT_MS = 2_500;
 const PING = 'GET /';
@@ -82,6 +81,15 @@ describe('init', () => {
     } finally {
       await watched.stop();
     }
+  });
+
+  test('asks both services at the same time: one that hangs does not delay the other', async () => {
+    receiver.askedNow();
+    receiver.secrets.fault = 'hangs';
+    await receiver.instance.restart();
+    const asked = receiver.askedNow();
+    expect(asked).toContain(PING);
+    expect(asked.indexOf(PING)).toBeLessThan(asked.lastIndexOf(READ)); // the second attempt to read
   });
 
   test('opens the connection that the first delivery takes for its one write', async () => {
@@ -216,7 +224,12 @@ describe('credentials', () => {
   });
 
   test('that are not there end in a 503, not in a search for others', async () => {
-    expect(await deliverTo({})).toMatchObject({ status: 503 });
+    // Where the SDK would search, somebody listens.
+    const elsewhere = {
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: receiver.dynamoDb.url,
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: receiver.secretsManager.url,
+    };
+    expect(await deliverTo(elsewhere)).toMatchObject({ status: 503 });
     expect(receiver.askedNow()).toEqual([]);
   });
 });

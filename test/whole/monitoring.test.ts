@@ -6,7 +6,7 @@ import { featureFlags } from '../../infra/local/template.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { NAMESPACE } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
-import { httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds, type HttpDelivery } from '../delivery.ts';
+import { httpDelivery, post, SDK_APP_ID, sign, TOKEN, type HttpDelivery } from '../delivery.ts';
 import { logKeeper } from '../function-log.ts';
 import { until } from '../until.ts';
 
@@ -94,10 +94,7 @@ const DELIVERIES: [string, (delivery: HttpDelivery) => void][] = [
   ['ignored', (d) => (d.query.set('CallbackCommand', 'x'), (d.payload = {}))],
   ['wrongApp', ({ query }) => query.set('SdkAppid', '1')],
   ['badSignature', ({ query }) => query.set('Sign', '0')],
-  [
-    'expired',
-    ({ query }) => Object.entries(signed(unixSeconds() - 100)).map(([name, value]) => query.set(name, value)),
-  ],
+  ['expired', ({ query }) => sign(query, -100)],
   ['badBody', (d) => (d.body = '{')],
   ['commandsDisagree', ({ payload }) => (payload['CallbackCommand'] = 'x')],
   ['badPayload', ({ payload }) => delete payload['Name']],
