@@ -69,7 +69,8 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
     drop,
     async *all() {
       const seen = new Set<string>();
-      for (let withoutNews = 0; withoutNews < MAX_PAGES_WITHOUT_NEWS; withoutNews += 1) {
+      let pagesWithoutNews = 0;
+      while (pagesWithoutNews < MAX_PAGES_WITHOUT_NEWS) {
         const messages = await receive();
         if (messages.length === 0) return;
         const letters: DeadLetter[] = [];
@@ -79,9 +80,8 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
           if (!seen.has(id)) letters.push({ id, receipt, text, delivery: understood(text) });
           seen.add(id);
         }
-        if (letters.length === 0) continue;
-        withoutNews = -1;
-        yield letters;
+        pagesWithoutNews = letters.length > 0 ? 0 : pagesWithoutNews + 1;
+        if (letters.length > 0) yield letters;
       }
       mayHaveMore = true;
     },
