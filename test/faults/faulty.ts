@@ -44,8 +44,8 @@ export class Faulty {
   fault: Fault | undefined;
   /** How often it was called. */
   requests = 0;
-  /** Sees each request as it comes. */
-  onRequest: ((request: IncomingMessage) => void) | undefined;
+  /** Sees each request as it comes, and can see when it is over by its response. */
+  onRequest: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
   /** How many connections were opened. */
   connections = 0;
   /** How many answers to calls are owed to connections that are still open. The ping of an init is no call. */
@@ -94,7 +94,7 @@ export class Faulty {
         this.owed += 1;
         response.on('close', () => (this.owed -= 1));
       }
-      this.onRequest?.(request);
+      this.onRequest?.(request, response);
       if (this.#deaf.has(socket)) return;
       try {
         await (this.fault === undefined ? forward(response) : FAULTS[this.fault](response, forward));

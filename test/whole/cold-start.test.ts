@@ -15,14 +15,20 @@ const INIT_MS = 2_500;
 const PING = 'GET /';
 const UPDATE = 'DynamoDB_20120810.UpdateItem';
 const READ = 'secretsmanager.GetSecretValue';
+const over = (operation: string) => `${operation}: over`;
 
 /** A receiver in front of services with switches, and what it asks of them. */
 async function startWatched(context: Record<string, string> = {}) {
   const [store, secrets, queue, log] = [faultyDynamoDb(), faultySecretsManager(), faultySqs(), logKeeper()];
   const asked: { operation: string; headers: IncomingMessage['headers'] }[] = [];
+  const order: string[] = [];
   for (const service of [store, secrets, queue]) {
-    service.onRequest = ({ method, url, headers }) =>
-      asked.push({ operation: String(headers['x-amz-target'] ?? `${method} ${url}`), headers });
+    service.onRequest = ({ method, url, headers }, response) => {
+      const operation = String(headers['x-amz-target'] ?? `${method} ${url}`);
+      asked.push({ operation, headers });
+      order.push(operation);
+      response.on('close', () => order.push(over(operation)));
+    };
   }
   const receiver: Deployment = await startDeployment({
     context: { sdkAppId: SDK_APP_ID, ...context },
@@ -41,6 +47,8 @@ async function startWatched(context: Record<string, string> = {}) {
     queue,
     log,
     asked,
+    /** What was asked of the services, and when that was over: answered or given up. */
+    order,
     /** What was asked of the services since the last time. */
     askedNow: () => asked.splice(0).map(({ operation }) => operation),
     deliver: (id: string) =>
@@ -83,13 +91,14 @@ describe('init', () => {
     }
   });
 
-  test('asks both services at the same time: one that hangs does not delay the other', async () => {
-    receiver.askedNow();
+  test('asks both services at the same time: where the token’s read hangs, the ping comes before that is given up', async () => {
     receiver.secrets.fault = 'hangs';
+    receiver.order.length = 0;
     await receiver.instance.restart();
-    const asked = receiver.askedNow();
-    expect(asked).toContain(PING);
-    expect(asked.indexOf(PING)).toBeLessThan(asked.lastIndexOf(READ)); // the second attempt to read
+    await until(() => receiver.secrets.owed === 0 || undefined);
+    expect(receiver.order).toContain(PING);
+    // Not the time, and not the second attempt, which a busy machine may leave no time for.
+    expect(receiver.order.indexOf(PING)).toBeLessThan(receiver.order.lastIndexOf(over(READ)));
   });
 
   test('opens the connection that the first delivery takes for its one write', async () => {
