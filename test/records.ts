@@ -15,3 +15,9 @@ export async function recordsOf(dynamoDbUrl: string, tableName: string): Promise
     client.destroy();
   }
 }
+
+/** Reads the record of an official account; undefined where there is none. */
+export async function recordOf(dynamoDbUrl: string, tableName: string, officialAccountId: string) {
+  const records = await recordsOf(dynamoDbUrl, tableName);
+  return records.find((record) => record['officialAccountId'] === officialAccountId);
+}

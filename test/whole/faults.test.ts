@@ -14,7 +14,7 @@ import {
 } from '../delivery.ts';
 import { logKeeper } from '../function-log.ts';
 import { program } from '../program.ts';
-import { recordsOf } from '../records.ts';
+import { recordOf as recordIn } from '../records.ts';
 import { until } from '../until.ts';
 
 const NOT_KEPT = {
@@ -67,10 +67,7 @@ const deliver = (id: string, change: (delivery: HttpDelivery) => void = () => {}
     }),
   );
 
-async function recordOf(id: string): Promise<Record<string, unknown> | undefined> {
-  const records = await recordsOf(store.serviceUrl, deployment.spec.tableName);
-  return records.find(({ officialAccountId }) => officialAccountId === id);
-}
+const recordOf = (id: string) => recordIn(store.serviceUrl, deployment.spec.tableName, id);
 
 describe('when the store', () => {
   test.each<Fault>([

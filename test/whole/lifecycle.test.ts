@@ -14,7 +14,7 @@ import { announcementProblems } from '../announcement.ts';
 import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
-import { recordsOf } from '../records.ts';
+import { recordOf as recordIn, recordsOf } from '../records.ts';
 import { until } from '../until.ts';
 
 const [store, log] = [faultyDynamoDb(), logKeeper()];
@@ -50,10 +50,7 @@ const deliver = (payload: Record<string, unknown>, change: (query: URLSearchPara
     }),
   );
 
-async function recordOf(id: string): Promise<Record<string, unknown> | undefined> {
-  const records = await recordsOf(store.serviceUrl, receiver.spec.tableName);
-  return records.find(({ officialAccountId }) => officialAccountId === id);
-}
+const recordOf = (id: string) => recordIn(store.serviceUrl, receiver.spec.tableName, id);
 
 /** Once all that was written before has been announced: announcements come in order. */
 async function allAnnounced(): Promise<void> {
