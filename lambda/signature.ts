@@ -30,5 +30,5 @@ export function isSignedBy(token: string, signature: string, requestTime: string
  */
 export function withoutSign(text: string, { searchParams }: URL): string {
   const signature = searchParams.get('Sign');
-  return !signature ? text : text.replaceAll(signature, '…');
+  return signature ? text.replaceAll(signature, '…') : text;
 }

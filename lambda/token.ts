@@ -23,8 +23,9 @@ export interface WebhookToken {
    * Whether one of the token's accepted versions gives this Sign. On a mismatch the token is read again with its
    * previous version, at most once a minute, or once in two seconds after a read that failed, so that a new token works
    * without a deploy. On a match it is read again where that was five minutes ago, so that an old one stops working;
-   * where it can't be read, what is known stays good. Either way the delivery waits for the end of the read: Lambda freezes an instance that has replied, and a read that
-   * it freezes would fail when the instance goes on, for a later delivery.
+   * where it can't be read, what is known stays good. Either way the delivery waits for the end of the read: Lambda
+   * freezes an instance that has replied, and a read that it freezes would fail when the instance goes on, for a later
+   * delivery.
    *
    * @throws when the token can't be read, since a mismatch then says nothing.
    */

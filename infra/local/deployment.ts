@@ -6,7 +6,7 @@ import { DESCRIPTION_PATH, type Description } from './description.ts';
 import { synthesize, type DeploymentSpec } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
-import { MAX_INSTANCES, startFunction, type FunctionSpec, type LocalFunction } from './aws/function.ts';
+import { MAX_INSTANCES, startFunction, type FunctionSpec } from './aws/function.ts';
 import { startGateway } from './aws/gateway.ts';
 import { resolveParameter, startPipe, type Pipe } from './aws/pipe.ts';
 import { startSecretsManager } from './aws/secrets-manager.ts';
@@ -96,10 +96,6 @@ export async function startDeployment({
     return local;
   };
   const receiver = await start(spec.receiver);
-  const consumers: { queueName: string; batchSize: number; local: LocalFunction }[] = [];
-  for (const { queueName, batchSize, consumer } of spec.consumers) {
-    consumers.push({ queueName, batchSize, local: await start(consumer) });
-  }
 
   const bus = startEventBus();
   for (const pipeSpec of spec.pipes) {
@@ -112,7 +108,9 @@ export async function startDeployment({
   }
 
   // After the pipes: what a data directory's queues hold would else be stored before they hear of it.
-  for (const { queueName, batchSize, local } of consumers) sqs.poll(queueName, batchSize, local.invoke);
+  for (const { queueName, batchSize, consumer } of spec.consumers) {
+    sqs.poll(queueName, batchSize, (await start(consumer)).invoke);
+  }
 
   const describe: RequestListener = (_request, response) =>
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(description));
