@@ -120,9 +120,10 @@ function packageOf(path: string): string[] {
   return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.slice(1, 2) ?? [];
 }
 
-// A program as well, since a construct can't wait for a bundle: node infra/bundle.ts ENTRY OUTDIR
+// A program as well, since a construct can't wait for a bundle: node infra/bundle.ts OUTDIR ENTRY …
 if (import.meta.main) {
-  const [entry, outdir] = process.argv.slice(2);
-  if (entry === undefined || outdir === undefined) throw new Error('usage: node infra/bundle.ts ENTRY OUTDIR');
-  await bundle(entry, outdir);
+  const [outdir, ...entries] = process.argv.slice(2);
+  if (outdir === undefined) throw new Error('usage: node infra/bundle.ts OUTDIR ENTRY …');
+  const lambda = join(import.meta.dirname, '..', 'lambda');
+  await Promise.all(entries.map((entry) => bundle(join(lambda, `${entry}.ts`), join(outdir, entry))));
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, Stage } from 'aws-cdk-lib';
@@ -161,19 +162,17 @@ function withWarmInstances(lambda: Function, count: number): IFunction {
   return alias as IFunction; // its types don't know exactOptionalPropertyTypes
 }
 
-/** Where each entry was bundled by this process: a second construct, or a second stage of an app, takes the same. */
-const BUNDLED = new Map<string, string>();
+/** Where this process has bundled the functions: a second construct, or a second stage of an app, takes the same. */
+let bundled = '';
 
-/** Bundles a function's code, unless it is there: the npm package has it ready, beside this module. */
+/** Bundles the functions' code, unless it is there: the npm package has it ready, beside this module. */
 export function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
-  const ready = [join(import.meta.dirname, 'bundle', entry), BUNDLED.get(entry) ?? ''].find((path) => existsSync(path));
-  if (ready !== undefined) return Code.fromAsset(ready);
-  const outdir = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle', entry);
-  BUNDLED.set(entry, outdir);
-  return Code.fromCustomCommand(outdir, [
-    process.execPath,
-    join(import.meta.dirname, 'bundle.ts'),
-    join(import.meta.dirname, '..', 'lambda', `${entry}.ts`),
-    outdir,
-  ]);
+  const ready = join(import.meta.dirname, 'bundle', entry);
+  if (existsSync(ready)) return Code.fromAsset(ready);
+  if (!existsSync(bundled)) {
+    bundled = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle');
+    // All at once, in a process of its own: a construct can't wait for esbuild.
+    execFileSync(process.execPath, [join(import.meta.dirname, 'bundle.ts'), bundled, ...ENTRIES], { stdio: 'inherit' });
+  }
+  return Code.fromAsset(join(bundled, entry));
 }

@@ -1,16 +1,28 @@
+import { synthesizeOnce } from './assemblies.ts';
 import { logLines } from './function-log.ts';
 import { program } from './program.ts';
 import { recordsOf } from './records.ts';
+import { TIME_SCALE } from './time.ts';
 import { until } from './until.ts';
 
 export type LocalReceiver = Awaited<ReturnType<typeof startLocalReceiver>>;
 
-/** Runs `npm start` on a free port. @returns once it serves. */
-export async function startLocalReceiver(...args: string[]) {
+/** Gives a busy machine time. */
+const TIME_OPTIONS = ['--time-scale', String(Math.ceil(TIME_SCALE))];
+/** What `npm start` gets in the tests: the stack that was synthesized for all of them. */
+export const LOCAL_OPTIONS = ['--app', synthesizeOnce({}), ...TIME_OPTIONS];
+
+/** Runs `npm start` on a free port, without a synthesis of its own. @returns once it serves. */
+export const startLocalReceiver = (...args: string[]) => start([...LOCAL_OPTIONS, ...args]);
+
+/** The same with the synthesis that `npm start` makes by default. */
+export const startSynthesizing = () => start(TIME_OPTIONS);
+
+async function start(args: readonly string[]) {
   const { child, output, ended } = program('infra/local/main.ts', ['--port', '0', ...args]);
   const printed = (pattern: RegExp) => pattern.exec(output.stdout)?.[1];
   await Promise.race([
-    until(() => printed(/(Serving\.)/), 60_000), // synthesizing takes seconds of a CPU
+    until(() => printed(/(Serving\.)/)),
     ended.then((end) => Promise.reject(new Error(`npm start ended: ${JSON.stringify(end)}`))),
   ]);
   const dynamoDbUrl = printed(/--endpoint-url (\S+)/) ?? '';

@@ -6,7 +6,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { webhookApp } from '../infra/app.ts';
 import { EVENT_SOURCE } from '../infra/announcements.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
-import { featureFlags } from '../infra/local/template.ts';
+import { featureFlags } from '../infra/local/synthesize.ts';
 import { OPTIONS } from '../infra/settings.ts';
 import { COMMANDS, receive } from '../lambda/commands.ts';
 import { CHAT_TIMEOUT_MS, MAX_RECEIPTS, PARK_LIMITS, STORE_LIMITS, TOKEN_LIMITS } from '../lambda/limits.ts';

@@ -1,7 +1,9 @@
-/** Waits until a condition gives something. @throws where it gives nothing in that time. */
+import { slowed } from './time.ts';
+
+/** Waits until a condition gives something. @throws where it gives nothing in that time: by default 10 s, more on a slow machine. */
 export async function until<T>(
   condition: () => T | undefined | Promise<T | undefined>,
-  milliseconds = 20_000,
+  milliseconds = slowed(10_000),
 ): Promise<T> {
   const end = Date.now() + milliseconds;
   for (;;) {

@@ -1,12 +1,10 @@
 import type { RequestListener } from 'node:http';
-import type { Writable } from 'node:stream';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dataPaths } from './data-directory.ts';
 import { DESCRIPTION_PATH, type Description } from './description.ts';
-import { synthesize, type DeploymentSpec } from './template.ts';
+import type { DeploymentSpec } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
-import { MAX_INSTANCES, startFunction, type FunctionSpec } from './aws/function.ts';
+import { startFunction, type FunctionOptions, type FunctionSpec } from './aws/function.ts';
 import { startGateway } from './aws/gateway.ts';
 import { resolveParameter, startPipe, type Pipe } from './aws/pipe.ts';
 import { startSecretsManager } from './aws/secrets-manager.ts';
@@ -18,9 +16,8 @@ const QUEUE_SECOND_MS = 1_000 / 60;
 /** Where the events of the bus are served, on this machine only. */
 const EVENTS_PATH = '/events';
 
-export interface DeploymentOptions {
-  /** CDK context, as `cdk deploy -c` takes it. */
-  context: Readonly<Record<string, string>>;
+export interface DeploymentOptions extends FunctionOptions {
+  spec: DeploymentSpec;
   token: string;
   /** 0 takes a free one. */
   port: number;
@@ -32,10 +29,6 @@ export interface DeploymentOptions {
   startSecrets?: typeof startSecretsManager;
   /** How long a second of the queues' clock takes. */
   queueSecondMs?: number;
-  /** How many instances of each function run at once. */
-  maxInstances?: number;
-  /** Takes what the function logs (default: standard output). */
-  log?: Writable;
 }
 
 export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
@@ -43,10 +36,10 @@ export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
 /**
  * Starts the whole deployment on this machine: what the template holds, with counterparts of the AWS services.
  *
- * @throws where it can't be started; a signal that came during the synthesis has been heard by then.
+ * @throws where it can't be started; everything that has been started is stopped by then.
  */
 export async function startDeployment({
-  context,
+  spec,
   token,
   port,
   dataDirectory,
@@ -54,12 +47,10 @@ export async function startDeployment({
   startQueues = startSqs,
   startSecrets = startSecretsManager,
   queueSecondMs = QUEUE_SECOND_MS,
-  maxInstances = MAX_INSTANCES,
-  log = process.stdout,
+  ...functionOptions
 }: DeploymentOptions) {
+  // Disposed of in reverse order: no deliveries, then no function instances, then no services.
   await using started = new AsyncDisposableStack();
-
-  const spec = await synthesized(context);
   started.defer(spec.dispose);
 
   const kept = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
@@ -91,7 +82,7 @@ export async function startDeployment({
     return { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) };
   };
   const start = async (functionSpec: FunctionSpec) => {
-    const local = await startFunction({ ...functionSpec, environment: environmentOf(functionSpec) }, log, maxInstances);
+    const local = await startFunction({ ...functionSpec, environment: environmentOf(functionSpec) }, functionOptions);
     started.defer(local.stop);
     return local;
   };
@@ -109,7 +100,7 @@ export async function startDeployment({
 
   // After the pipes: what a data directory's queues hold would else be stored before they hear of it.
   for (const { queueName, batchSize, consumer } of spec.consumers) {
-    sqs.poll(queueName, batchSize, (await start(consumer)).invoke);
+    started.defer(sqs.poll(queueName, batchSize, (await start(consumer)).invoke));
   }
 
   const describe: RequestListener = (_request, response) =>
@@ -137,14 +128,4 @@ export async function startDeployment({
     receiver,
     stop: () => running.disposeAsync(),
   };
-}
-
-/** A signal that comes during the synthesis is heard only after it, and Ctrl-C has ended the bundler as well. */
-async function synthesized(context: DeploymentOptions['context']): Promise<DeploymentSpec> {
-  try {
-    return synthesize(context);
-  } catch (error) {
-    await nextTurn();
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { SettingsError } from '../settings.ts';
+import type { Environment } from '../../lambda/config.ts';
 import {
   DOCUMENTED_SAMPLE,
   EXAMPLE_CLIENT,
@@ -20,7 +20,8 @@ import type { BusEvent } from './aws/event-bus.ts';
 import { listen } from './aws/loopback.ts';
 import { run, UsageError, userPath, wholeNumber } from './command-line.ts';
 import { isLocked, prepareDataDirectory, unusable } from './data-directory.ts';
-import { startDeployment, type Deployment } from './deployment.ts';
+import { startDeployment, type Deployment, type DeploymentOptions } from './deployment.ts';
+import { readAssembly } from './template.ts';
 
 const USAGE = `Runs the whole deployment on this machine, delivers Tencent's documented sample to it and goes on serving.
 
@@ -32,6 +33,9 @@ Usage: npm start -- [options]
   --token TOKEN            the webhook token (default: $${TOKEN_VARIABLE}, else ${EXAMPLE_TOKEN})
   -c, --context NAME=VALUE an option of the stack, as for cdk deploy; may be repeated
                            (default: sdkAppId=${EXAMPLE_SDK_APP_ID})
+  --app DIR                runs a stack that cdk synth has written, cdk.out for instance; --context does not apply
+  --time-scale N           how many times slower the functions' timers run, 1 to 100: a slow machine needs more than the
+                           fractions of a second that a delivery has on AWS (default: 1)
   -h, --help               prints this
 
 Ctrl-C ends it.`;
@@ -46,10 +50,15 @@ await run(
     'data-dir': { type: 'string' },
     token: { type: 'string', default: process.env[TOKEN_VARIABLE] || EXAMPLE_TOKEN },
     context: { type: 'string', short: 'c', multiple: true, default: [] },
+    app: { type: 'string' },
+    'time-scale': { type: 'string', default: '1' },
   },
   async (options) => {
     const context = { sdkAppId: EXAMPLE_SDK_APP_ID, ...contextOf(options.context) };
+    if (options.app !== undefined && options.context.length > 0)
+      throw new UsageError('--app leaves no use for --context');
     const port = wholeNumber('--port', options.port, 0, 65_535);
+    const timeScale = wholeNumber('--time-scale', options['time-scale'], 1, 100);
     if (options.token === '') throw new UsageError('--token is empty');
     if (options['data-dir'] === '') throw new UsageError('--data-dir is empty');
     const dataDirectory = options['data-dir'] === undefined ? undefined : userPath(options['data-dir']);
@@ -62,9 +71,8 @@ await run(
     };
     await checkPort(port).catch(explain);
     if (dataDirectory !== undefined) await prepareDataDirectory(dataDirectory);
-    console.log(`Synthesizing the stack …`);
-    const starting = startDeployment({ context, token: options.token, port, dataDirectory });
-    const serving = serve(starting, context.sdkAppId, options.token, over);
+    const starting = startStack(context, options.app, { token: options.token, port, dataDirectory, timeScale });
+    const serving = serve(starting, options.token, over);
     const failing = serving.catch(explain);
     await Promise.race([isOver, failing.then(() => isOver)]);
 
@@ -77,16 +85,27 @@ await run(
   },
 );
 
-async function serve(starting: Promise<Deployment>, sdkAppId: string, token: string, over: AbortSignal): Promise<void> {
+async function startStack(
+  context: Readonly<Record<string, string>>,
+  app: string | undefined,
+  options: Omit<DeploymentOptions, 'spec'>,
+): Promise<Deployment> {
+  if (app !== undefined) return startDeployment({ ...options, spec: readAssembly(userPath(app)) });
+  console.log('Synthesizing the stack …');
+  const { synthesize } = await import('./synthesize.ts'); // loading CDK takes a second
+  return startDeployment({ ...options, spec: await synthesize(context) });
+}
+
+async function serve(starting: Promise<Deployment>, token: string, over: AbortSignal): Promise<void> {
   const deployment = await starting;
   if (over.aborted) return;
+  const sdkAppId = deployment.spec.receiver.environment['SDK_APP_ID' satisfies keyof Environment] ?? '';
   await deliverSample(deployment, sdkAppId, token);
   printNextSteps(deployment, sdkAppId, token);
 }
 
 /** Where one of the user's options is wrong, the error that says so. */
 function explained(error: unknown, port: number, dataDirectory: string | undefined): unknown {
-  if (error instanceof SettingsError) return new UsageError(error.message);
   if (dataDirectory !== undefined && isLocked(error)) return unusable(dataDirectory, error);
   const { syscall, code } = error as NodeJS.ErrnoException;
   if (syscall !== 'listen') return error;

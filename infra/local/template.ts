@@ -1,10 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
 import type { Environment } from '../../lambda/config.ts';
-import { webhookApp } from '../app.ts';
-import { OPTIONS } from '../settings.ts';
 import { Failure } from './command-line.ts';
 import type { Route } from './aws/gateway.ts';
 import type { FunctionSpec } from './aws/function.ts';
@@ -27,7 +24,7 @@ export interface DeploymentSpec {
   pipes: PipeSpec[];
   /** The IDs of the secrets. */
   secretIds: string[];
-  /** Removes the bundle from the disk. */
+  /** Removes the bundles from the disk where they were made for this deployment alone. */
   dispose(): void;
 }
 
@@ -42,50 +39,31 @@ interface Resource {
 }
 
 /**
- * Synthesizes the stack in process and reads the deployment out of its template.
+ * Reads the deployment out of a cloud assembly: what `cdk synth` writes to `cdk.out`.
  * Where the template names a resource, its logical ID stands for the name that AWS would give it.
  *
- * @param context CDK context, as `cdk deploy -c` would take it.
- * @throws SettingsError where the context is wrong.
+ * @throws Failure where the directory holds no assembly of one stack.
  */
-export function synthesize(context: Readonly<Record<string, string>>): DeploymentSpec {
-  const outdir = temporaryDirectory();
-  const remove = () => rmSync(outdir, { recursive: true, force: true });
-  process.once('exit', remove);
-  const dispose = () => {
-    process.off('exit', remove);
-    remove();
-  };
+export function readAssembly(directory: string, dispose = () => {}): DeploymentSpec {
+  const [file, ...others] = templatesIn(directory);
+  if (file === undefined || others.length > 0) {
+    throw new Failure(
+      `${directory} should hold one *.template.json, as cdk synth makes it, and holds ${others.length + (file ? 1 : 0)}`,
+    );
+  }
+  return { ...read(readJson(join(directory, file)) as Template, directory), dispose };
+}
+
+function templatesIn(directory: string): string[] {
   try {
-    const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
-    const { app, stack } = webhookApp({ outdir, context: { ...featureFlags(), ...assetMetadata, ...context } });
-    const template: Template = app.synth().getStackByName(stack.stackName).template;
-    return { ...read(template, outdir), dispose };
+    return readdirSync(directory).filter((name) => name.endsWith('.template.json'));
   } catch (error) {
-    dispose();
-    throw error;
+    throw new Failure(`${directory} can't be read: ${(error as Error).message}`, { cause: error });
   }
 }
 
-function temporaryDirectory(): string {
-  try {
-    return mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
-  } catch (error) {
-    throw new Failure(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/**
- * CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment.
- *
- * @throws Failure where the file can't be read.
- */
-export function featureFlags(file = join(import.meta.dirname, '../../cdk.json')): Record<string, unknown> {
-  const { context } = readJson(file) as { context?: object };
-  return Object.fromEntries(Object.entries(context ?? {}).filter(([name]) => !OPTIONS.includes(name)));
-}
-
-function readJson(file: string): object {
+/** @throws Failure where the file holds no JSON object. */
+export function readJson(file: string): object {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof value !== 'object' || value === null) throw new Error('it holds no JSON object');
@@ -113,8 +91,12 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
 
   const functionSpec = ({ Properties, Metadata }: Resource): FunctionSpec => {
     const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
+    const assetPath = Metadata?.['aws:asset:path'];
+    if (assetPath === undefined) {
+      throw new Failure(`${outdir} does not say where the functions' bundles are: synthesize it with asset metadata`);
+    }
     return {
-      file: join(outdir, Metadata?.['aws:asset:path'] ?? '', `${fileStem}.mjs`),
+      file: join(outdir, assetPath, `${fileStem}.mjs`),
       handlerName,
       timeoutMs: Properties['Timeout'] * 1000,
       environment: Object.fromEntries(

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { EXAMPLE_SDK_APP_ID } from '../../infra/local/chat.ts';
-import { synthesize } from '../../infra/local/template.ts';
+import { synthesize } from '../../infra/local/synthesize.ts';
 
 /** The functions that ours is compared with, from the one that does least to the one that does as much. */
 export const OTHERS = {
@@ -34,7 +34,7 @@ export interface Contestant {
  * None needs a package that the product doesn't have, and what differs is only how it is used.
  */
 export async function bundleContestants(directory: string) {
-  const deployment = synthesize({ sdkAppId: EXAMPLE_SDK_APP_ID });
+  const deployment = await synthesize({ sdkAppId: EXAMPLE_SDK_APP_ID });
   const { file, handlerName, environment } = deployment.receiver;
   const contestants: Record<ContestantName, Contestant> = {
     floor: contestant('floor', await bundle(directory, 'floor'), 'handler', {}),

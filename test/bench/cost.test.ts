@@ -1,7 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Template } from 'aws-cdk-lib/assertions';
-import { webhookApp } from '../../infra/app.ts';
-import { featureFlags } from '../../infra/local/template.ts';
+import { resourcesOf } from '../deployment.ts';
 import { ALARM_METRICS, billedMs, lambdaUsdPerMillion, usdPerMillion, usdPerMonth } from './cost.ts';
 
 test("a million deliveries of 100 ms at 1 GB cost what AWS's price list says: 0.20 for requests, 1.33334 for time", () => {
@@ -25,9 +23,8 @@ test('what is paid by the month costs the same however many deliveries come', ()
 });
 
 test('the alarms watch as many metrics as are paid for', () => {
-  const template = Template.fromStack(webhookApp({ context: { ...featureFlags(), sdkAppId: '1' } }).stack);
-  const watched = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) =>
-    Properties.Metrics === undefined ? 1 : Properties.Metrics.filter(({ MetricStat }: any) => MetricStat).length,
+  const watched = resourcesOf('AWS::CloudWatch::Alarm').map(({ Metrics: metrics }) =>
+    metrics === undefined ? 1 : metrics.filter(({ MetricStat }: any) => MetricStat).length,
   );
   expect(watched.reduce((sum, count) => sum + count, 0)).toBe(ALARM_METRICS);
 });

@@ -16,7 +16,7 @@ import { startSqs } from '../../infra/local/aws/sqs.ts';
 
 /** Sends the request on to the service, and gives its answer to the response, if there is one. */
 type Forward = (response?: ServerResponse) => Promise<void>;
-type Behaviour = (response: ServerResponse, forward: Forward) => unknown;
+type Behaviour = (response: ServerResponse, forward: Forward, timeScale: number) => unknown;
 
 /** What can be wrong with a service: each takes the place of its answer, or comes in its way. */
 const FAULTS = {
@@ -25,7 +25,7 @@ const FAULTS = {
   breaks: (response) => answerError(response, 500, 'InternalServerError'),
   hangs: () => {},
   'is slow': (response, forward) => setTimeout(() => forward(response), 100),
-  'is too slow': (response, forward) => setTimeout(() => forward(response), 500),
+  'is too slow': (response, forward, timeScale) => setTimeout(() => forward(response), 500 * timeScale),
   'cuts the connection': (response) => response.destroy(),
   'does it, then cuts the connection': async (response, forward) => {
     await forward();
@@ -52,8 +52,14 @@ export class Faulty {
   owed = 0;
   /** Where the service itself is, past all faults. */
   serviceUrl = '';
+  readonly #timeScale: number;
   readonly #deaf = new WeakSet<Socket>();
   readonly #open = new Set<Socket>();
+
+  /** @param timeScale how many times slower the timers of the function run that calls it. */
+  constructor(timeScale: number) {
+    this.#timeScale = timeScale;
+  }
 
   /** Closes the connections that are open. */
   cutConnections(): void {
@@ -97,7 +103,7 @@ export class Faulty {
       this.onRequest?.(request, response);
       if (this.#deaf.has(socket)) return;
       try {
-        await (this.fault === undefined ? forward(response) : FAULTS[this.fault](response, forward));
+        await (this.fault === undefined ? forward(response) : FAULTS[this.fault](response, forward, this.#timeScale));
       } catch {
         response.destroy(); // the service has gone
       }
@@ -132,9 +138,9 @@ class FaultySqs extends Faulty {
   };
 }
 
-export const faultyDynamoDb = () => new FaultyDynamoDb();
-export const faultySecretsManager = () => new FaultySecretsManager();
-export const faultySqs = () => new FaultySqs();
+export const faultyDynamoDb = (timeScale: number) => new FaultyDynamoDb(timeScale);
+export const faultySecretsManager = (timeScale: number) => new FaultySecretsManager(timeScale);
+export const faultySqs = (timeScale: number) => new FaultySqs(timeScale);
 
 function answerError(response: ServerResponse, status: number, type: string): void {
   const body = JSON.stringify({ __type: `com.amazonaws.faulty#${type}`, message: 'told to' });

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { webhookApp } from '../../infra/app.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { featureFlags } from '../../infra/local/template.ts';
+import { featureFlags } from '../../infra/local/synthesize.ts';
 import { ROOT } from '../program.ts';
 import { findingsIn, NOTHING } from './nag.ts';
 

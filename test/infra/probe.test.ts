@@ -10,10 +10,11 @@ import { bundle } from '../../infra/bundle.ts';
 import { startFunction } from '../../infra/local/aws/function.ts';
 import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
 import { startSecretsManager, type SecretsManager } from '../../infra/local/aws/secrets-manager.ts';
-import { featureFlags } from '../../infra/local/template.ts';
+import { featureFlags } from '../../infra/local/synthesize.ts';
 import { OK, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { startLocalReceiver, type LocalReceiver } from '../local-receiver.ts';
 import { ROOT } from '../program.ts';
+import { TIME_SCALE } from '../time.ts';
 import { findings, NOTHING } from './nag.ts';
 import { permissions } from './permissions.ts';
 
@@ -149,11 +150,11 @@ describe('the probe as it runs', () => {
     };
     const log = new Writable({ write: (chunk, _encoding, done) => ((printed += chunk), done()) });
     const spec = { file: join(directory, 'index.mjs'), handlerName: 'handler', timeoutMs: 30_000, environment };
-    const started = await startFunction(spec, log);
+    const started = await startFunction(spec, { log, timeScale: TIME_SCALE });
     try {
       await started.invoke({});
     } finally {
-      started.stop();
+      await started.stop();
     }
   }
 

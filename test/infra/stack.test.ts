@@ -3,7 +3,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { ADVICE } from '../../infra/alarms.ts';
 import { webhookApp } from '../../infra/app.ts';
 import { OPTIONS } from '../../infra/settings.ts';
-import { featureFlags } from '../../infra/local/template.ts';
+import { featureFlags } from '../../infra/local/synthesize.ts';
 import { findings, NOTHING } from './nag.ts';
 import { permissions } from './permissions.ts';
 

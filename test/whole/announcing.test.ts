@@ -3,9 +3,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
-import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import type { Deployment } from '../../infra/local/deployment.ts';
 import { announcementProblems } from '../announcement.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { httpDelivery, post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { startSlowDeployment } from '../deployment.ts';
 import { startLocalReceiver } from '../local-receiver.ts';
 import { until } from '../until.ts';
 
@@ -33,12 +34,12 @@ let deployment: Deployment;
 let listener: Awaited<ReturnType<typeof listen>>;
 beforeAll(async () => {
   const log = new PassThrough().resume();
-  deployment = await startDeployment({ context: { sdkAppId: SDK_APP_ID }, token: TOKEN, port: 0, log });
+  deployment = await startSlowDeployment({ log });
   listener = await listen(deployment.eventsUrl);
 });
 afterAll(async () => {
-  await listener.stop();
-  await deployment.stop();
+  await listener?.stop();
+  await deployment?.stop();
 });
 beforeEach(() => {
   listener.events.length = 0;

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { REASONS, type ReasonName } from '../../lambda/outcomes.ts';
 import {
   CHAT_TIMEOUT_MS,
@@ -7,15 +6,15 @@ import {
   httpDelivery,
   post,
   recorded,
-  SDK_APP_ID,
   sign,
-  TOKEN,
   OFFICIAL_ACCOUNT_COMMANDS,
   type HttpDelivery,
 } from '../delivery.ts';
+import { startSlowDeployment } from '../deployment.ts';
 import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordsOf } from '../records.ts';
+import { slowed, TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
 const BEFORE_SEND = 'C2C.CallbackBeforeSendMsg';
@@ -27,12 +26,11 @@ const OK = { ActionStatus: 'OK', ErrorInfo: '', ErrorCode: 0 };
  * @param initFault what Secrets Manager does during init as well.
  */
 async function startObserved(context: Record<string, string>, initFault?: Fault) {
-  const [store, secrets, queue, log] = [faultyDynamoDb(), faultySecretsManager(), faultySqs(), logKeeper()];
+  const [store, secrets, queue] = [faultyDynamoDb(TIME_SCALE), faultySecretsManager(TIME_SCALE), faultySqs(TIME_SCALE)];
+  const log = logKeeper();
   secrets.fault = initFault;
-  const running: Deployment = await startDeployment({
-    context: { sdkAppId: SDK_APP_ID, ...context },
-    token: TOKEN,
-    port: 0,
+  const running = await startSlowDeployment({
+    context,
     startStore: store.start,
     startQueues: queue.start,
     startSecrets: secrets.start,
@@ -73,7 +71,7 @@ async function startObserved(context: Record<string, string>, initFault?: Fault)
       return {
         status,
         reply: JSON.parse(body),
-        isInTime: milliseconds < CHAT_TIMEOUT_MS,
+        isInTime: milliseconds < slowed(CHAT_TIMEOUT_MS),
         stored: (await this.stored()).filter((id) => !before.includes(id)),
         parked: parked!.length,
         deadLetters: deadLetters!.map((text) => JSON.parse(text).reason),
@@ -150,13 +148,15 @@ const changesOf = (...reasons: ReasonName[]) =>
   );
 const UNREADABLE: Fault[] = ['denies', 'breaks', 'hangs'];
 
-describe('where every caller may call', () => {
-  let receiver: Awaited<ReturnType<typeof startObserved>>;
-  beforeAll(async () => {
-    receiver = await startObserved({});
-  });
-  afterAll(() => receiver.stop());
+let receiver: Awaited<ReturnType<typeof startObserved>>;
+let closed: typeof receiver;
+beforeAll(async () => {
+  receiver = await startObserved({});
+  closed = await startObserved({ allowedCidrs: '198.51.100.0/24' });
+});
+afterAll(() => Promise.all([receiver?.stop(), closed?.stop()]));
 
+describe('where every caller may call', () => {
   test('a delivery that is right is stored', async () => {
     expect(await receiver.outcomeOf(handled)).toEqual({
       ...ignored(undefined),
@@ -245,7 +245,7 @@ describe('where the token can’t be read', () => {
   beforeAll(async () => {
     receiver = await startObserved({}, 'denies');
   });
-  afterAll(() => receiver.stop());
+  afterAll(() => receiver?.stop());
 
   test.each(UNREADABLE)('since Secrets Manager %s, a command that is handled is answered 503', async (fault) => {
     receiver.secrets.fault = fault;
@@ -264,62 +264,57 @@ describe('where the token can’t be read', () => {
 });
 
 describe('where only others may call', () => {
-  let receiver: Awaited<ReturnType<typeof startObserved>>;
-  beforeAll(async () => {
-    receiver = await startObserved({ allowedCidrs: '198.51.100.0/24' });
-  });
   afterEach(() => {
-    receiver.queue.fault = undefined;
+    closed.queue.fault = undefined;
   });
-  afterAll(() => receiver.stop());
 
   test('a command that is handled is refused, kept whole, and stored once it is sent back', async () => {
     const delivery: Change = (d) => (d.payload = { ...recorded('created-chinese'), Official_Account: '@TOA#_addr' });
-    expect(await receiver.outcomeOf(delivery)).toEqual(refused('wrongAddress', { isKept: true }));
-    const [letter = ''] = receiver.sqs.messages(receiver.deadLetterQueue);
+    expect(await closed.outcomeOf(delivery)).toEqual(refused('wrongAddress', { isKept: true }));
+    const [letter = ''] = closed.sqs.messages(closed.deadLetterQueue);
     expect(JSON.parse(Buffer.from(JSON.parse(letter).body, 'base64').toString())).toMatchObject({
       Official_Account: '@TOA#_addr',
       Name: '新闻公众号 🗞️',
     });
-    await receiver.sqs.send(receiver.parkingQueue, letter);
-    await until(async () => (await receiver.stored()).includes('@TOA#_addr') || undefined);
+    await closed.sqs.send(closed.parkingQueue, letter);
+    await until(async () => (await closed.stored()).includes('@TOA#_addr') || undefined);
   });
 
   test.each(changesOf('wrongApp', 'badSignature', 'expired'))(
     'a command that is handled, with %s, is refused for that (%s), and not kept',
     async (_what, reason, change) => {
-      expect(await receiver.outcomeOf(handled, change)).toEqual(refused(reason));
+      expect(await closed.outcomeOf(handled, change)).toEqual(refused(reason));
     },
   );
 
   test.each(changesOf('badBody', 'commandsDisagree', 'badPayload'))(
     'a command that is handled, with %s, is refused for its address, and kept, before that is looked at',
     async (_what, _reason, change) => {
-      expect(await receiver.outcomeOf(handled, change)).toEqual(refused('wrongAddress', { isKept: true }));
+      expect(await closed.outcomeOf(handled, change)).toEqual(refused('wrongAddress', { isKept: true }));
     },
   );
 
   test('another command is answered OK, and counted as wrongAddress', async () => {
-    expect(await receiver.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
+    expect(await closed.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
   });
 
   test('without a command and a body it is refused, and not counted: it holds nothing that could be lost', async () => {
-    const counted = () => receiver.log.text.split('"_aws"').length;
-    await receiver.sqs.purge(receiver.deadLetterQueue);
+    const counted = () => closed.log.text.split('"_aws"').length;
+    await closed.sqs.purge(closed.deadLetterQueue);
     const before = counted();
     const { status, body } = await post(
-      receiver.url,
+      closed.url,
       httpDelivery((d) => (none(d), (d.body = ''))),
     );
     expect({ status, reply: JSON.parse(body) }).toEqual({ status: 200, reply: refused('wrongAddress').reply });
-    expect(receiver.sqs.messages(receiver.deadLetterQueue)).toEqual([]);
-    expect(await receiver.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
+    expect(closed.sqs.messages(closed.deadLetterQueue)).toEqual([]);
+    expect(await closed.outcomeOf(other(BEFORE_SEND))).toEqual(ignored('wrongAddress'));
     expect(counted()).toBe(before + 1);
   });
 
   test('where it can’t be kept, a command that is handled is answered 503', async () => {
-    receiver.queue.fault = 'breaks';
-    expect(await receiver.outcomeOf(handled)).toEqual(refused('notKept'));
+    closed.queue.fault = 'breaks';
+    expect(await closed.outcomeOf(handled)).toEqual(refused('notKept'));
   });
 });
 
@@ -341,18 +336,8 @@ describe('each command that is not handled is answered OK whatever is wrong, sto
     ...OTHERS,
   ];
 
-  let [open, closed]: Awaited<ReturnType<typeof startObserved>>[] = [];
-  beforeAll(async () => {
-    open = await startObserved({});
-    closed = await startObserved({ allowedCidrs: '198.51.100.0/24' });
-  });
-  afterAll(async () => {
-    await open?.stop();
-    await closed?.stop();
-  });
-
   test.each(UNHANDLED)('%s', async (command) => {
-    expect(await open!.outcomeOf(other(command))).toEqual(ignored(undefined));
+    expect(await receiver.outcomeOf(other(command))).toEqual(ignored(undefined));
     for (const [what, reason, change] of changesOf(
       'wrongApp',
       'badSignature',
@@ -360,8 +345,8 @@ describe('each command that is not handled is answered OK whatever is wrong, sto
       'badBody',
       'commandsDisagree',
     )) {
-      expect([what, await open!.outcomeOf(other(command), change)]).toEqual([what, ignored(reason)]);
+      expect([what, await receiver.outcomeOf(other(command), change)]).toEqual([what, ignored(reason)]);
     }
-    expect(await closed!.outcomeOf(other(command))).toEqual(ignored('wrongAddress'));
+    expect(await closed.outcomeOf(other(command))).toEqual(ignored('wrongAddress'));
   });
 });

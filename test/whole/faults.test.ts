@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
-import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import type { Deployment } from '../../infra/local/deployment.ts';
 import {
   CHAT_TIMEOUT_MS,
   httpDelivery,
@@ -12,9 +12,11 @@ import {
   TOKEN,
   type HttpDelivery,
 } from '../delivery.ts';
+import { startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { program } from '../program.ts';
 import { recordOf as recordIn } from '../records.ts';
+import { slowed, TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
 const NOT_KEPT = {
@@ -24,19 +26,17 @@ const NOT_KEPT = {
 };
 const INSTANCES = 2;
 /** Several in each instance, one after the other. */
-const MANY = Array.from({ length: 20 }, (_, index) => index);
+const MANY = Array.from({ length: 3 * INSTANCES }, (_, index) => index);
+const REPLY_LIMIT_MS = slowed(CHAT_TIMEOUT_MS);
 
-const store = faultyDynamoDb();
-const queue = faultySqs();
+const store = faultyDynamoDb(TIME_SCALE);
+const queue = faultySqs(TIME_SCALE);
 const log = logKeeper();
 let deployment: Deployment;
 let [parkingQueue, deadLetterQueue] = ['', ''];
 
 beforeAll(async () => {
-  deployment = await startDeployment({
-    context: { sdkAppId: SDK_APP_ID },
-    token: TOKEN,
-    port: 0,
+  deployment = await startSlowDeployment({
     startStore: store.start,
     startQueues: queue.start,
     queueSecondMs: 2,
@@ -46,7 +46,7 @@ beforeAll(async () => {
   parkingQueue = deployment.spec.consumers[0]!.queueName;
   deadLetterQueue = deployment.spec.queues.find(({ name }) => name !== parkingQueue)!.name;
 });
-afterAll(() => deployment.stop());
+afterAll(() => deployment?.stop());
 beforeEach(() => {
   log.text = '';
 });
@@ -86,7 +86,7 @@ describe('when the store', () => {
       const start = Date.now();
       expect(await deliver(fault)).toEqual(OK);
       const replied = Date.now();
-      expect(replied - start).toBeLessThan(CHAT_TIMEOUT_MS);
+      expect(replied - start).toBeLessThan(REPLY_LIMIT_MS);
       expect(parked()).toHaveLength(1);
       expect(await log.deliveryOf(fault)).toMatchObject({
         level: 'WARN',
@@ -154,7 +154,7 @@ describe('when the store', () => {
     store.fault = 'sends half its answer';
     await Promise.all(MANY.map((n) => deliver(`stalled ${n}`)));
     store.fault = undefined;
-    await until(() => store.owed <= INSTANCES || undefined); // the redrive gives up after 10 s
+    await until(() => store.owed <= INSTANCES || undefined, slowed(15_000)); // the redrive gives up after 10 s
     await until(() => parked().length === 0 || undefined); // the redrive asks the queue as well
     const before = queue.requests;
     expect(await deliver('after the stall')).toEqual(OK);
@@ -179,7 +179,7 @@ describe('when neither store nor queue', () => {
       [store.fault, queue.fault] = [fault, fault];
       const start = Date.now();
       expect(await deliver(`both ${fault}`)).toEqual(NOT_KEPT);
-      expect(Date.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+      expect(Date.now() - start).toBeLessThan(REPLY_LIMIT_MS);
       expect(await recordOf(`both ${fault}`)).toBeUndefined();
       expect(parked()).toEqual([]);
       expect(await log.deliveryOf(`both ${fault}`)).toMatchObject({
@@ -345,11 +345,8 @@ describe('when the receiver dies', () => {
 
 describe('configured otherwise', () => {
   test('when the store stays down, the delivery ends in the dead-letter queue, from which it can be sent back', async () => {
-    const [downStore, downLog] = [faultyDynamoDb(), logKeeper()];
-    const down = await startDeployment({
-      context: { sdkAppId: SDK_APP_ID },
-      token: TOKEN,
-      port: 0,
+    const [downStore, downLog] = [faultyDynamoDb(TIME_SCALE), logKeeper()];
+    const down = await startSlowDeployment({
       startStore: downStore.start,
       queueSecondMs: 0.1,
       log: downLog.stream,
@@ -375,12 +372,7 @@ describe('configured otherwise', () => {
 
   test('with authentication=off a refused delivery is only logged: strangers must not fill the queue', async () => {
     const openLog = logKeeper();
-    const open = await startDeployment({
-      context: { sdkAppId: SDK_APP_ID, authentication: 'off' },
-      token: TOKEN,
-      port: 0,
-      log: openLog.stream,
-    });
+    const open = await startSlowDeployment({ context: { authentication: 'off' }, log: openLog.stream });
     try {
       await post(
         open.url,
@@ -398,12 +390,7 @@ describe('configured otherwise', () => {
   });
 
   test('without a token that can be read, deliveries are answered 503; once it can be read, they are stored', async () => {
-    const tokenless = await startDeployment({
-      context: { sdkAppId: SDK_APP_ID },
-      token: '',
-      port: 0,
-      log: logKeeper().stream,
-    });
+    const tokenless = await startSlowDeployment({ token: '', log: logKeeper().stream });
     try {
       expect(await post(tokenless.url, httpDelivery())).toEqual(NOT_KEPT);
       expect(
@@ -427,8 +414,8 @@ describe('configured otherwise', () => {
 });
 
 test('npm run faults loses nothing, whatever is wrong', async () => {
-  const { code, stdout, stderr } = await program('test/faults/main.ts', ['--count', '40']).ended;
+  const { code, stdout, stderr } = await program('test/faults/main.ts', ['--count', '8']).ended;
   expect(stderr).toBe('');
   expect(stdout).toContain('Nothing lost, nothing wrong, every reply in time and OK where it can be.');
   expect(code).toBe(0);
-}, 180_000);
+});

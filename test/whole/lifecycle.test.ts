@@ -7,31 +7,26 @@ import * as fc from 'fast-check';
 import { dynamoDbClient, startDynamoDb } from '../../infra/local/aws/dynamodb.ts';
 import type { BusEvent } from '../../infra/local/aws/event-bus.ts';
 import { listen } from '../../infra/local/aws/loopback.ts';
-import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import type { Deployment } from '../../infra/local/deployment.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { accountEvent, modelOf, payloadOf, visible } from '../account-events.ts';
 import { announcementProblems } from '../announcement.ts';
-import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { startSlowDeployment } from '../deployment.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordOf as recordIn, recordsOf } from '../records.ts';
+import { slowed, TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
-const [store, log] = [faultyDynamoDb(), logKeeper()];
+const [store, log] = [faultyDynamoDb(TIME_SCALE), logKeeper()];
 let receiver: Deployment;
 const announced: BusEvent[] = [];
 beforeAll(async () => {
-  receiver = await startDeployment({
-    context: { sdkAppId: SDK_APP_ID },
-    token: TOKEN,
-    port: 0,
-    startStore: store.start,
-    queueSecondMs: 2,
-    log: log.stream,
-  });
+  receiver = await startSlowDeployment({ startStore: store.start, queueSecondMs: 2, log: log.stream });
   receiver.bus.subscribe((event) => announced.push(event));
 });
-afterAll(() => receiver.stop());
+afterAll(() => receiver?.stop());
 beforeEach(async () => {
   await allAnnounced(); // what the test before has left
   announced.length = 0;
@@ -146,7 +141,7 @@ test('an event out of order is answered in time although it takes three calls of
   const before = store.requests;
   const start = performance.now();
   expect(await deliver({ ...recorded('created'), Official_Account: 'slow', EventTime: 1 })).toEqual(OK);
-  expect(performance.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+  expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
   store.fault = undefined;
   expect(store.requests - before).toBe(3); // the write that is refused, the read that dynalite makes necessary, the write
   expect(await recordOf('slow')).toMatchObject({ createdTime: 1, eventTime: 2, revision: 2 });
@@ -160,7 +155,7 @@ test('where the store hangs half-way through an event out of order, the delivery
   };
   const start = performance.now();
   expect(await deliver({ ...recorded('created'), Official_Account: 'half-way', EventTime: 1 })).toEqual(OK);
-  expect(performance.now() - start).toBeLessThan(CHAT_TIMEOUT_MS);
+  expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
   expect(await recordOf('half-way')).not.toHaveProperty('createdTime');
   [store.onRequest, store.fault] = [undefined, undefined];
   await until(async () => ('createdTime' in ((await recordOf('half-way')) ?? {}) ? true : undefined));
@@ -203,13 +198,7 @@ test('where a refused write tells the record, as it does on AWS, an event out of
       },
     };
   };
-  const onAws = await startDeployment({
-    context: { sdkAppId: SDK_APP_ID },
-    token: TOKEN,
-    port: 0,
-    startStore: asOnAws,
-    log: logKeeper().stream,
-  });
+  const onAws = await startSlowDeployment({ startStore: asOnAws, log: logKeeper().stream });
   try {
     const created = httpDelivery();
     const changed = httpDelivery(({ query, payload }) => {

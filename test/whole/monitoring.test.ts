@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Template } from 'aws-cdk-lib/assertions';
-import { webhookApp } from '../../infra/app.ts';
 import { faultyDynamoDb, faultySqs } from '../faults/faulty.ts';
-import { featureFlags } from '../../infra/local/template.ts';
-import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
+import type { Deployment } from '../../infra/local/deployment.ts';
 import { NAMESPACE } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
-import { httpDelivery, post, SDK_APP_ID, sign, TOKEN, type HttpDelivery } from '../delivery.ts';
+import { httpDelivery, post, sign, type HttpDelivery } from '../delivery.ts';
+import { resourcesOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
+import { slowed, TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
 /** A metric as CloudWatch knows it: its name and its dimensions. */
@@ -24,15 +23,12 @@ function metricsOf(line: Record<string, any>): Metric[] {
   );
 }
 
-const context = { sdkAppId: SDK_APP_ID, silenceHours: '24', allowedCidrs: '127.0.0.1' };
-const template = Template.fromStack(webhookApp({ context: { ...featureFlags(), ...context } }).stack);
+const context = { silenceHours: '24', allowedCidrs: '127.0.0.1' };
 
 /** What the dashboard holds, with each reference to a resource as its logical ID. */
 const dashboard = (() => {
-  const [{ Properties } = { Properties: undefined }] = Object.values(
-    template.findResources('AWS::CloudWatch::Dashboard'),
-  );
-  const parts: unknown[] = Properties.DashboardBody['Fn::Join'][1];
+  const [properties] = resourcesOf('AWS::CloudWatch::Dashboard', context);
+  const parts: unknown[] = properties!['DashboardBody']['Fn::Join'][1];
   const text = parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part).replaceAll(/[^\w:]/g, '')));
   return JSON.parse(text.join('')) as { widgets: { type: string; properties: Record<string, any> }[] };
 })();
@@ -53,8 +49,8 @@ interface AlarmMetric {
 }
 
 /** What the alarms watch, alone or in an expression. */
-const ofAlarms: AlarmMetric[] = Object.values(template.findResources('AWS::CloudWatch::Alarm')).flatMap(
-  ({ Properties }) => Properties.Metrics?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [Properties],
+const ofAlarms: AlarmMetric[] = resourcesOf('AWS::CloudWatch::Alarm', context).flatMap(
+  (properties) => properties['Metrics']?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [properties],
 );
 const watched: Metric[] = ofAlarms
   .filter(({ Namespace }) => Namespace === NAMESPACE)
@@ -73,19 +69,17 @@ const queried: string[] = dashboard.widgets
     return words.filter((word) => !language.includes(word) && !ownNames.has(word) && !word.startsWith('@'));
   });
 
-const [store, queue, log] = [faultyDynamoDb(), faultySqs(), logKeeper()];
+const [store, queue, log] = [faultyDynamoDb(TIME_SCALE), faultySqs(TIME_SCALE), logKeeper()];
 let receiver: Deployment;
 beforeAll(async () => {
-  receiver = await startDeployment({
+  receiver = await startSlowDeployment({
     context,
-    token: TOKEN,
-    port: 0,
     startStore: store.start,
     startQueues: queue.start,
     log: log.stream,
   });
 });
-afterAll(() => receiver.stop());
+afterAll(() => receiver?.stop());
 
 /** One delivery for each outcome, and for each reason of a refusal. */
 const DELIVERIES: [string, (delivery: HttpDelivery) => void][] = [
@@ -141,7 +135,7 @@ describe('what the bundle logs', () => {
     const { EventAge, StoreTime } = lines.find((line) => line['StoreTime'] !== undefined)!;
     expect(EventAge).toBeGreaterThan(Date.now() - 1670574414123 - 60_000);
     expect(EventAge).toBeLessThan(Date.now() - 1670574414123 + 60_000);
-    expect(StoreTime).toBeLessThan(1_000);
+    expect(StoreTime).toBeLessThan(slowed(1_000));
   });
 
   test('has no dimension but the stack, the outcome and the reason', () => {

@@ -8,6 +8,7 @@ export interface FunctionSpec {
   /** The bundle's entry. */
   file: string;
   handlerName: string;
+  /** By the function's own clock: see {@link FunctionOptions.timeScale}. */
   timeoutMs: number;
   environment: Readonly<Record<string, string>>;
 }
@@ -22,23 +23,17 @@ export interface LocalFunction {
    * @throws where the function throws, dies or takes longer than its timeout.
    */
   invoke(event: unknown, onStart?: () => void): Promise<unknown>;
-  stop(): void;
+  /** Ends all instances. @returns once their processes have ended. */
+  stop(): Promise<void>;
   /** Replaces all instances by a new one, and waits until its init is over. */
   restart(): Promise<void>;
   /** Ends all instances in the middle of what they do, as a machine that fails. */
   kill(): void;
 }
 
-/**
- * How many instances of a function run at once. Each is a process: 35 MB, and a tenth of a second of a CPU to start.
- * With many more, the services that all of them call, which share one thread, would answer too late.
- */
-export const MAX_INSTANCES = 16;
-/** Two keep that thread busy. More are started where they wait, for a store that hangs for instance, and not for a CPU. */
-const BUSY_INSTANCES = 2;
-/** They wait where none gets free for so long. */
-const STALLED_MS = 100;
-/** How many invocations wait for an instance: as many as `npm run send` can post at a time. */
+/** Maximum number of instances of a function. Each is a process of 35 MB. */
+export const MAX_INSTANCES = 4;
+/** Maximum number of invocations that wait for an instance: as many as `npm run send` can post at a time. */
 const MAX_WAITING = 1_000;
 
 /** The invocation did not take place: too many wait. */
@@ -54,29 +49,37 @@ interface Waiting {
   outcome: PromiseWithResolvers<unknown>;
 }
 
+export interface FunctionOptions {
+  /** Receives everything that the function prints. Default: standard output. */
+  log?: Writable;
+  maxInstances?: number;
+  /**
+   * How many times slower the function's timers run. With 4, a limit of 275 ms is one of 1,100 ms. Tests use it so that a
+   * slow or busy machine keeps the function's limits. Default: 1.
+   */
+  timeScale?: number;
+}
+
 /**
  * Runs a function in processes of their own, which see the given environment and nothing else of ours.
- * As in Lambda, an instance has one invocation at a time, and one that dies or runs into its timeout is replaced when it
- * is needed. Unlike there, an invocation waits for the first instance that is free, and more are started one by one.
+ * As in Lambda, an instance has one invocation at a time, and one that dies or runs into its timeout is replaced when the
+ * next invocation needs it. Unlike Lambda, an invocation waits for a free instance when all of them are busy.
  *
- * @param log takes all that the function prints.
  * @throws where the function's init fails.
  */
 export async function startFunction(
   spec: FunctionSpec,
-  log: Writable = process.stdout,
-  maxInstances = MAX_INSTANCES,
+  { log = process.stdout, maxInstances = MAX_INSTANCES, timeScale = 1 }: FunctionOptions = {},
 ): Promise<LocalFunction> {
   const instances = new Set<Instance>();
-  /** The one that was used last comes first. */
+  /** The instance that was used last comes first. */
   const idle: Instance[] = [];
   const waiting: Waiting[] = [];
   let isStarting = false;
   let isStopped = false;
-  let stalled: NodeJS.Timeout | undefined;
 
   async function add(): Promise<void> {
-    const instance = startInstance(spec, log, () => {
+    const instance = startInstance(spec, timeScale, log, () => {
       instances.delete(instance);
       if (idle.includes(instance)) idle.splice(idle.indexOf(instance), 1);
       work();
@@ -91,27 +94,13 @@ export async function startFunction(
     work();
   }
 
-  /** Hands what waits to the instances that are free, and starts another where there are too few. */
+  /** Hands waiting invocations to idle instances, and starts another instance while there are too few. */
   function work(): void {
-    while (waiting.length > 0 && idle.length > 0) {
-      void runOn(idle.pop()!, waiting.shift()!);
-      clearTimeout(stalled);
-      stalled = undefined;
-    }
-    if (waiting.length === 0 || isStarting || instances.size >= maxInstances) return;
-    if (instances.size < BUSY_INSTANCES) startAnother();
-    else stalled ??= setTimeout(startWhereStalled, STALLED_MS, performance.now() + STALLED_MS);
-  }
-
-  /** A timer that is late itself tells of a CPU that is busy: another process would not bring one. */
-  function startWhereStalled(dueTime: number): void {
-    stalled = undefined;
-    if (performance.now() - dueTime < STALLED_MS / 2) startAnother();
-    else work();
+    while (waiting.length > 0 && idle.length > 0) void runOn(idle.pop()!, waiting.shift()!);
+    if (waiting.length > 0 && !isStarting && !isStopped && instances.size < maxInstances) startAnother();
   }
 
   function startAnother(): void {
-    if (waiting.length === 0) return;
     isStarting = true;
     add()
       // As in Lambda, the invocation that an instance is started for fails where its init does.
@@ -132,10 +121,15 @@ export async function startFunction(
     release(instance);
   }
 
-  function kill(): void {
-    for (const instance of instances) instance.kill();
+  /** @returns the processes' ends. */
+  function kill(): Promise<unknown> {
+    const ends = [...instances].map((instance) => {
+      instance.kill();
+      return instance.ended;
+    });
     instances.clear();
     idle.splice(0);
+    return Promise.all(ends);
   }
 
   await add();
@@ -149,29 +143,34 @@ export async function startFunction(
       work();
       return outcome.promise;
     },
-    kill,
-    stop() {
+    kill: () => void kill(),
+    async stop() {
       isStopped = true;
-      clearTimeout(stalled);
       for (const { outcome } of waiting.splice(0)) outcome.reject(stoppedError());
-      kill();
+      await kill();
     },
     async restart() {
-      kill();
+      await kill();
       await add();
     },
   };
 }
 
-/** @param onEnd is told when the instance is over, and may be told more than once. */
-function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSpec, log: Writable, onEnd: () => void) {
-  const child: ChildProcess = fork(join(import.meta.dirname, 'instance.ts'), [file, handlerName], {
+/** @param onEnd is called when the instance has ended, perhaps more than once. */
+function startInstance(
+  { file, handlerName, timeoutMs, environment }: FunctionSpec,
+  timeScale: number,
+  log: Writable,
+  onEnd: () => void,
+) {
+  const child: ChildProcess = fork(join(import.meta.dirname, 'instance.ts'), [file, handlerName, String(timeScale)], {
     env: environment,
     execArgv: [],
     silent: true,
   });
   for (const output of [child.stdout, child.stderr]) if (output) passLines(output, log); // none where it did not start
   const ready = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
   ready.promise.catch(() => {}); // whoever waits for it gets the error
   let invocation: PromiseWithResolvers<unknown> | undefined;
 
@@ -183,6 +182,7 @@ function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSp
   const over = (error: Error) => {
     ready.reject(error);
     invocation?.reject(error);
+    ended.resolve();
     onEnd();
   };
   child.on('error', over); // for a process that can't be started, no 'exit' comes
@@ -194,11 +194,12 @@ function startInstance({ file, handlerName, timeoutMs, environment }: FunctionSp
 
   return {
     ready: ready.promise,
+    ended: ended.promise,
     kill: () => child.kill('SIGKILL'),
     /** Takes one invocation at a time. */
     async invoke(event: unknown): Promise<unknown> {
       invocation = Promise.withResolvers<unknown>();
-      const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+      const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs * timeScale);
       try {
         child.send({ event, context: { awsRequestId: randomUUID() } } satisfies Invocation, (error) => {
           if (error !== null) invocation?.reject(error);

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { CHAT_TIMEOUT_MS } from '../../../lambda/limits.ts';
 import { Throttled, type LocalFunction } from './function.ts';
 import { listen, readBody, type Loopback } from './loopback.ts';
 
@@ -12,6 +14,9 @@ export interface Route {
 /** The name of a wait for an instance, in the header Server-Timing. */
 export const WAITED = 'instance';
 
+/** How long a stop waits for the deliveries under way. Chat waits no longer. */
+const DRAIN_MS = CHAT_TIMEOUT_MS;
+
 /** What API Gateway takes at most, in bytes: payload; request line and headers; the event that Lambda takes. */
 const MAX_PAYLOAD_BYTES = 10_000_000;
 const MAX_HEAD_BYTES = 10_240;
@@ -22,6 +27,7 @@ const MAX_EVENT_BYTES = 6 * 1024 * 1024;
  *
  * @param port 0 takes a free one.
  * @param localPaths what is answered to GET beside it, on this machine only.
+ * @returns its address. Its `close` first answers the deliveries under way.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 export async function startGateway(
@@ -30,14 +36,16 @@ export async function startGateway(
   port: number,
   localPaths: Readonly<Record<string, RequestListener>> = {},
 ): Promise<Loopback> {
-  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, async (request, response) => {
-    try {
-      await answer(request, response);
-    } catch (error) {
-      if (request.errored !== null || response.headersSent) return; // a caller that hung up has nobody to answer
-      if (error instanceof Throttled) send(response, 429, 'Too Many Requests');
-      else send(response, 500, 'Internal Server Error'); // the function's log says why
-    }
+  const underWay = new Set<Promise<void>>();
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, (request, response) => {
+    const answered = answer(request, response)
+      .catch((error) => {
+        if (request.errored !== null || response.headersSent) return; // a caller that hung up has nobody to answer
+        if (error instanceof Throttled) send(response, 429, 'Too Many Requests');
+        else send(response, 500, 'Internal Server Error'); // the function's log says why
+      })
+      .finally(() => underWay.delete(answered));
+    underWay.add(answered);
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -66,7 +74,15 @@ export async function startGateway(
       .end(Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'));
   }
 
-  return listen(server, port);
+  const { url, close } = await listen(server, port);
+  return {
+    url,
+    async close() {
+      server.close();
+      await Promise.race([Promise.all(underWay), sleep(DRAIN_MS, undefined, { ref: false })]);
+      await close();
+    },
+  };
 }
 
 /** What API Gateway would not add: how long the delivery waited for an instance, which AWS would have started at once. */

@@ -36,8 +36,10 @@ export interface Sqs extends Loopback {
   /**
    * Invokes a function with the messages of a queue, as Lambda's event source mapping does: those that the function
    * names as failed, or all where it throws, stay and are visible again when their time is over.
+   *
+   * @returns what ends it.
    */
-  poll(name: string, batchSize: number, invoke: (event: SQSEvent) => Promise<unknown>): void;
+  poll(name: string, batchSize: number, invoke: (event: SQSEvent) => Promise<unknown>): () => void;
 }
 
 /**
@@ -58,7 +60,8 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
       return [spec.name, { ...spec, messages: messages.toSorted((a, b) => a.sentTime - b.sentTime) }];
     }),
   );
-  const polls = new Set<NodeJS.Timeout>();
+  /** The batches that functions work on. */
+  const batches = new Set<Promise<void>>();
 
   function queue(name: string) {
     const found = queues.get(name);
@@ -143,7 +146,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
   return {
     url: loopback.url,
     async close() {
-      for (const timer of polls) clearInterval(timer);
+      await Promise.all(batches);
       await loopback.close();
       await kept?.close();
     },
@@ -152,24 +155,27 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
     send: async (name, body) => void (await send(name, body)),
     purge: async (name) => void (await Promise.all(queue(name).messages.slice().map(remove))),
     poll(name, batchSize, invoke) {
-      let isBusy = false;
-      const timer = setInterval(async () => {
-        if (isBusy) return;
-        isBusy = true;
-        try {
-          const batch = await receive(name, batchSize);
-          if (batch.length === 0) return;
-          const answer = await invoke({ Records: batch.map((message) => toRecord(message, name)) });
-          const { batchItemFailures = [] } = answer as { batchItemFailures?: { itemIdentifier: string }[] };
-          const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-          await Promise.all(batch.filter(({ id }) => !failed.has(id)).map(remove));
-        } catch {
-          // The function's log says why; its messages stay.
-        } finally {
-          isBusy = false;
-        }
+      const work = async () => {
+        const messages = await receive(name, batchSize);
+        if (messages.length === 0) return;
+        const answer = await invoke({ Records: messages.map((message) => toRecord(message, name)) });
+        const { batchItemFailures = [] } = answer as { batchItemFailures?: { itemIdentifier: string }[] };
+        const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+        await Promise.all(messages.filter(({ id }) => !failed.has(id)).map(remove));
+      };
+      let batch: Promise<void> | undefined;
+      const timer = setInterval(() => {
+        if (batch !== undefined) return;
+        const working = work()
+          .catch(() => {}) // the function's log says why; its messages stay
+          .finally(() => {
+            batches.delete(working);
+            batch = undefined;
+          });
+        batches.add(working);
+        batch = working;
       }, secondMs / 10);
-      polls.add(timer);
+      return () => clearInterval(timer);
     },
   };
 }

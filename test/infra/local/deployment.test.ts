@@ -6,8 +6,9 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { dynamoDbClient } from '../../../infra/local/aws/dynamodb.ts';
-import { startDeployment, type Deployment } from '../../../infra/local/deployment.ts';
-import { httpDelivery, SDK_APP_ID, TOKEN } from '../../delivery.ts';
+import type { Deployment } from '../../../infra/local/deployment.ts';
+import { httpDelivery, TOKEN } from '../../delivery.ts';
+import { startSlowDeployment } from '../../deployment.ts';
 import { recordsOf } from '../../records.ts';
 
 let deployment: Deployment;
@@ -21,12 +22,12 @@ beforeAll(async () => {
   };
   try {
     const log = new PassThrough().resume();
-    deployment = await startDeployment({ context: { sdkAppId: SDK_APP_ID }, token: TOKEN, port: 0, log });
+    deployment = await startSlowDeployment({ log });
   } finally {
     Server.prototype.listen = listen;
   }
 });
-afterAll(() => deployment.stop());
+afterAll(() => deployment?.stop());
 
 const ports = () => servers.map((server) => (server.address() as AddressInfo).port);
 

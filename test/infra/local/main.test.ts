@@ -14,26 +14,23 @@ import { listen } from '../../../infra/local/aws/loopback.ts';
 import { httpDelivery, post } from '../../delivery.ts';
 import { Failure } from '../../../infra/local/command-line.ts';
 import { prepareDataDirectory } from '../../../infra/local/data-directory.ts';
-import { featureFlags } from '../../../infra/local/template.ts';
-import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts';
+import { featureFlags } from '../../../infra/local/synthesize.ts';
+import { LOCAL_OPTIONS, startLocalReceiver, startSynthesizing, type LocalReceiver } from '../../local-receiver.ts';
 import { command, program, ROOT, signalGroup } from '../../program.ts';
 import { until } from '../../until.ts';
 
 const start = (...args: string[]) => program('infra/local/main.ts', args).ended;
 
-test('the documented sample is delivered, and its record shown', async () => {
-  await using receiver = await startLocalReceiver();
+test('the stack is synthesized, the documented sample is delivered, and its record shown', async () => {
+  await using receiver = await startSynthesizing();
   const { stdout } = receiver.output;
   expect(stdout).toContain('"Official_Account": "@TOA#_test_OA_for_penn"');
   expect(stdout).toContain('Reply: HTTP 200');
   expect(stdout).toContain('{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}');
   expect(stdout).toContain('"officialAccountId": "@TOA#_test_OA_for_penn"');
+  expect(stdout).toMatch(/&Sign=…&RequestTime=\d+/);
   expect(await receiver.records()).toMatchObject([{ eventTime: 1670574414123, name: 'TestOfficialAccount' }]);
-});
-
-test('it listens where the sender sends by default', async () => {
-  await using receiver = await startLocalReceiver();
-  expect(new URL(receiver.url).pathname).toBe(new URL(LOCAL_URL).pathname);
+  expect(new URL(receiver.url).pathname).toBe(new URL(LOCAL_URL).pathname); // where the sender sends by default
 });
 
 test.each<[string, (npm: ChildProcess) => void]>([
@@ -42,8 +39,8 @@ test.each<[string, (npm: ChildProcess) => void]>([
   ['SIGINT to npm alone', (npm) => npm.kill('SIGINT')],
   ['SIGTERM to npm alone', (npm) => npm.kill('SIGTERM')],
 ])('npm start: %s ends all of it with exit code 0', async (_what, stop) => {
-  const { child, output, ended } = command('npm', ['start', '--', '--port', '0']);
-  await until(() => output.stdout.includes('Serving.') || undefined, 60_000);
+  const { child, output, ended } = command('npm', ['start', '--', '--port', '0', ...LOCAL_OPTIONS]);
+  await until(() => output.stdout.includes('Serving.') || undefined);
   const [, url = ''] = /Listening on (\S+)/.exec(output.stdout) ?? [];
   stop(child);
   expect((await ended).code).toBe(0);
@@ -82,7 +79,7 @@ test('with --data-dir the table outlives the receiver, without it doesn’t', as
   } finally {
     rmSync(directory, { recursive: true });
   }
-}, 240_000);
+});
 
 /** Where there is no table, every delivery is parked. */
 async function dropTable({ dynamoDbUrl, tableName }: LocalReceiver): Promise<void> {
@@ -135,7 +132,6 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
       rmSync(directory, { recursive: true });
     }
   },
-  240_000,
 );
 
 test('a dead letter is kept as well, and not said to be gone on with', async () => {
@@ -329,8 +325,11 @@ describe('nothing stays in the temporary directory', () => {
 
 test('the sample is delivered without a proxy', async () => {
   const proxy = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1', http_proxy: 'http://127.0.0.1:1' };
-  const { child, output, ended } = program('infra/local/main.ts', ['--port', '0'], { ...proxy, NO_PROXY: '' });
-  await Promise.race([until(() => output.stdout.includes('Serving.') || undefined, 60_000), ended]);
+  const { child, output, ended } = program('infra/local/main.ts', ['--port', '0', ...LOCAL_OPTIONS], {
+    ...proxy,
+    NO_PROXY: '',
+  });
+  await Promise.race([until(() => output.stdout.includes('Serving.') || undefined), ended]);
   child.kill('SIGINT');
   expect((await ended).stdout).toContain('Reply: HTTP 200');
 });

@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { startFunction, Throttled, type LocalFunction } from '../../../../infra/local/aws/function.ts';
 import { command, ROOT } from '../../../program.ts';
+import { slowed } from '../../../time.ts';
 
 let directory: string;
 let running: LocalFunction | undefined;
@@ -20,12 +21,12 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 async function start(
   source: string,
-  { timeoutMs = 5_000, maxInstances }: { timeoutMs?: number; maxInstances?: number } = {},
+  { timeoutMs = slowed(5_000), ...options }: { timeoutMs?: number; maxInstances?: number; timeScale?: number } = {},
 ): Promise<LocalFunction> {
   const file = join(directory, `${Math.random()}.mjs`);
   writeFileSync(file, source);
   const spec = { file, handlerName: 'handler', timeoutMs, environment: { NAME: '值' } };
-  running = await startFunction(spec, log, maxInstances);
+  running = await startFunction(spec, { log, ...options });
   return running;
 }
 
@@ -75,7 +76,7 @@ describe('as in Lambda, an instance', () => {
       import { existsSync, writeFileSync } from 'node:fs';
       if (existsSync(${JSON.stringify(marker)})) throw new Error('at init');
       writeFileSync(${JSON.stringify(marker)}, '');
-      export const handler = () => new Promise((resolve) => setTimeout(resolve, 4_000, 'done'))`);
+      export const handler = () => new Promise((resolve) => setTimeout(resolve, ${slowed(1_000)}, 'done'))`);
     const invocations = await Promise.allSettled([invoke({}), invoke({})]);
     expect(invocations).toEqual([
       { status: 'fulfilled', value: 'done' },

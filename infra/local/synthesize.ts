@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { webhookApp } from '../app.ts';
+import { OPTIONS, SettingsError } from '../settings.ts';
+import { Failure, UsageError } from './command-line.ts';
+import { readAssembly, readJson, type DeploymentSpec } from './template.ts';
+
+/**
+ * Synthesizes the stack in process, into a directory that is removed with the deployment.
+ *
+ * @param context CDK context, as `cdk deploy -c` takes it.
+ * @throws UsageError where the context is wrong. A signal that came during the synthesis has been heard by then.
+ */
+export async function synthesize(context: Readonly<Record<string, string>>): Promise<DeploymentSpec> {
+  const outdir = temporaryDirectory();
+  const remove = () => rmSync(outdir, { recursive: true, force: true });
+  process.once('exit', remove);
+  const dispose = () => {
+    process.off('exit', remove);
+    remove();
+  };
+  try {
+    synthesizeTo(outdir, context);
+    return readAssembly(outdir, dispose);
+  } catch (error) {
+    dispose();
+    await nextTurn(); // Ctrl-C has ended the bundler as well, and is heard only now
+    throw error;
+  }
+}
+
+/**
+ * Writes the cloud assembly, without CDK's validation of the template, which takes several seconds: `cdk deploy` makes it.
+ *
+ * @throws UsageError where the context is wrong.
+ */
+export function synthesizeTo(outdir: string, context: Readonly<Record<string, string>>): void {
+  const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
+  try {
+    const { app } = webhookApp({
+      outdir,
+      context: { ...featureFlags(), ...assetMetadata, ...context },
+      builtinCloudFormationValidation: false,
+    });
+    app.synth();
+  } catch (error) {
+    throw error instanceof SettingsError ? new UsageError(error.message, { cause: error }) : error;
+  }
+}
+
+function temporaryDirectory(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
+  } catch (error) {
+    throw new Failure(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/**
+ * CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment.
+ *
+ * @throws Failure where the file can't be read.
+ */
+export function featureFlags(file = join(import.meta.dirname, '../../cdk.json')): Record<string, unknown> {
+  const { context } = readJson(file) as { context?: object };
+  return Object.fromEntries(Object.entries(context ?? {}).filter(([name]) => !OPTIONS.includes(name)));
+}

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startDeployment, type Deployment, type DeploymentOptions } from '../infra/local/deployment.ts';
+import { readAssembly, type DeploymentSpec } from '../infra/local/template.ts';
+import { synthesizeOnce } from './assemblies.ts';
+import { TOKEN } from './delivery.ts';
+import { TIME_SCALE } from './time.ts';
+
+/** @param context CDK context beside the SDKAppID. */
+export function specOf(context: Readonly<Record<string, string>> = {}): DeploymentSpec {
+  return readAssembly(synthesizeOnce(context));
+}
+
+/** Returns the properties of all resources of a type in the synthesized template. */
+export function resourcesOf(type: string, context: Readonly<Record<string, string>> = {}): Record<string, any>[] {
+  const file = join(synthesizeOnce(context), 'TencentChatWebhook.template.json');
+  const { Resources } = JSON.parse(readFileSync(file, 'utf8')) as { Resources: Record<string, any> };
+  return Object.values(Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties] : []));
+}
+
+/**
+ * Starts a deployment whose functions have time: {@link TIME_SCALE}. It has few instances, so that a busy machine can serve
+ * them, and a free port.
+ *
+ * @param context CDK context beside the SDKAppID.
+ */
+export function startSlowDeployment({
+  context = {},
+  ...options
+}: Partial<DeploymentOptions> & { context?: Readonly<Record<string, string>> } = {}): Promise<Deployment> {
+  return startDeployment({
+    spec: specOf(context),
+    token: TOKEN,
+    port: 0,
+    timeScale: TIME_SCALE,
+    maxInstances: 2,
+    ...options,
+  });
+}

@@ -1,0 +1,27 @@
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+const files = (...patterns) => globSync(patterns, { cwd: ROOT }).map((path) => join(ROOT, path));
+
+/** What both kinds of tests have in common. */
+export const SHARED = {
+  rootDir: ROOT,
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/test/jest/strip-types.mjs' },
+  modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/dist'],
+};
+
+const START_SERVERS = files('test/lambda/{official-accounts,sdk-client,token}.test.ts');
+
+/** The tests that start no server and no other program, and synthesize nothing. */
+export const UNIT_TESTS = files(
+  'test/lambda/**/*.test.ts',
+  'test/bench/{plot,readme,statistics,targets}.test.ts',
+  'test/infra/settings.test.ts',
+  'test/infra/operations/user-sig.test.ts',
+  'test/dependencies.test.ts',
+).filter((path) => !START_SERVERS.includes(path));
+
+/** All others. */
+export const WHOLE_TESTS = files('test/**/*.test.ts').filter((path) => !UNIT_TESTS.includes(path));
