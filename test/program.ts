@@ -9,10 +9,10 @@ export function program(file: string, args: readonly string[], env: Record<strin
   return command(process.execPath, [join(ROOT, file), ...args], env);
 }
 
-/**
- * Runs a command in the project's root, in a process group of its own. What is left behind is ended with this process; not
- * so under Jest, whose tests have a process object of their own: what they start for long they must end themselves.
- */
+const children = new Set<ChildProcess>();
+process.once('exit', endPrograms); // not under Jest, where test/jest/each-file.mjs calls it
+
+/** Runs a command in the project's root, in a process group of its own. */
 export function command(executable: string, args: readonly string[], env: Record<string, string> = {}) {
   // A developer may have exported the token of a deployed receiver, or the key of an app.
   const { CHAT_WEBHOOK_TOKEN: _, CHAT_APP_KEY: __, ...inherited } = process.env;
@@ -25,10 +25,14 @@ export function command(executable: string, args: readonly string[], env: Record
     output,
     ended: once(child, 'close').then(([code]) => ({ code: code as number | null, ...output })),
   };
-  const end = () => signalGroup(child, 'SIGKILL');
-  process.once('exit', end);
-  void running.ended.then(() => process.off('exit', end));
+  children.add(child);
+  void running.ended.then(() => children.delete(child));
   return running;
+}
+
+/** Ends what is still running, for example after a test that has failed. */
+export function endPrograms(): void {
+  for (const child of children) signalGroup(child, 'SIGKILL');
 }
 
 /** Sends a signal to the command and all that it has started, as a terminal's Ctrl-C does. */

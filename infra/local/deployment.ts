@@ -16,7 +16,7 @@ const QUEUE_SECOND_MS = 1_000 / 60;
 /** Where the events of the bus are served, on this machine only. */
 const EVENTS_PATH = '/events';
 
-export interface DeploymentOptions extends FunctionOptions {
+export interface DeploymentOptions extends Omit<FunctionOptions, 'timeScale'> {
   spec: DeploymentSpec;
   token: string;
   /** 0 takes a free one. */
@@ -29,6 +29,8 @@ export interface DeploymentOptions extends FunctionOptions {
   startSecrets?: typeof startSecretsManager;
   /** How long a second of the queues' clock takes. */
   queueSecondMs?: number;
+  /** How many times slower the receiver's timers run. The other functions have seconds, which are enough as they are. */
+  timeScale?: number;
 }
 
 export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
@@ -47,6 +49,7 @@ export async function startDeployment({
   startQueues = startSqs,
   startSecrets = startSecretsManager,
   queueSecondMs = QUEUE_SECOND_MS,
+  timeScale = 1,
   ...functionOptions
 }: DeploymentOptions) {
   // Disposed of in reverse order: no deliveries, then no function instances, then no services.
@@ -81,12 +84,12 @@ export async function startDeployment({
     };
     return { ...LOCAL_AWS, ...endpoints, ...Object.fromEntries(resolved) };
   };
-  const start = async (functionSpec: FunctionSpec) => {
-    const local = await startFunction({ ...functionSpec, environment: environmentOf(functionSpec) }, functionOptions);
+  const start = async (functionSpec: FunctionSpec, options: FunctionOptions = functionOptions) => {
+    const local = await startFunction({ ...functionSpec, environment: environmentOf(functionSpec) }, options);
     started.defer(local.stop);
     return local;
   };
-  const receiver = await start(spec.receiver);
+  const receiver = await start(spec.receiver, { ...functionOptions, timeScale });
 
   const bus = startEventBus();
   for (const pipeSpec of spec.pipes) {

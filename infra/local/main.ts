@@ -34,7 +34,7 @@ Usage: npm start -- [options]
   -c, --context NAME=VALUE an option of the stack, as for cdk deploy; may be repeated
                            (default: sdkAppId=${EXAMPLE_SDK_APP_ID})
   --app DIR                runs a stack that cdk synth has written, cdk.out for instance; --context does not apply
-  --time-scale N           how many times slower the functions' timers run, 1 to 100: a slow machine needs more than the
+  --time-scale N           how many times slower the receiver's timers run, 1 to 100: a slow machine needs more than the
                            fractions of a second that a delivery has on AWS (default: 1)
   -h, --help               prints this
 

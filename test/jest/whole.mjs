@@ -6,5 +6,5 @@ export default {
   displayName: 'whole',
   testMatch: WHOLE_TESTS,
   globalSetup: '<rootDir>/test/jest/set-up-whole.mjs',
-  setupFilesAfterEnv: ['<rootDir>/test/jest/time-limit.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/test/jest/each-file.mjs'],
 };

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { changesBy, changesByNewest, type AccountEvent, type Attributes } from '../../lambda/official-account.ts';
 import { arrivals, modelOf, visible } from '../account-events.ts';
 
-const RUNS = Number(process.env['ACCOUNT_EVENT_RUNS'] ?? 5_000);
+const RUNS = Number(process.env['ACCOUNT_EVENT_RUNS'] ?? 1_000);
 
 /** A record after changes to it. */
 function changed(record: Attributes, changes: Attributes): Attributes {

@@ -206,7 +206,7 @@ describe.each(['accounts', 'accountsAsOnAws'] as const)('with %s', (which) => {
         else for (const event of mine) await table[which].apply(event);
         expect(visible((await table.record(id)) ?? {})).toEqual({ ...modelOf(events), officialAccountId: id });
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   }, 600_000);
 });
