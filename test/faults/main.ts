@@ -11,7 +11,7 @@ import {
   post,
   type HttpReply,
 } from '../../infra/local/chat.ts';
-import { run, wholeNumber } from '../../infra/local/command-line.ts';
+import { run, UsageError, wholeNumber } from '../../infra/local/command-line.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import { recordsOf } from '../records.ts';
@@ -29,6 +29,7 @@ Usage: npm run faults -- [options]
 
   --count N        deliveries for each kind of fault (default: 100)
   --concurrency N  as many at a time (default: 20)
+  --only TEXT      only the kinds of fault whose name contains it (default: all)
   -h, --help       prints this
 
 Prints a table: a row for each kind of fault. Lost is an official account whose newest delivery was answered OK, but
@@ -72,10 +73,20 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 
 await run(
   USAGE,
-  { count: { type: 'string', default: '100' }, concurrency: { type: 'string', default: '20' } },
+  {
+    count: { type: 'string', default: '100' },
+    concurrency: { type: 'string', default: '20' },
+    only: { type: 'string', default: '' },
+  },
   async (options) => {
     const count = wholeNumber('--count', options.count, 1, 1_000_000);
     const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 100);
+    const rows = ROWS.filter(({ name }) => name.includes(options.only));
+    if (rows.length === 0) {
+      throw new UsageError(
+        `--only is '${options.only}', but the kinds are: ${ROWS.map(({ name }) => name).join(', ')}`,
+      );
+    }
     const deployment = await startDeployment({
       spec: await synthesize({ sdkAppId: EXAMPLE_SDK_APP_ID }),
       token: EXAMPLE_TOKEN,
@@ -88,7 +99,7 @@ await run(
       log: new PassThrough().resume(),
     });
     const results: Record<string, Result> = {};
-    for (const [index, row] of ROWS.entries()) {
+    for (const [index, row] of rows.entries()) {
       console.log(`${row.name} …`);
       results[row.name] = await deliverThrough(
         deployment,
@@ -99,7 +110,7 @@ await run(
     }
     await deployment.stop();
     console.table(results);
-    const areWell = ROWS.every((row) => isWell(results[row.name]!, row));
+    const areWell = rows.every((row) => isWell(results[row.name]!, row));
     console.log(
       areWell ? 'Nothing lost, nothing wrong, every reply in time and OK where it can be.' : 'NOT WELL: see the table.',
     );

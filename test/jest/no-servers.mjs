@@ -1,6 +1,14 @@
 import { Server } from 'node:net';
+import { afterAll, beforeAll } from '@jest/globals';
+
+const { listen } = Server.prototype;
 
 /** Keeps the unit tests fast: what starts a server belongs to the other tests, in test/jest/shared.mjs. */
-Server.prototype.listen = () => {
-  throw new Error('a unit test must not start a server: take it out of UNIT_TESTS in test/jest/shared.mjs');
-};
+beforeAll(() => {
+  Server.prototype.listen = () => {
+    throw new Error('a unit test must not start a server: add it to START_SERVERS in test/jest/shared.mjs');
+  };
+});
+afterAll(() => {
+  Server.prototype.listen = listen; // the worker's next test file has the same module
+});

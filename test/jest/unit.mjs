@@ -6,5 +6,5 @@ export default {
   displayName: 'unit',
   testMatch: UNIT_TESTS,
   globalSetup: '<rootDir>/test/jest/set-up.mjs',
-  setupFiles: ['<rootDir>/test/jest/no-servers.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/test/jest/no-servers.mjs'],
 };
