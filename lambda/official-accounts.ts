@@ -48,9 +48,10 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, inTi
             return undefined;
           } catch (error) {
             if (!(error instanceof ConditionalCheckFailedException)) throw error;
-            // DynamoDB leaves the record out only if it was deleted after an earlier round.
-            if (error.Item === undefined)
-              throw new Error('DynamoDB refused a write without a record', { cause: error });
+            if (error.Item === undefined) {
+              // On AWS: a record that was deleted between two rounds.
+              throw new Error('DynamoDB refused a write without returning the record', { cause: error });
+            }
             return attributesOf(error.Item);
           }
         }

@@ -33,7 +33,7 @@ export function watchWrites(callDatabase: Call, onChange: OnChange = () => {}): 
     const readItems = () => Promise.all(keys.map(async (key) => (await ask('GetItem', key))?.Item));
     const before = await readItems();
     const answer = await callDatabase(call);
-    const after = await readItems(); // after an error as well: a batch may have written some of its items
+    const after = answer.status === 200 ? await readItems() : before;
     for (const [index, { TableName, Key }] of keys.entries()) {
       const record = streamRecord(Object.keys(Key), before[index], after[index]);
       if (record !== undefined) onChange(TableName, record);
@@ -88,9 +88,11 @@ async function keysOf(
   return (await Promise.all(keys)).flat();
 }
 
+const CONDITION_FAILED = '{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"';
+
 /** Adds the item, where there is one, to the error of a failed condition. */
 function withItem(answer: HttpAnswer, item: Item | undefined): HttpAnswer {
-  if (item === undefined || !answer.body.includes('#ConditionalCheckFailedException')) return answer;
+  if (item === undefined || !answer.body.startsWith(CONDITION_FAILED)) return answer;
   const body = JSON.stringify({ ...(JSON.parse(answer.body) as object), Item: item });
   return {
     ...answer,
