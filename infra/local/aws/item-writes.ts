@@ -5,7 +5,7 @@ import { streamRecord, type Item, type OnChange } from './stream.ts';
 const API = 'DynamoDB_20120810';
 
 /** The operations that write items, as far as dynalite has them. */
-const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].map((operation) => `${API}.${operation}`);
+const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].map((name) => `${API}.${name}`));
 
 /** Input of these operations. The database has not checked it yet. */
 interface WriteInput {
@@ -49,7 +49,7 @@ export function watchWrites(callDatabase: Call, onChange: OnChange = () => {}): 
   }
 
   return (call) => {
-    if (!WRITES.includes(String(call.headers['x-amz-target']))) return callDatabase(call);
+    if (!WRITES.has(String(call.headers['x-amz-target']))) return callDatabase(call);
     const answer = lastWrite.then(() => write(call));
     lastWrite = answer.catch(() => {});
     return answer;
