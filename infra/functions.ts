@@ -71,7 +71,6 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
         : { AUTHENTICATION: 'token' as const, TOKEN_SECRET_ARN: token.secretArn }),
     } satisfies Environment,
     permissions: {
-      'dynamodb:GetItem': [table],
       'dynamodb:UpdateItem': [table],
       // Without a signature to prove the sender, refused deliveries are not kept: strangers could fill the queue.
       'sqs:SendMessage': [queues.parked, ...(token === undefined ? [] : [queues.deadLetters])],
@@ -86,7 +85,6 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     timeout: REDRIVE_TIMEOUT,
     environment,
     permissions: {
-      'dynamodb:GetItem': [table],
       'dynamodb:UpdateItem': [table],
       'sqs:ReceiveMessage': [queues.parked],
       'sqs:DeleteMessage': [queues.parked],

@@ -17,7 +17,6 @@ export type Permissions = { readonly [Name in Action]?: readonly (ITable | IQueu
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
  */
 const KEY_ACTIONS = {
-  'dynamodb:GetItem': ['kms:Decrypt'],
   'dynamodb:GetRecords': ['kms:Decrypt'],
   'dynamodb:UpdateItem': [
     'kms:Decrypt',

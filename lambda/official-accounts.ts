@@ -1,6 +1,5 @@
 import {
   ConditionalCheckFailedException,
-  GetItemCommand,
   UpdateItemCommand,
   type AttributeValue,
   type DynamoDBClient,
@@ -35,15 +34,12 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, inTi
     apply: (event) =>
       inTime(async ({ options, isOver }) => {
         const { sdkAppId, officialAccountId } = event;
-        const item = {
-          TableName: tableName,
-          Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
-        };
 
         /** @returns the record that stood in the way, if one did. */
         async function write(changes: Attributes, condition: Condition): Promise<Attributes | undefined> {
           const update = {
-            ...item,
+            TableName: tableName,
+            Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
             ...expressions(changes, condition),
             ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
           } as const;
@@ -52,10 +48,11 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, inTi
             return undefined;
           } catch (error) {
             if (!(error instanceof ConditionalCheckFailedException)) throw error;
-            // DynamoDB's error holds the record; what only resembles DynamoDB may leave it out.
-            const record =
-              error.Item ?? (await client.send(new GetItemCommand({ ...item, ConsistentRead: true }), options)).Item;
-            return attributesOf(record ?? {});
+            if (error.Item === undefined) {
+              // On AWS: a record that was deleted between two rounds.
+              throw new Error('DynamoDB refused a write without returning the record', { cause: error });
+            }
+            return attributesOf(error.Item);
           }
         }
 

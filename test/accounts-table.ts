@@ -1,10 +1,4 @@
-import {
-  ConditionalCheckFailedException,
-  GetItemCommand,
-  PutItemCommand,
-  type DynamoDBClient,
-  type UpdateItemCommandInput,
-} from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, GetItemCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient, startDynamoDb } from '../infra/local/aws/dynamodb.ts';
 import { REDRIVE_LIMITS } from '../lambda/limits.ts';
@@ -16,17 +10,14 @@ export const TABLE = 'accounts';
 export interface AccountsTable {
   /** Where the embedded DynamoDB is. */
   url: string;
+  /** The client of `accounts`. */
   client: DynamoDBClient;
   name: string;
-  /** The clients of the two below. */
-  clientOf: Record<'accounts' | 'accountsAsOnAws', DynamoDBClient>;
-  /** As dynalite is: a refused write doesn't say what stood in its way. */
   accounts: OfficialAccounts;
-  /** As DynamoDB is: the error of a refused write holds the record. */
-  accountsAsOnAws: OfficialAccounts;
-  /** The calls so far, by their names. */
+  /** Names of the calls that `client` has made. */
   calls: string[];
   put(record: Record<string, unknown>): Promise<void>;
+  delete(officialAccountId: string): Promise<void>;
   record(officialAccountId: string, sdkAppId?: string): Promise<Record<string, unknown> | undefined>;
   close(): Promise<void>;
 }
@@ -51,43 +42,29 @@ export async function startAccountsTable(): Promise<AccountsTable> {
       step: 'initialize',
     },
   );
-  const asOnAws = dynamoDbClient(dynamoDb.url);
-  asOnAws.middlewareStack.add(
-    (next, { commandName }) =>
-      async (args) => {
-        calls.push(String(commandName));
-        const { TableName, Key, ReturnValuesOnConditionCheckFailure } = args.input as UpdateItemCommandInput;
-        try {
-          return await next(args);
-        } catch (error) {
-          const isWanted = ReturnValuesOnConditionCheckFailure === 'ALL_OLD';
-          if (!isWanted || !(error instanceof ConditionalCheckFailedException)) throw error;
-          const { Item } = await reader.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
-          throw Object.assign(error, { Item });
-        }
-      },
-    { step: 'initialize' },
-  );
   const reader = dynamoDbClient(dynamoDb.url);
-  const inTime = severalAtATime(REDRIVE_LIMITS);
+  const keyOf = (officialAccountId: string, sdkAppId = '1400000000') => ({
+    TableName: TABLE,
+    Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
+  });
   return {
     url: dynamoDb.url,
     client,
     name: TABLE,
-    clientOf: { accounts: client, accountsAsOnAws: asOnAws },
-    accounts: officialAccounts(client, TABLE, inTime),
-    accountsAsOnAws: officialAccounts(asOnAws, TABLE, inTime),
+    accounts: officialAccounts(client, TABLE, severalAtATime(REDRIVE_LIMITS)),
     calls,
     async put(record) {
       await reader.send(new PutItemCommand({ TableName: TABLE, Item: marshall(record) }));
     },
-    async record(officialAccountId, sdkAppId = '1400000000') {
-      const Key = { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } };
-      const { Item } = await reader.send(new GetItemCommand({ TableName: TABLE, Key }));
+    async delete(officialAccountId) {
+      await reader.send(new DeleteItemCommand(keyOf(officialAccountId)));
+    },
+    async record(officialAccountId, sdkAppId) {
+      const { Item } = await reader.send(new GetItemCommand(keyOf(officialAccountId, sdkAppId)));
       return Item && unmarshall(Item);
     },
     async close() {
-      for (const each of [client, asOnAws, reader]) each.destroy();
+      for (const each of [client, reader]) each.destroy();
       await dynamoDb.close();
     },
   };

@@ -24,7 +24,7 @@ ${CHAT_USAGE}
 
 ${KEY_USAGE}
 It may be interrupted and repeated: what is stored stays, and is not stored twice.
-Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration, dynamodb:UpdateItem and dynamodb:GetItem.
+Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration and dynamodb:UpdateItem.
 Exit code 0 where every account was stored, known or unknown to Chat; 1 where one failed; 2 where the options make no sense.
 
 Examples:

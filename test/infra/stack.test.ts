@@ -21,7 +21,6 @@ describe('the stack', () => {
 
   test('lets the receiver write, send and read its token, on the very resources, and nothing else', () => {
     expect(permissions(template, 'Receiver')).toEqual([
-      ['dynamodb:GetItem', 'OfficialAccounts'],
       ['dynamodb:UpdateItem', 'OfficialAccounts'],
       ['logs:CreateLogStream', 'ReceiverLog'],
       ['logs:PutLogEvents', 'ReceiverLog'],
@@ -35,7 +34,6 @@ describe('the stack', () => {
 
   test('lets the redrive receive, delete and write, on the very resources, and nothing else', () => {
     expect(permissions(template, 'Redrive')).toEqual([
-      ['dynamodb:GetItem', 'OfficialAccounts'],
       ['dynamodb:UpdateItem', 'OfficialAccounts'],
       ['logs:CreateLogStream', 'RedriveLog'],
       ['logs:PutLogEvents', 'RedriveLog'],
@@ -343,7 +341,6 @@ describe('configured otherwise', () => {
     const template = synthesized({ authentication: 'off' });
     template.resourceCountIs('AWS::SecretsManager::Secret', 0);
     expect(permissions(template, 'Receiver')).toEqual([
-      ['dynamodb:GetItem', 'OfficialAccounts'],
       ['dynamodb:UpdateItem', 'OfficialAccounts'],
       ['logs:CreateLogStream', 'ReceiverLog'],
       ['logs:PutLogEvents', 'ReceiverLog'],

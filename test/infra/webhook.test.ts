@@ -77,7 +77,6 @@ describe('in an app without our feature flags', () => {
 
   test('gives its roles the same rights as the stack of its own', () => {
     expect(permissions(template, 'WebhookReceiver')).toEqual([
-      ['dynamodb:GetItem', 'WebhookOfficialAccounts'],
       ['dynamodb:UpdateItem', 'WebhookOfficialAccounts'],
       ['logs:CreateLogStream', 'WebhookReceiverLog'],
       ['logs:PutLogEvents', 'WebhookReceiverLog'],

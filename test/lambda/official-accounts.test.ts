@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as fc from 'fast-check';
 import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
-import { officialAccounts } from '../../lambda/official-accounts.ts';
+import { officialAccounts, type OfficialAccounts } from '../../lambda/official-accounts.ts';
 import { oneAtATime, severalAtATime } from '../../lambda/sdk-client.ts';
 import { arrivals, modelOf, visible } from '../account-events.ts';
 import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
@@ -109,104 +109,134 @@ test('what DynamoDB refuses for another reason than the condition is thrown', as
   });
 });
 
-describe.each(['accounts', 'accountsAsOnAws'] as const)('with %s', (which) => {
-  const read = which === 'accounts' ? ['GetItemCommand'] : [];
-  const [write] = ['UpdateItemCommand'];
-  const apply = async (event: AccountEvent) => {
-    table.calls.splice(0);
-    return { result: await table[which].apply(event), calls: [...table.calls] };
-  };
+const WRITE = 'UpdateItemCommand';
+const apply = async (event: AccountEvent) => {
+  table.calls.splice(0);
+  return { result: await table.accounts.apply(event), calls: [...table.calls] };
+};
 
-  test('events that come in order take one write each, and no read', async () => {
-    const id = `in order ${which}`;
-    for (const event of [
-      created(id, 1),
-      changed(id, 2, { name: '新' }),
-      { ...changed(id, 3, {}), marks: 'destroyedTime' as const },
-    ]) {
-      expect(await apply(event)).toEqual({ result: 'stored', calls: [write] });
-    }
+test('events that come in order take one write each, and no read', async () => {
+  const id = 'in order';
+  for (const event of [
+    created(id, 1),
+    changed(id, 2, { name: '新' }),
+    { ...changed(id, 3, {}), marks: 'destroyedTime' as const },
+  ]) {
+    expect(await apply(event)).toEqual({ result: 'stored', calls: [WRITE] });
+  }
+});
+
+test('a repeat takes the write that is refused, and no read', async () => {
+  const id = 'repeat';
+  await apply(created(id, 1));
+  expect(await apply(created(id, 1))).toEqual({ result: 'stale', calls: [WRITE] });
+});
+
+test('an event out of order takes one write more, and no read', async () => {
+  const id = 'out of order';
+  await apply(changed(id, 2, { introduction: '简介' }));
+  expect(await apply(created(id, 1))).toEqual({ result: 'stored', calls: [WRITE, WRITE] });
+  expect(await table.record(id)).toMatchObject({ introduction: '简介', createdTime: 1, eventTime: 2, revision: 2 });
+});
+
+test('a delivery that another one overtakes between its writes looks again, and loses nothing', async () => {
+  const id = 'overtaken';
+  const late = Array.from({ length: 16 }, (_, n) =>
+    changed(id, n + 1, { [n % 2 ? 'faceUrl' : 'organization']: `第${n}号` }),
+  );
+  await apply(created(id, 0));
+  await apply(changed(id, 200, { introduction: 'newest' }));
+  await Promise.all(late.map((event) => table.accounts.apply(event)));
+  expect(await table.record(id)).toMatchObject({
+    organization: '第14号',
+    faceUrl: '第15号',
+    introduction: 'newest',
+    eventTime: 200,
   });
+});
 
-  test('a repeat takes the write that is refused, and where that does not tell the record, one read', async () => {
-    const id = `repeat ${which}`;
-    await apply(created(id, 1));
-    expect(await apply(created(id, 1))).toEqual({ result: 'stale', calls: [write, ...read] });
+test('a record of the version before, without the new attributes, goes on', async () => {
+  const id = 'before';
+  const { revision: _, ...before } = recordOf(created(id, 5));
+  await table.put(before);
+  expect((await apply(changed(id, 4, { name: '旧' }))).result).toBe('stale');
+  expect(await table.record(id)).toEqual(before);
+  expect((await apply(changed(id, 6, { introduction: '简介' }))).result).toBe('stored');
+  expect((await apply({ ...changed(id, 5, {}), marks: 'lastFullTime' })).result).toBe('stored');
+  expect((await apply(changed(id, 5, { organization: '组织' }))).result).toBe('stored');
+  expect(await table.record(id)).toEqual({
+    ...before,
+    eventTime: 6,
+    receivedTime: 106,
+    introduction: '简介',
+    introductionTime: 6,
+    organization: '组织',
+    organizationTime: 5,
+    lastFullTime: 5,
+    revision: 3,
   });
+});
 
-  test('an event out of order takes one write more', async () => {
-    const id = `out of order ${which}`;
-    await apply(changed(id, 2, { introduction: '简介' }));
-    expect(await apply(created(id, 1))).toEqual({ result: 'stored', calls: [write, ...read, write] });
-    expect(await table.record(id)).toMatchObject({ introduction: '简介', createdTime: 1, eventTime: 2, revision: 2 });
+test('a delivery of a version without revisions that comes between the two writes is not overwritten', async () => {
+  const id = 'between';
+  const { revision: _, ...before } = recordOf(created(id, 5));
+  await table.put(before);
+  const newer = { ...before, name: '之间', eventTime: 7, createdTime: 7 };
+  const accounts = accountsWhere(async (write) => {
+    if (write === 2) await table.put(newer);
   });
+  expect(await accounts.apply(changed(id, 5, { introduction: '简介' }))).toBe('stale');
+  expect(await table.record(id)).toEqual(newer);
+});
 
-  test('a delivery that another one overtakes between its writes looks again, and loses nothing', async () => {
-    const id = `overtaken ${which}`;
-    const late = Array.from({ length: 16 }, (_, n) =>
-      changed(id, n + 1, { [n % 2 ? 'faceUrl' : 'organization']: `第${n}号` }),
-    );
-    await apply(created(id, 0));
-    await apply(changed(id, 200, { introduction: 'newest' }));
-    await Promise.all(late.map((event) => table[which].apply(event)));
-    expect(await table.record(id)).toMatchObject({
-      organization: '第14号',
-      faceUrl: '第15号',
-      introduction: 'newest',
-      eventTime: 200,
-    });
+test('a record that is deleted between the two writes is not made from what it was: the next attempt stores the event', async () => {
+  const id = 'deleted';
+  await table.accounts.apply(changed(id, 2, { introduction: '简介' }));
+  const accounts = accountsWhere(async (write) => {
+    if (write === 2) await table.delete(id);
   });
+  await expect(accounts.apply(created(id, 1))).rejects.toThrow('without returning the record');
+  expect(await table.record(id)).toBeUndefined();
+  expect(await accounts.apply(created(id, 1))).toBe('stored');
+  expect(await table.record(id)).toEqual(recordOf(created(id, 1)));
+});
 
-  test('a record of the version before, without the new attributes, goes on', async () => {
-    const id = `before ${which}`;
-    const { revision: _, ...before } = recordOf(created(id, 5));
-    await table.put(before);
-    expect((await apply(changed(id, 4, { name: '旧' }))).result).toBe('stale');
-    expect(await table.record(id)).toEqual(before);
-    expect((await apply(changed(id, 6, { introduction: '简介' }))).result).toBe('stored');
-    expect((await apply({ ...changed(id, 5, {}), marks: 'lastFullTime' })).result).toBe('stored');
-    expect((await apply(changed(id, 5, { organization: '组织' }))).result).toBe('stored');
-    expect(await table.record(id)).toEqual({
-      ...before,
-      eventTime: 6,
-      receivedTime: 106,
-      introduction: '简介',
-      introductionTime: 6,
-      organization: '组织',
-      organizationTime: 5,
-      lastFullTime: 5,
-      revision: 3,
-    });
+test('a refusal without the record is an error, and nothing is overwritten', async () => {
+  const id = 'kept to itself';
+  await table.accounts.apply(created(id, 2));
+  const before = await table.record(id);
+  const accounts = accountsWhere(async () => {
+    throw new ConditionalCheckFailedException({ message: 'The conditional request failed', $metadata: {} });
   });
-
-  test('a delivery of a version without revisions that comes between the two writes is not overwritten', async () => {
-    const id = `between ${which}`;
-    const { revision: _, ...before } = recordOf(created(id, 5));
-    await table.put(before);
-    const newer = { ...before, name: '之间', eventTime: 7, createdTime: 7 };
-    let updates = 0;
-    const client = {
-      async send(command: { input: object }, options: object) {
-        if ('UpdateExpression' in command.input && (updates += 1) === 2) await table.put(newer);
-        return table.clientOf[which].send(command as never, options);
-      },
-    } as unknown as DynamoDBClient;
-    const accounts = officialAccounts(client, table.name, severalAtATime(REDRIVE_LIMITS));
-    expect(await accounts.apply(changed(id, 5, { introduction: '简介' }))).toBe('stale');
-    expect(await table.record(id)).toEqual(newer);
+  await expect(accounts.apply(changed(id, 1, { introduction: '简介' }))).rejects.toMatchObject({
+    message: 'DynamoDB refused a write without returning the record',
+    cause: { name: 'ConditionalCheckFailedException' },
   });
+  expect(await table.record(id)).toEqual(before);
+});
 
-  let sequences = 0;
-  test('the stored record ends as the events’ times say, in 1,000 random sequences', async () => {
-    await fc.assert(
-      fc.asyncProperty(arrivals, fc.boolean(), async (events, isAtOnce) => {
-        const id = `sequence ${which} ${(sequences += 1)}`;
-        const mine = events.map((event) => ({ ...event, officialAccountId: id }));
-        if (isAtOnce) await Promise.all(mine.map((event) => table[which].apply(event)));
-        else for (const event of mine) await table[which].apply(event);
-        expect(visible((await table.record(id)) ?? {})).toEqual({ ...modelOf(events), officialAccountId: id });
-      }),
-      { numRuns: 300 },
-    );
-  }, 600_000);
+/** The table's accounts, with an action before each write. The first write is number 1. */
+function accountsWhere(beforeWrite: (write: number) => Promise<void>): OfficialAccounts {
+  let writes = 0;
+  const client = {
+    async send(command: object, options: object) {
+      await beforeWrite((writes += 1));
+      return table.client.send(command as never, options);
+    },
+  } as unknown as DynamoDBClient;
+  return officialAccounts(client, table.name, severalAtATime(REDRIVE_LIMITS));
+}
+
+let sequences = 0;
+test('the stored record ends as the events’ times say, in 300 random sequences', async () => {
+  await fc.assert(
+    fc.asyncProperty(arrivals, fc.boolean(), async (events, isAtOnce) => {
+      const id = `sequence ${(sequences += 1)}`;
+      const mine = events.map((event) => ({ ...event, officialAccountId: id }));
+      if (isAtOnce) await Promise.all(mine.map((event) => table.accounts.apply(event)));
+      else for (const event of mine) await table.accounts.apply(event);
+      expect(visible((await table.record(id)) ?? {})).toEqual({ ...modelOf(events), officialAccountId: id });
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import {
   CreateTableCommand,
   DeleteTableCommand,
@@ -10,8 +11,10 @@ import {
   type CreateTableInput,
 } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
+import { takeRequests } from './in-process.ts';
+import { watchWrites } from './item-writes.ts';
 import { listen, type Loopback } from './loopback.ts';
-import { watchChanges, type OnChange } from './stream.ts';
+import type { OnChange } from './stream.ts';
 
 /** Any region and credentials will do: nothing here leaves the machine. */
 export const LOCAL_AWS = {
@@ -32,24 +35,20 @@ export async function startDynamoDb(
   directory?: string,
   onChange?: OnChange,
 ): Promise<Loopback> {
-  const options = { createTableMs: 0, ...(directory !== undefined && { path: directory }) };
-  if (onChange !== undefined) watchChanges(options, onChange);
-  const store = dynalite(options);
-  // dynalite throws where a caller hangs up in the middle of a request, or sends JSON that it can't deal with, and nobody
-  // is there to catch it.
-  store.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    request.removeAllListeners('error').on('error', () => {});
-    const answer = request.listeners('end');
-    request.removeAllListeners('end').on('end', () => {
-      try {
-        for (const listener of answer) listener.call(request);
-      } catch {
-        const body = JSON.stringify({ __type: 'com.amazon.coral.service#SerializationException' });
-        response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(body);
-      }
-    });
+  const database = dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) });
+  const answerTo = watchWrites(takeRequests(database), onChange);
+  database.on('request', async (request: IncomingMessage, response: ServerResponse) => {
+    const { method = '', url = '', headers } = request;
+    try {
+      const answer = await answerTo({ method, url, headers, body: await buffer(request) });
+      response.writeHead(answer.status, answer.headers).end(answer.body);
+    } catch (error) {
+      // The caller has hung up, or sends JSON that dynalite throws at.
+      const body = { __type: 'com.amazon.coral.service#SerializationException', message: String(error) };
+      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+    }
   });
-  const server = await listen(store, 0);
+  const server = await listen(database, 0);
   const client = dynamoDbClient(server.url);
   for (const table of tables) await makeTable(client, table);
   client.destroy();

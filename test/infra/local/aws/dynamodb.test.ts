@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteTableCommand, DescribeTableCommand, type CreateTableInput } from '@aws-sdk/client-dynamodb';
 import { expect, test } from '@jest/globals';
+import dynalite from 'dynalite';
 import { dynamoDbClient, startDynamoDb } from '../../../../infra/local/aws/dynamodb.ts';
+import { listen } from '../../../../infra/local/aws/loopback.ts';
 
 test('a caller who hangs up in the middle of a request ends nothing', async () => {
   const dynamoDb = await startDynamoDb([]);
@@ -21,21 +23,68 @@ test('a caller who hangs up in the middle of a request ends nothing', async () =
   await dynamoDb.close();
 });
 
-test.each(['null', '5', '[]', '{"Key":null}'])(
+const headersOf = (operation: string) => ({
+  'content-type': 'application/x-amz-json-1.0',
+  'x-amz-target': `DynamoDB_20120810.${operation}`,
+  'x-amz-date': 'x',
+  authorization: 'AWS4-HMAC-SHA256 Credential=a/b/c/d/e, Signature=x, SignedHeaders=host',
+});
+
+test.each(['GetItem', 'UpdateItem', 'PutItem', 'BatchWriteItem'])(
   'a body that dynalite can’t deal with ends nothing: %s',
-  async (body) => {
+  async (operation) => {
     const dynamoDb = await startDynamoDb([]);
-    const headers = {
-      'content-type': 'application/x-amz-json-1.0',
-      'x-amz-target': 'DynamoDB_20120810.GetItem',
-      'x-amz-date': 'x',
-      authorization: 'AWS4-HMAC-SHA256 Credential=a/b/c/d/e, Signature=x, SignedHeaders=host',
-    };
-    const { status } = await fetch(dynamoDb.url, { method: 'POST', headers, body });
-    expect(status).toBe(400);
+    for (const body of [
+      'null',
+      '5',
+      '[]',
+      '{',
+      '{"Key":null}',
+      '{"Item":null}',
+      '{"TableName":"table","Item":{}}',
+      '{"RequestItems":null}',
+      '{"RequestItems":{"table":null}}',
+      '{"RequestItems":{"table":[null,{"PutRequest":null}]}}',
+    ]) {
+      const { status } = await fetch(dynamoDb.url, { method: 'POST', headers: headersOf(operation), body });
+      expect([body, status]).toEqual([body, 400]);
+    }
     await dynamoDb.close();
   },
 );
+
+test('a body of more than 16 MiB is answered 413', async () => {
+  const dynamoDb = await startDynamoDb([]);
+  const body = ' '.repeat(16 * 1024 * 1024 + 1);
+  expect((await fetch(dynamoDb.url, { method: 'POST', headers: headersOf('GetItem'), body })).status).toBe(413);
+  await dynamoDb.close();
+});
+
+test('what is no write of an item is answered as dynalite answers it, byte for byte', async () => {
+  const [plain, dynamoDb] = [await listen(dynalite({}), 0), await startDynamoDb([])];
+  const requests: [string, RequestInit][] = [
+    ['/', {}],
+    ['/path?query', { method: 'PUT', body: 'x' }],
+    ['/', { method: 'POST', headers: headersOf('NoOperation'), body: '{}' }],
+    ['/', { method: 'POST', headers: headersOf('ListTables'), body: '{}' }],
+    ['/', { method: 'POST', headers: { ...headersOf('ListTables'), authorization: '' }, body: '{}' }],
+    ['/', { method: 'POST', headers: headersOf('GetItem'), body: '{"TableName":"表","Key":{"id":{"S":"x"}}}' }],
+  ];
+  try {
+    for (const [path, request] of requests) {
+      const [expected, actual] = await Promise.all(
+        [plain, dynamoDb].map(async ({ url }) => {
+          const response = await fetch(url + path, request);
+          const { 'x-amzn-requestid': _, date: __, ...headers } = Object.fromEntries(response.headers);
+          return { status: response.status, headers, body: await response.text() };
+        }),
+      );
+      expect(actual).toEqual(expected);
+    }
+  } finally {
+    await Promise.all([plain.close(), dynamoDb.close()]);
+  }
+});
 
 test('a table whose deletion the end of the process cut short is deleted and made anew', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'dynamodb-test-'));
