@@ -32,6 +32,9 @@ export const MAX_BODY_BYTES = 64 * 1024;
 /** The limit of an event's time ahead of our clock: once taken, it would come after all later events of its account. */
 export const MAX_AHEAD_MS = 10 * 60_000;
 
+/** Minimum of an event's time, in Unix milliseconds: 2001. A smaller number counts seconds, and would be a time in 1970. */
+export const MIN_EVENT_TIME_MS = 1e12;
+
 /** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
 export const MAX_KEY_BYTES = 1024;
 

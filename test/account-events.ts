@@ -4,6 +4,11 @@ import type { Delivery } from '../lambda/delivery.ts';
 import type { OfficialAccounts } from '../lambda/official-accounts.ts';
 import { delivery, RECEIVED } from './delivery.ts';
 
+/** EventTime of the oldest event, near the documented samples'. */
+export const FIRST_EVENT_TIME = 1_670_574_414_000;
+/** Any of `count` times, a millisecond apart. */
+export const eventTimes = (count: number) => fc.nat(count - 1).map((n) => FIRST_EVENT_TIME + n);
+
 const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_for_penn' };
 
 /** Few, so that events often agree, and of every kind that compares in a way of its own. */
@@ -29,7 +34,7 @@ export const accountEvent: fc.Arbitrary<AccountEvent> = fc.oneof(
   ...[CREATION, CHANGE, CHANGE, DESTRUCTION, FULL].map(({ marks, texts: saying }) =>
     fc
       .record({
-        eventTime: fc.nat(7),
+        eventTime: eventTimes(8),
         receivedTime: fc.nat(1_000),
         clientIp: maybe,
         optPlatform: maybe,

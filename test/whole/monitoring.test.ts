@@ -185,7 +185,7 @@ describe('what the bundle logs', () => {
     [store.fault, queue.fault] = [undefined, undefined];
     await post(
       receiver.url,
-      httpDelivery(({ payload }) => Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1 })),
+      httpDelivery(({ payload }) => Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 })),
     );
     const line = await until(() => log.linesOf('delivery')[before]);
     expect(line).toMatchObject({ name: '新'.repeat(128), ownerAccount: '"李雷"\n', outcome: 'stale' });
