@@ -43,8 +43,9 @@ const TABLE = {
    * @default API Gateway's own address
    */
   domainName: text(
-    /^(?=.{1,63}$)([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/,
-    'a name as in chat.example.com, in small letters and of at most 63 characters, as the Chat console wants it',
+    /^(?=.{1,63}$)(?!.*--)([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/,
+    'a name as in chat.example.com, in small letters, of at most 63 characters and without two hyphens in a row (xn-- ' +
+      'included), as the Chat console wants it',
   ),
   /** The certificate of `domainName`: in ACM, in the stack's region. Both or neither. */
   certificateArn: text(/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/, "an ACM certificate's ARN"),
