@@ -77,10 +77,6 @@ test('there is a page for the users, one for each folder of code, and one for th
   expect(PATHS).toEqual(['README.md', 'infra/README.md', 'lambda/README.md', 'test/bench/README.md']);
 });
 
-test('the first page is at most 12,000 bytes long', () => {
-  expect(Buffer.byteLength(root)).toBeLessThanOrEqual(12_000);
-});
-
 describe.each(PATHS)('%s', (path) => {
   const markdown = read(path);
 
