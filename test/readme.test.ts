@@ -164,6 +164,28 @@ test('the record table holds every attribute that is written', async () => {
   ).toEqual([...written].toSorted());
 });
 
+test('the table of commands names the fields that may be absent', async () => {
+  const accounts = { apply: async () => 'stored' as const };
+  for (const name of ['created', 'changed', 'destroyed', 'full']) {
+    const { CallbackCommand, ...sample } = recorded(name);
+    const mayBeAbsent: string[] = [];
+    for (const field of Object.keys(sample)) {
+      const { [field]: _, ...body } = { ...sample, CallbackCommand };
+      const isStored = receive(accounts)(delivery((event) => Object.assign(event, { query: { sdkAppId: '1' }, body })));
+      await isStored.then(
+        () => mayBeAbsent.push(field),
+        ({ reason }) => expect(reason).toBe('badPayload'),
+      );
+    }
+    const rows = table(lambda, 'command, after OfficialAccount.');
+    const [, , cell = ''] = rows.find(([command]) => `OfficialAccount.${command}` === CallbackCommand) ?? [];
+    expect([name, cell.split(', ').toSorted()]).toEqual([
+      name,
+      mayBeAbsent.length > 0 ? mayBeAbsent.toSorted() : ['none'],
+    ]);
+  }
+});
+
 describe('the list of alarms', () => {
   const alarms = resources('AWS::CloudWatch::Alarm').map(([id, { AlarmDescription }]) => [id, AlarmDescription]);
 

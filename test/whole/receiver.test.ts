@@ -228,6 +228,19 @@ describe('a delivery is refused, and nothing stored:', () => {
   });
 });
 
+test.each<[string, object, (delivery: HttpDelivery) => void]>([
+  ['before the fields of the body', WRONG_APP, (d) => (d.payload['EventTime'] = 0)],
+  ['after the body', BAD_BODY, (d) => (d.body = '{')],
+  ['after the age of the signature', EXPIRED, ({ query }) => sign(query, -100)],
+])('a URL without app and command is refused for the app %s', async (_when, reply, change) => {
+  const answered = deliver((d) => {
+    d.query.delete('SdkAppid');
+    d.query.delete('CallbackCommand');
+    change(d);
+  });
+  expect(await answered).toEqual(reply);
+});
+
 describe('what is not for us is answered OK, and nothing stored:', () => {
   test.each<[string, (delivery: HttpDelivery) => void]>([
     [
