@@ -15,6 +15,7 @@ describe('context', () => {
       silenceHours: undefined,
       probeMinutes: undefined,
       provisionedConcurrency: 0,
+      maxRequestsPerSecond: 1_000,
       stage: undefined,
     };
     expect(readSettings({ sdkAppId: '1400000000' })).toStrictEqual(settings);
@@ -33,6 +34,7 @@ describe('context', () => {
       silenceHours: 168,
       probeMinutes: 60,
       provisionedConcurrency: 900,
+      maxRequestsPerSecond: 10_000,
       stage: 'pre-production-2',
     };
     expect(readSettings(settings)).toStrictEqual(settings);
@@ -112,6 +114,11 @@ describe('context', () => {
     ],
     ['no hours of silence', { sdkAppId: '1', silenceHours: 0 }, "- silenceHours is '0'"],
     ['half an instance', { sdkAppId: '1', provisionedConcurrency: 0.5 }, "- provisionedConcurrency is '0.5'"],
+    ...[0, 10_001, 0.5, '1,000'].map((maxRequestsPerSecond): [string, Record<string, unknown>, string] => [
+      `${maxRequestsPerSecond} requests a second`,
+      { sdkAppId: '1', maxRequestsPerSecond },
+      `- maxRequestsPerSecond is '${maxRequestsPerSecond}', but must be a whole number from 1 to 10000\n`,
+    ]),
     [
       'another kind of authentication',
       { sdkAppId: '1', authentication: 'Off' },

@@ -391,6 +391,12 @@ describe('configured otherwise', () => {
     expect(JSON.stringify(template.findOutputs('WebhookUrl'))).toMatch(/"ApiEndpoint".*"\/webhook"/);
   });
 
+  test('maxRequestsPerSecond is the rate limit, and half of its burst', () => {
+    synthesized({ maxRequestsPerSecond: '10000' }).hasResourceProperties('AWS::ApiGatewayV2::Stage', {
+      DefaultRouteSettings: { ThrottlingRateLimit: 10_000, ThrottlingBurstLimit: 20_000 },
+    });
+  });
+
   test('provisionedConcurrency keeps instances warm, and these are what the route invokes', () => {
     const template = synthesized({ provisionedConcurrency: '2' });
     template.hasResourceProperties('AWS::Lambda::Alias', {
