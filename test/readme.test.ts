@@ -167,10 +167,10 @@ test('the record table holds every attribute that is written', async () => {
 test('the table of commands names the fields that may be absent', async () => {
   const accounts = { apply: async () => 'stored' as const };
   for (const name of ['created', 'changed', 'destroyed', 'full']) {
-    const { CallbackCommand, ...sample } = recorded(name);
+    const sample = recorded(name);
     const mayBeAbsent: string[] = [];
-    for (const field of Object.keys(sample)) {
-      const { [field]: _, ...body } = { ...sample, CallbackCommand };
+    for (const field of Object.keys(sample).filter((key) => key !== 'CallbackCommand')) {
+      const { [field]: _, ...body } = sample;
       const isStored = receive(accounts)(delivery((event) => Object.assign(event, { query: { sdkAppId: '1' }, body })));
       await isStored.then(
         () => mayBeAbsent.push(field),
@@ -178,7 +178,7 @@ test('the table of commands names the fields that may be absent', async () => {
       );
     }
     const rows = table(lambda, 'command, after OfficialAccount.');
-    const [, , cell = ''] = rows.find(([command]) => `OfficialAccount.${command}` === CallbackCommand) ?? [];
+    const [, , cell = ''] = rows.find(([command]) => sample['CallbackCommand'] === `OfficialAccount.${command}`) ?? [];
     expect([name, cell.split(', ').toSorted()]).toEqual([
       name,
       mayBeAbsent.length > 0 ? mayBeAbsent.toSorted() : ['none'],
