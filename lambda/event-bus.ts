@@ -48,7 +48,7 @@ interface Entry {
  * It stops after the first call that leaves an entry failed, or after `PUBLISH_LIMITS.totalMs`: the events that were not
  * tried are failed too. An event may be published twice, because a call that got no answer may have succeeded.
  *
- * @param client with `clientSettings(PUBLISH_LIMITS)`: attempts of its own would multiply those here.
+ * @param client with one attempt, because attempts of its own would multiply those here.
  * @param eventBusName the bus's name or ARN.
  * @returns the result of each event, in their order. It never throws.
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
