@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
 import packageJson from '../package.json' with { type: 'json' };
 import { webhookApp } from '../infra/app.ts';
-import { EVENT_SOURCE } from '../infra/announcements.ts';
+import { EVENT_SOURCE } from '../infra/webhook.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
 import { featureFlags } from '../infra/local/template.ts';
 import { OPTIONS } from '../infra/settings.ts';
@@ -16,7 +16,7 @@ import destroyed from '../lambda/official-account-destroyed.schema.json' with { 
 import { officialAccounts } from '../lambda/official-accounts.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
 import { severalAtATime } from '../lambda/sdk-client.ts';
-import { announcementProblems } from './announcement.ts';
+import { eventProblems } from './event-problems.ts';
 import { delivery, recorded } from './delivery.ts';
 import { ROOT } from './program.ts';
 
@@ -237,7 +237,7 @@ test('the outputs, log groups and limits that the pages name are there', () => {
 test('the event that is shown is one, and so is what is announced by hand', () => {
   const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(lambda) ?? [];
   const event = JSON.parse(json);
-  expect(announcementProblems(event.detail)).toEqual([]);
+  expect(eventProblems(event.detail)).toEqual([]);
   expect([event.source, event['detail-type']]).toEqual([EVENT_SOURCE, schema.title]);
   expect(lambda).toContain(`source: ['${EVENT_SOURCE}']`);
   expect(lambda).toContain(`detailType: ['${schema.title}']`);
@@ -252,7 +252,7 @@ test('the event that is shown is one, and so is what is announced by hand', () =
 
 test('the table of events holds every event, with its schema', () => {
   const shown = table(lambda, 'detail type').map(([type, , link]) => [type, link]);
-  const events = [...COMMANDS.values()].map(({ announcement: { schema } }) => [schema.title, schema.$id]);
+  const events = [...COMMANDS.values()].map(({ event: { schema } }) => [schema.title, schema.$id]);
   expect(shown.toSorted()).toEqual(events.toSorted());
   for (const [title = '', file = ''] of events) {
     expect(file).toBe(`${title.toLowerCase().replaceAll(' ', '-')}.schema.json`);

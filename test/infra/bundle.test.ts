@@ -19,9 +19,9 @@ beforeAll(() => {
     [
       deployment.receiver,
       ...deployment.consumers.map(({ consumer }) => consumer),
-      ...deployment.pipes.map(({ enrichment }) => enrichment),
+      ...deployment.streamMappings.map(({ consumer }) => consumer),
     ].map(({ file }, index) => [
-      ['receiver', 'redrive', 'announce'][index],
+      ['receiver', 'redrive', 'publisher'][index],
       readdirSync(dirname(file)).map((name) => join(dirname(file), name)),
     ]),
   );

@@ -10,7 +10,7 @@ import { listen } from '../../infra/local/aws/loopback.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { accountEvent, eventTimes, FIRST_EVENT_TIME as TIME, modelOf, payloadOf, visible } from '../account-events.ts';
-import { announcementProblems } from '../announcement.ts';
+import { eventProblems } from '../event-problems.ts';
 import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
@@ -91,7 +91,7 @@ test('the life of an account, as documented: each command is stored, and announc
     'Official Account Full',
     'Official Account Destroyed',
   ]);
-  expect(details().flatMap(announcementProblems)).toEqual([]);
+  expect(details().flatMap(eventProblems)).toEqual([]);
   expect(details()[1]).toMatchObject({
     name: 'NewName',
     previous: { name: 'TestOfficialAccount', introduction: null, faceUrl: null, organization: null },
@@ -266,7 +266,7 @@ test('200 mixed deliveries of one account, 16 at a time and with the store throt
   expect(visible(record)).toEqual({ ...modelOf(events), officialAccountId: id });
 
   await allAnnounced();
-  expect(details().flatMap(announcementProblems)).toEqual([]);
+  expect(details().flatMap(eventProblems)).toEqual([]);
   let kept: Record<string, any> | undefined;
   const shuffled = fc.shuffledSubarray(details(), { minLength: announced.length });
   for (const detail of fc.sample(shuffled, { numRuns: 1, seed: 20261125 })[0] ?? []) {

@@ -4,7 +4,7 @@ import { PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
-import { announcementProblems } from '../announcement.ts';
+import { eventProblems } from '../event-problems.ts';
 import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { startLocalReceiver } from '../local-receiver.ts';
 import { until } from '../until.ts';
@@ -124,7 +124,7 @@ test.each(['新闻公众号 🗞️', '"quoted\\"', 'two\nlines', '\u2028\u2029'
     await deliver(`named ${Name}`, { Name });
     const [event, ...others] = await eventsBefore(`after ${Name}`);
     expect(event!['detail']).toMatchObject({ officialAccountId: `named ${Name}`, name: Name });
-    expect(announcementProblems(event!['detail'])).toEqual([]);
+    expect(eventProblems(event!['detail'])).toEqual([]);
     expect(others).toEqual([]);
   },
 );
@@ -177,7 +177,7 @@ test('a delivery that was parked is announced once it is stored', async () => {
   );
   const { detail } = (await until(() => listener.events[0])) as { detail: unknown };
   expect(detail).toMatchObject({ officialAccountId: 'parked' });
-  expect(announcementProblems(detail)).toEqual([]);
+  expect(eventProblems(detail)).toEqual([]);
 });
 
 test('npm start prints the events, and serves them where it says', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { handler } from '../../lambda/announce.ts';
-import { announcementProblems } from '../announcement.ts';
+import { eventProblems } from '../event-problems.ts';
 
 /** A record of the table's stream, as DynamoDB sends it, recorded in `test/stream-records`. */
 function streamRecord(name: string): DynamoDBRecord {
@@ -46,7 +46,7 @@ describe('the announcement', () => {
   test('of a created record is the record in plain JSON, and meets its schema', async () => {
     const details = await announced(streamRecord('created'), streamRecord('created-again'));
     expect(details).toEqual([CREATED, CREATED_AGAIN]);
-    expect(details.map(announcementProblems)).toEqual([[], []]);
+    expect(details.map(eventProblems)).toEqual([[], []]);
   });
 
   const { clientIp: _, optPlatform: __, ...record } = CREATED;
@@ -65,7 +65,7 @@ describe('the announcement', () => {
       revision: 2,
       previous: { name: 'TestOfficialAccount', introduction: null },
     });
-    expect(announcementProblems(detail)).toEqual([]);
+    expect(eventProblems(detail)).toEqual([]);
   });
 
   test.each([
@@ -76,7 +76,7 @@ describe('the announcement', () => {
     expect(details).toEqual([
       { ...record, type, [attribute]: time, eventTime: time, receivedTime: time + 900, revision: 2 },
     ]);
-    expect(details.map(announcementProblems)).toEqual([[]]);
+    expect(details.map(eventProblems)).toEqual([[]]);
   });
 
   test('is made of a change whose creation has not been seen, with nothing before', async () => {
@@ -85,7 +85,7 @@ describe('the announcement', () => {
     delete first.dynamodb!.NewImage!['createdTime'];
     const [detail] = await announced(first);
     expect(detail).toMatchObject({ type: 'Official Account Changed', previous: { name: null, introduction: null } });
-    expect(announcementProblems(detail)).toEqual([]);
+    expect(eventProblems(detail)).toEqual([]);
   });
 
   test('is one at most for each change, or the pipe would send none: also where people copy records in', async () => {
@@ -124,7 +124,7 @@ describe('the announcement', () => {
     record.dynamodb!.NewImage!['name'] = { S: name };
     const [detail] = await announced(record);
     expect(detail.name).toBe(name);
-    expect(announcementProblems(detail)).toEqual([]);
+    expect(eventProblems(detail)).toEqual([]);
   });
 
   test('is not made of what people change or remove', async () => {
@@ -151,13 +151,13 @@ describe('the announcement', () => {
 });
 
 test('the schema finds fault with what is not an announcement', () => {
-  expect(announcementProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
-  expect(announcementProblems({ ...CREATED, type: 'Official Account Full' })).toEqual([
+  expect(eventProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
+  expect(eventProblems({ ...CREATED, type: 'Official Account Full' })).toEqual([
     " must have required property 'lastFullTime'",
   ]);
-  expect(announcementProblems({ ...CREATED, createdTime: '1670574414123' })).toEqual(['/createdTime must be integer']);
-  expect(announcementProblems({ ...CREATED, name: { S: 'x' } })).toEqual(['/name must be string']);
-  expect(announcementProblems({ ...CREATED, category: 'news' })).toHaveLength(1);
+  expect(eventProblems({ ...CREATED, createdTime: '1670574414123' })).toEqual(['/createdTime must be integer']);
+  expect(eventProblems({ ...CREATED, name: { S: 'x' } })).toEqual(['/name must be string']);
+  expect(eventProblems({ ...CREATED, category: 'news' })).toHaveLength(1);
   const { createdTime: _, ...timeless } = CREATED;
-  expect(announcementProblems(timeless)).toEqual([" must have required property 'createdTime'"]);
+  expect(eventProblems(timeless)).toEqual([" must have required property 'createdTime'"]);
 });
