@@ -127,6 +127,7 @@ export async function startDeployment({
   const description: Description = {
     webhookUrl: gateway.url + spec.route.path,
     eventsUrl: gateway.url + EVENTS_PATH,
+    eventBusName: spec.eventBusNames[0] ?? '',
     environment: environmentOf(spec.receiver),
   };
 
