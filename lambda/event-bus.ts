@@ -129,7 +129,7 @@ async function put(client: EventBridgeClient, entries: readonly Entry[]): Promis
       return EventId === undefined ? { outcome: 'failed', reason: 'NoEventId' } : { outcome: 'published' };
     });
   } catch (error) {
-    const { name } = error as Error;
-    return entries.map(() => ({ outcome: 'failed', reason: name }));
+    const { name, code } = error as Error & { code?: string };
+    return entries.map(() => ({ outcome: 'failed', reason: name === 'Error' && code ? code : name }));
   }
 }

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { DynamoDBRecord } from 'aws-lambda';
-import { handler } from '../../lambda/announce.ts';
+import { officialAccountCreated } from '../../lambda/official-account-created.ts';
+import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
+import {
+  eventOfChange,
+  imageOf,
+  makeEvent,
+  UnpublishableError,
+  type Item,
+} from '../../lambda/official-account-event.ts';
 import { eventProblems } from '../event-problems.ts';
 
 /** A record of the table's stream, as DynamoDB sends it, recorded in `test/stream-records`. */
@@ -10,8 +18,15 @@ function streamRecord(name: string): DynamoDBRecord {
   return JSON.parse(readFileSync(join(import.meta.dirname, '../stream-records', `${name}.json`), 'utf8'));
 }
 
-/** As the pipe gets it. */
-const announced = async (...records: DynamoDBRecord[]) => JSON.parse(JSON.stringify(await handler(records)));
+const eventOf = ({ dynamodb }: DynamoDBRecord) =>
+  eventOfChange(dynamodb!.OldImage as Item | undefined, dynamodb!.NewImage as Item | undefined);
+
+/** Details of the events, as consumers get them. */
+function detailsOf(...records: DynamoDBRecord[]) {
+  const events = records.flatMap((record) => eventOf(record) ?? []);
+  for (const { detailType, detail } of events) expect(detailType).toBe(detail.type);
+  return JSON.parse(JSON.stringify(events.map(({ detail }) => detail)));
+}
 
 const CREATED = {
   version: 1,
@@ -42,17 +57,17 @@ const CREATED_AGAIN = {
   revision: 2,
 };
 
-describe('the announcement', () => {
-  test('of a created record is the record in plain JSON, and meets its schema', async () => {
-    const details = await announced(streamRecord('created'), streamRecord('created-again'));
+describe('the event', () => {
+  test('of a created record is the record in plain JSON, and meets its schema', () => {
+    const details = detailsOf(streamRecord('created'), streamRecord('created-again'));
     expect(details).toEqual([CREATED, CREATED_AGAIN]);
     expect(details.map(eventProblems)).toEqual([[], []]);
   });
 
   const { clientIp: _, optPlatform: __, ...record } = CREATED;
 
-  test('of a changed record says what it was before, and meets its schema', async () => {
-    const [detail, ...others] = await announced(streamRecord('changed'));
+  test('of a changed record says what it was before, and meets its schema', () => {
+    const [detail, ...others] = detailsOf(streamRecord('changed'));
     expect(others).toEqual([]);
     expect(detail).toEqual({
       ...record,
@@ -71,34 +86,33 @@ describe('the announcement', () => {
   test.each([
     ['destroyed', 'Official Account Destroyed', 'destroyedTime', 1670574600000],
     ['full', 'Official Account Full', 'lastFullTime', 1670574550000],
-  ])('of a record that is %s says so, and meets its schema', async (name, type, attribute, time) => {
-    const details = await announced(streamRecord(name));
+  ])('of a record that is %s says so, and meets its schema', (name, type, attribute, time) => {
+    const details = detailsOf(streamRecord(name));
     expect(details).toEqual([
       { ...record, type, [attribute]: time, eventTime: time, receivedTime: time + 900, revision: 2 },
     ]);
     expect(details.map(eventProblems)).toEqual([[]]);
   });
 
-  test('is made of a change whose creation has not been seen, with nothing before', async () => {
+  test('is made of a change whose creation has not been seen, with nothing before', () => {
     const first = streamRecord('changed');
     delete first.dynamodb!.OldImage;
     delete first.dynamodb!.NewImage!['createdTime'];
-    const [detail] = await announced(first);
+    const [detail] = detailsOf(first);
     expect(detail).toMatchObject({ type: 'Official Account Changed', previous: { name: null, introduction: null } });
     expect(eventProblems(detail)).toEqual([]);
   });
 
-  test('is one at most for each change, or the pipe would send none: also where people copy records in', async () => {
+  test('is one at most for each change, also where people copy records in', () => {
     const copied = streamRecord('created');
     Object.assign(copied.dynamodb!.NewImage!, {
       destroyedTime: { N: '1670574600000' },
       lastFullTime: { N: '1670574550000' },
     });
-    const details = await announced(...Array.from({ length: 10 }, () => copied));
-    expect(details.map(({ type }: typeof CREATED) => type)).toEqual(Array(10).fill('Official Account Created'));
+    expect(detailsOf(copied).map(({ type }: typeof CREATED) => type)).toEqual(['Official Account Created']);
   });
 
-  test('is not made where an event brought nothing that shows', async () => {
+  test('is not made where an event brought nothing that shows', () => {
     const late = streamRecord('changed');
     late.dynamodb!.NewImage = {
       ...late.dynamodb!.OldImage,
@@ -106,7 +120,7 @@ describe('the announcement', () => {
       operatorAccountTime: { N: '1670574414124' },
       revision: { N: '2' },
     };
-    expect(await announced(late)).toEqual([]);
+    expect(detailsOf(late)).toEqual([]);
   });
 
   test.each([
@@ -119,19 +133,19 @@ describe('the announcement', () => {
     '',
     '\u0000',
     '😀',
-  ])('keeps the name %j as it is', async (name) => {
+  ])('keeps the name %j as it is', (name) => {
     const record = streamRecord('created');
     record.dynamodb!.NewImage!['name'] = { S: name };
-    const [detail] = await announced(record);
+    const [detail] = detailsOf(record);
     expect(detail.name).toBe(name);
     expect(eventProblems(detail)).toEqual([]);
   });
 
-  test('is not made of what people change or remove', async () => {
-    expect(await announced(streamRecord('changed-by-people'), streamRecord('removed'))).toEqual([]);
+  test('is not made of what people change or remove', () => {
+    expect(detailsOf(streamRecord('changed-by-people'), streamRecord('removed'))).toEqual([]);
   });
 
-  test('leaves out what people have added to a record, whatever it is', async () => {
+  test('leaves out what people have added to a record, whatever it is', () => {
     const record = streamRecord('created');
     Object.assign(record.dynamodb!.NewImage!, {
       category: { S: 'news' },
@@ -140,17 +154,67 @@ describe('the announcement', () => {
       tags: { SS: ['a'] },
       nothing: { NULL: true },
     });
-    expect(await announced(record)).toEqual([CREATED]);
+    expect(detailsOf(record)).toEqual([CREATED]);
   });
 
-  test('stands in the order of the changes', async () => {
-    const [created, changed] = [streamRecord('created'), streamRecord('created-again')];
-    const times = (await announced(created, changed, created)).map(({ eventTime }: typeof CREATED) => eventTime);
-    expect(times).toEqual([1670574414123, 1670574500000, 1670574414123]);
+  test.each<[string, Record<string, unknown>]>([
+    ['is not there', {}],
+    ['is no official account', { id: { S: 'a' }, total: { N: '1' } }],
+    ['has attributes as every object has them', { constructor: { S: 'a' }, toString: { N: '1' } }],
+  ])('is not made of a record that %s', (_what, image) => {
+    const record = streamRecord('created');
+    record.dynamodb!.NewImage = image as never;
+    expect(eventOf(record)).toBeUndefined();
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['name is of another type than the JSON Schema says', { name: { N: '1' } }],
+    ['name is of another type than the JSON Schema says', { name: { NULL: true } }],
+    ['name is of another type than the JSON Schema says', { name: { M: { a: { S: 'b' } } } }],
+    ['createdTime is of another type than the JSON Schema says', { createdTime: { S: '1' } }],
+    ['eventTime is of another type than the JSON Schema says', { eventTime: { N: '1.5' } }],
+    ['eventTime is of another type than the JSON Schema says', { eventTime: { L: [] } }],
+    ['sdkAppId is missing', { sdkAppId: undefined }],
+    ['officialAccountId is missing', { officialAccountId: undefined }],
+    ['receivedTime is missing', { receivedTime: undefined }],
+    ['an attribute is of a type that the SDK does not know', { name: { X: 'a' } }],
+  ])('cannot be made where %s', (problem, change) => {
+    const record = streamRecord('created');
+    const image = Object.entries({ ...record.dynamodb!.NewImage, ...change }).filter(([, value]) => value);
+    record.dynamodb!.NewImage = Object.fromEntries(image) as never;
+    expect(() => eventOf(record)).toThrow(UnpublishableError);
+    expect(() => eventOf(record)).toThrow(problem);
+  });
+
+  test('holds nothing before, where that was of another type', () => {
+    const record = streamRecord('changed');
+    record.dynamodb!.OldImage!['name'] = { N: '1' };
+    const [detail] = detailsOf(record);
+    expect(detail.previous).toEqual({ name: null, introduction: null });
+    expect(eventProblems(detail)).toEqual([]);
   });
 });
 
-test('the schema finds fault with what is not an announcement', () => {
+describe('the event of a record as it stands', () => {
+  const record = imageOf(streamRecord('destroyed').dynamodb!.NewImage as Item);
+
+  test.each([
+    [officialAccountCreated, 'Official Account Created'],
+    [officialAccountDestroyed, 'Official Account Destroyed'],
+  ])('is that of the command that it is made for, with the whole record', (command, type) => {
+    const { detailType, detail } = makeEvent(command, record);
+    expect(detailType).toBe(type);
+    expect(detail).toEqual({ ...record, version: 1, type });
+    expect(eventProblems(detail)).toEqual([]);
+  });
+
+  test('cannot be made for a command whose time the record lacks', () => {
+    const { createdTime: _, ...unseen } = record;
+    expect(() => makeEvent(officialAccountCreated, unseen)).toThrow(new UnpublishableError('createdTime is missing'));
+  });
+});
+
+test('the schema finds fault with what is no event', () => {
   expect(eventProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
   expect(eventProblems({ ...CREATED, type: 'Official Account Full' })).toEqual([
     " must have required property 'lastFullTime'",
