@@ -50,7 +50,7 @@ export function publishing(scope: Construct, { serviceName, table, unpublished, 
   const { lambda: publisher, role } = createFunction(scope, 'Publisher', log, {
     description: "Publishes the changes in the table's stream as events",
     code: bundle(scope, 'publisher'),
-    timeout: Duration.seconds(60), // 23 for the events, 10 for the queue, and the rest for a busy moment
+    timeout: Duration.seconds(60), // 22 for the events, 10 for the queue, and the rest for a busy moment
     environment: {
       SERVICE_NAME: serviceName,
       EVENT_BUS_NAME: bus.eventBusName,
