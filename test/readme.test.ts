@@ -216,7 +216,7 @@ test('the outputs, log groups and limits that the pages name are there', () => {
   expect(infra).toContain('ten times in all: for eight and a half hours');
 });
 
-test('the event that is shown is one, and so is what is announced by hand', () => {
+test('the event that is shown is one, and so is what is published by hand', () => {
   const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(lambda) ?? [];
   const event = JSON.parse(json);
   expect(eventProblems(event.detail)).toEqual([]);

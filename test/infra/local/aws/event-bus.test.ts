@@ -51,8 +51,8 @@ test('each entry is an event with an ID of its own, and one that is at fault sto
 
 test.each<[string, PutEventsRequestEntry[]]>([
   ['no entry', []],
-  ['eleven entries', Array(11).fill(ENTRY)],
-  ['256 KB', Array(2).fill({ ...ENTRY, Detail: JSON.stringify({ a: 'x'.repeat(131_072 - 10) }) })],
+  ['eleven entries', Array.from({ length: 11 }, () => ENTRY)],
+  ['256 KB', [1, 2].map(() => ({ ...ENTRY, Detail: JSON.stringify({ a: 'x'.repeat(131_072 - 10) }) }))],
 ])('a call with %s is refused as a whole', async (_what, entries) => {
   seen.length = 0;
   await expect(put(...entries)).rejects.toThrow(expect.objectContaining({ name: 'ValidationException' }));
