@@ -38,7 +38,10 @@ export interface PublishingProps {
  * Publishes each change of the table: its stream → publisher → event bus.
  *
  * From the stream and not from the receiver: what is in the table is what is published, without a second write that might
- * fail alone.
+ * fail alone. By a function and not by an EventBridge Pipe: a pipe needs a function as well, and users report that its
+ * detail type can't be taken from the event.
+ *
+ * @see https://github.com/aws/aws-cdk/issues/30587
  */
 export function publishing(scope: Construct, { serviceName, table, unpublished, log }: PublishingProps): Publishing {
   const stream = table.tableStreamArn;
@@ -50,7 +53,7 @@ export function publishing(scope: Construct, { serviceName, table, unpublished, 
   const { lambda: publisher, role } = createFunction(scope, 'Publisher', log, {
     description: "Publishes the changes in the table's stream as events",
     code: bundle(scope, 'publisher'),
-    timeout: Duration.seconds(60), // 23 for the events, 10 for the queue, and the rest for a busy moment
+    timeout: Duration.seconds(60), // 22 for the events, 10 for the queue, and the rest for a busy moment
     environment: {
       SERVICE_NAME: serviceName,
       EVENT_BUS_NAME: bus.eventBusName,

@@ -29,7 +29,7 @@ export const MAX_CALL_BYTES = 256 * 1024;
  *
  * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
  */
-const PERMANENT_CODES: readonly string[] = ['MalformedDetail', 'InvalidArgument'];
+const PERMANENT_CODES: ReadonlySet<string> = new Set(['MalformedDetail', 'InvalidArgument']);
 
 /** The pause before the second attempt. It doubles with each further one. */
 const PAUSE_MS = 100;
@@ -123,7 +123,7 @@ async function put(client: EventBridgeClient, entries: readonly Entry[]): Promis
     return entries.map((_entry, n) => {
       const { EventId, ErrorCode } = Entries[n] ?? {};
       if (ErrorCode !== undefined) {
-        return { outcome: PERMANENT_CODES.includes(ErrorCode) ? 'refused' : 'failed', reason: ErrorCode };
+        return { outcome: PERMANENT_CODES.has(ErrorCode) ? 'refused' : 'failed', reason: ErrorCode };
       }
       // An answer without an ID shows nothing: the event is published once more.
       return EventId === undefined ? { outcome: 'failed', reason: 'NoEventId' } : { outcome: 'published' };

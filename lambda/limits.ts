@@ -30,7 +30,7 @@ export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 
  * The limits of publishing a batch of events, for which nobody waits. Each attempt is one call of `PutEvents`; the total is
  * the time after which no further attempt begins.
  */
-export const PUBLISH_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 20_000 };
+export const PUBLISH_LIMITS: Limits = { attempts: 3, attemptMs: 2_000, totalMs: 20_000 };
 
 /** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
 export const MAX_BODY_BYTES = 64 * 1024;

@@ -15,6 +15,7 @@ const published = (bytes: number, n = 0): BusEvent => {
 };
 const events = (count: number) => Array.from({ length: count }, (_, n) => published(100, n));
 const PUBLISHED = { outcome: 'published' };
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 const numbers = (calls: PutEventsRequestEntry[][]) =>
   calls.map((entries) => entries.map(({ Detail = '' }) => JSON.parse(Detail).n));
 
@@ -77,7 +78,7 @@ describe('events', () => {
   test('are published in their order, ten a call, from the source that other systems match', async () => {
     const seen: unknown[] = [];
     const end = bus.subscribe(({ source, 'detail-type': type, detail }) => seen.push([source, type, detail]));
-    expect(await putEvents(client, 'bus', events(25))).toEqual(Array(25).fill(PUBLISHED));
+    expect(await putEvents(client, 'bus', events(25))).toEqual(times(25, PUBLISHED));
     end();
     expect(calls.map(({ length }) => length)).toEqual([10, 10, 5]);
     const expected = events(25).map(({ detailType, detail }) => ['tencent.chat.official-accounts', detailType, detail]);
@@ -96,7 +97,7 @@ describe('events', () => {
       'bus',
       sizes.map((bytes, n) => published(bytes, n)),
     );
-    expect(results).toEqual(Array(6).fill(PUBLISHED));
+    expect(results).toEqual(times(6, PUBLISHED));
     expect(numbers(calls)).toEqual([[0, 1], [2], [3], [4, 5]]);
   });
 
@@ -117,7 +118,7 @@ describe('an entry that is not published', () => {
       answers = [refusing(3, { ErrorCode })];
       const results = await putEvents(client, 'bus', events(11));
       expect(results[3]).toEqual({ outcome: 'refused', reason: ErrorCode });
-      expect(results.toSpliced(3, 1)).toEqual(Array(10).fill(PUBLISHED));
+      expect(results.toSpliced(3, 1)).toEqual(times(10, PUBLISHED));
       expect(calls.map(({ length }) => length)).toEqual([10, 1]);
     },
   );
@@ -126,7 +127,7 @@ describe('an entry that is not published', () => {
     'for %s is tried again alone, and is published',
     async (ErrorCode) => {
       answers = [refusing(3, { ErrorCode }), refusing(0, { ErrorCode })];
-      expect(await putEvents(client, 'bus', events(11))).toEqual(Array(11).fill(PUBLISHED));
+      expect(await putEvents(client, 'bus', events(11))).toEqual(times(11, PUBLISHED));
       expect(numbers(calls)).toEqual([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [3], [3], [10]]);
     },
   );
@@ -135,9 +136,9 @@ describe('an entry that is not published', () => {
     answers = [3, 0, 0].map((refused) => refusing(refused, { ErrorCode: 'ThrottlingException' }));
     const results = await putEvents(client, 'bus', events(12));
     expect(results.slice(0, 10)).toEqual(
-      Array(10).fill(PUBLISHED).with(3, { outcome: 'failed', reason: 'ThrottlingException' }),
+      times(10, PUBLISHED).with(3, { outcome: 'failed', reason: 'ThrottlingException' }),
     );
-    expect(results.slice(10)).toEqual(Array(2).fill({ outcome: 'failed', reason: 'NotTried' }));
+    expect(results.slice(10)).toEqual(times(2, { outcome: 'failed', reason: 'NotTried' }));
     expect(calls).toHaveLength(3);
   });
 });
@@ -162,7 +163,7 @@ describe('a call that fails', () => {
       [0, 1],
     ]);
     answers = [answer, answer, answer];
-    expect(await putEvents(client, 'bus', events(2))).toEqual(Array(2).fill({ outcome: 'failed', reason }));
+    expect(await putEvents(client, 'bus', events(2))).toEqual(times(2, { outcome: 'failed', reason }));
   });
 
   test('is not followed by others when the time is over', async () => {

@@ -19,7 +19,7 @@ import { until } from '../until.ts';
 
 const [store, log] = [faultyDynamoDb(), logKeeper()];
 let receiver: Deployment;
-const announced: BusEvent[] = [];
+const published: BusEvent[] = [];
 beforeAll(async () => {
   receiver = await startDeployment({
     context: { sdkAppId: SDK_APP_ID },
@@ -29,15 +29,15 @@ beforeAll(async () => {
     queueSecondMs: 2,
     log: log.stream,
   });
-  receiver.bus.subscribe((event) => announced.push(event));
+  receiver.bus.subscribe((event) => published.push(event));
 });
 afterAll(() => receiver.stop());
 beforeEach(async () => {
-  await allAnnounced(); // what the test before has left
-  announced.length = 0;
+  await allPublished(); // what the test before has left
+  published.length = 0;
 });
 
-const details = () => announced.map(({ detail }) => detail as Record<string, any>);
+const details = () => published.map(({ detail }) => detail as Record<string, any>);
 
 /** Delivers a body as Chat does, with the command in the URL as well. */
 const deliver = (payload: Record<string, unknown>, change: (query: URLSearchParams) => void = () => {}) =>
@@ -52,22 +52,22 @@ const deliver = (payload: Record<string, unknown>, change: (query: URLSearchPara
 
 const recordOf = (id: string) => recordIn(store.serviceUrl, receiver.spec.tableName, id);
 
-/** Once all that was written before has been announced: announcements come in order. */
-async function allAnnounced(): Promise<void> {
-  const id = `last ${announced.length} ${Math.random()}`;
+/** Once all that was written before has been published: events come in order here. */
+async function allPublished(): Promise<void> {
+  const id = `last ${published.length} ${Math.random()}`;
   await deliver({ ...recorded('created'), Official_Account: id });
   await until(() => details().find(({ officialAccountId }) => officialAccountId === id));
-  announced.pop();
+  published.pop();
 }
 
-test('the life of an account, as documented: each command is stored, and announced under its own detail type', async () => {
+test('the life of an account, as documented: each command is stored, and published under its own detail type', async () => {
   const id = '@TOA#_test_OA_for_penn';
   const life = ['created', 'changed', 'full', 'destroyed'].map((name, n) => ({
     ...recorded(name),
     EventTime: 1670574414123 + n,
   }));
   for (const payload of life) expect(await deliver(payload)).toEqual(OK);
-  await allAnnounced();
+  await allPublished();
   const last = {
     sdkAppId: SDK_APP_ID,
     officialAccountId: id,
@@ -85,7 +85,7 @@ test('the life of an account, as documented: each command is stored, and announc
     optPlatform: 'RESTAPI',
   };
   expect(visible((await recordOf(id)) ?? {})).toEqual(last);
-  expect(announced.map((event) => event['detail-type'])).toEqual([
+  expect(published.map((event) => event['detail-type'])).toEqual([
     'Official Account Created',
     'Official Account Changed',
     'Official Account Full',
@@ -121,7 +121,7 @@ test('the documented samples, which all have the same EventTime, end the same in
   });
 });
 
-test('a repeat is announced no more, nor is a late event that changes nothing to be seen', async () => {
+test('a repeat is published no more, nor is a late event that changes nothing to be seen', async () => {
   const id = 'late';
   const changed = { ...recorded('changed'), Official_Account: id };
   await deliver({ ...changed, EventTime: TIME + 30, Name: '新名字' });
@@ -129,8 +129,8 @@ test('a repeat is announced no more, nor is a late event that changes nothing to
   await deliver({ ...changed, EventTime: TIME + 20, Name: '旧名字' });
   await deliver({ ...recorded('created'), Official_Account: id, EventTime: TIME + 10 });
   await deliver({ ...recorded('created'), Official_Account: id, EventTime: TIME + 10 });
-  await allAnnounced();
-  expect(announced.map((event) => event['detail-type'])).toEqual([
+  await allPublished();
+  expect(published.map((event) => event['detail-type'])).toEqual([
     'Official Account Changed',
     'Official Account Created',
   ]);
@@ -265,10 +265,10 @@ test('200 mixed deliveries of one account, 16 at a time and with the store throt
   const record = (await recordOf(id)) ?? {};
   expect(visible(record)).toEqual({ ...modelOf(events), officialAccountId: id });
 
-  await allAnnounced();
+  await allPublished();
   expect(details().flatMap(eventProblems)).toEqual([]);
   let kept: Record<string, any> | undefined;
-  const shuffled = fc.shuffledSubarray(details(), { minLength: announced.length });
+  const shuffled = fc.shuffledSubarray(details(), { minLength: published.length });
   for (const detail of fc.sample(shuffled, { numRuns: 1, seed: 20261125 })[0] ?? []) {
     const isNewer = kept === undefined || detail['eventTime'] > kept['eventTime'];
     const isLater = kept?.['eventTime'] === detail['eventTime'] && detail['revision'] > kept?.['revision'];

@@ -202,24 +202,12 @@ test('every reason and outcome that the code knows has its line in the dashboard
 test('the metrics of AWS that dashboard and alarms refer to have the names and dimensions that AWS documents', () => {
   const DOCUMENTED: Record<string, { dimensions: string[]; metrics: string[] }[]> = {
     'AWS/ApiGateway': [{ dimensions: ['ApiId'], metrics: ['4xx', '5xx', 'Latency'] }],
-    'AWS/Lambda': [{ dimensions: ['FunctionName'], metrics: ['Errors', 'Throttles'] }],
+    'AWS/Lambda': [{ dimensions: ['FunctionName'], metrics: ['Errors', 'IteratorAge', 'Throttles'] }],
     'AWS/DynamoDB': [{ dimensions: ['Operation', 'TableName'], metrics: ['ThrottledRequests', 'SystemErrors'] }],
     'AWS/SQS': [
       {
         dimensions: ['QueueName'],
         metrics: ['ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible'],
-      },
-    ],
-    'AWS/EventBridge/Pipes': [
-      {
-        dimensions: ['PipeName'],
-        metrics: [
-          'EventCount',
-          'ExecutionFailed',
-          'ExecutionPartiallyFailed',
-          'ExecutionThrottled',
-          'ExecutionTimeout',
-        ],
       },
     ],
   };

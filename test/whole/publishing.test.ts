@@ -1,11 +1,17 @@
-import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  BatchWriteItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { eventProblems } from '../event-problems.ts';
 import { httpDelivery, post, recorded, SDK_APP_ID, TOKEN } from '../delivery.ts';
+import { faultyEventBus, faultySqs, type Fault } from '../faults/faulty.ts';
+import { logKeeper } from '../function-log.ts';
 import { startLocalReceiver } from '../local-receiver.ts';
 import { until } from '../until.ts';
 
@@ -29,14 +35,24 @@ async function listen(url: string) {
   return { events, type: headers.get('content-type'), stop: () => (abort.abort(), reading) };
 }
 
+const [bus, queues, log] = [faultyEventBus(), faultySqs(), logKeeper()];
 let deployment: Deployment;
 let listener: Awaited<ReturnType<typeof listen>>;
+let client: DynamoDBClient;
 beforeAll(async () => {
-  const log = new PassThrough().resume();
-  deployment = await startDeployment({ context: { sdkAppId: SDK_APP_ID }, token: TOKEN, port: 0, log });
+  deployment = await startDeployment({
+    context: { sdkAppId: SDK_APP_ID },
+    token: TOKEN,
+    port: 0,
+    startEvents: bus.start,
+    startQueues: queues.start,
+    log: log.stream,
+  });
+  client = dynamoDbClient(deployment.dynamoDb.url);
   listener = await listen(deployment.eventsUrl);
 });
 afterAll(async () => {
+  client.destroy();
   await listener.stop();
   await deployment.stop();
 });
@@ -57,7 +73,7 @@ async function eventsBefore(last: string): Promise<Record<string, any>[]> {
   return listener.events.slice(0, -1);
 }
 
-test('one event is announced for an official account, and none for a repeated or a stale delivery', async () => {
+test('one event is published for an official account, and none for a repeated or a stale delivery', async () => {
   await deliver('@TOA#_once');
   await deliver('@TOA#_once');
   await deliver('@TOA#_once', { EventTime: 1670574414122, Name: 'older' });
@@ -92,7 +108,7 @@ test('one event is announced for an official account, and none for a repeated or
   expect(listener.type).toBe('text/event-stream');
 });
 
-test('one more is announced where a newer delivery changes the record', async () => {
+test('one more is published where a newer delivery changes the record', async () => {
   await deliver('changed');
   await deliver('changed', { EventTime: 1670574414124, Name: '改名' });
   const events = await eventsBefore('after changed');
@@ -102,7 +118,7 @@ test('one more is announced where a newer delivery changes the record', async ()
   ]);
 });
 
-test('nothing is announced of a delivery that is refused or ignored', async () => {
+test('nothing is published of a delivery that is refused or ignored', async () => {
   await deliver('refused', { Name: 1 });
   await post(
     deployment.url,
@@ -135,12 +151,11 @@ test('200 deliveries at once make 200 events, each once', async () => {
   const { sqs, spec } = deployment;
   const parked = () => spec.consumers.flatMap(({ queueName }) => sqs.messages(queueName)); // by a busy machine
   await until(() => parked().length === 0 || undefined);
-  const announced = (await eventsBefore('after many')).map(({ detail }) => detail.officialAccountId);
-  expect(announced.toSorted()).toEqual(ids.toSorted());
+  const published = (await eventsBefore('after many')).map(({ detail }) => detail.officialAccountId);
+  expect(published.toSorted()).toEqual(ids.toSorted());
 });
 
-test('what people write into the table is announced where it is an event, and not where it is a note of theirs', async () => {
-  const client = dynamoDbClient(deployment.dynamoDb.url);
+test('what people write into the table is published where it is an event, and not where it is a note of theirs', async () => {
   const TableName = deployment.spec.tableName;
   const Key = { sdkAppId: SDK_APP_ID, officialAccountId: 'by hand' };
   const record = {
@@ -160,14 +175,13 @@ test('what people write into the table is announced where it is an event, and no
       ExpressionAttributeValues: marshall({ ':news': 'news' }),
     }),
   );
-  client.destroy();
   const events = await eventsBefore('after by hand');
   expect(events.map(({ detail }) => detail)).toEqual([
     { version: 1, type: 'Official Account Created', ...Key, ...record },
   ]);
 });
 
-test('a delivery that was parked is announced once it is stored', async () => {
+test('a delivery that was parked is published once it is stored', async () => {
   const [{ queueName } = { queueName: '' }] = deployment.spec.consumers;
   const body = Buffer.from(JSON.stringify({ ...recorded('created'), Official_Account: 'parked' })).toString('base64');
   const query = { sdkAppId: SDK_APP_ID };
@@ -180,12 +194,145 @@ test('a delivery that was parked is announced once it is stored', async () => {
   expect(eventProblems(detail)).toEqual([]);
 });
 
+describe('while the event bus fails', () => {
+  /** What goes wrong, one after another, and with how many calls. More than three in a row use up the attempts. */
+  const FAULTS: [Fault | 'refuses the first entry', number][] = [
+    ['refuses the first entry', 5],
+    ['throttles', 4],
+    ['answers nonsense', 4],
+    ['breaks', 4],
+    ['hangs', 1], // each takes the two seconds of an attempt
+    ['does it, then cuts the connection', 4],
+    ['refuses the first entry', 2],
+    ['denies', 4],
+  ];
+
+  /** Lets the faults come between calls that succeed. */
+  function failInTurn(): string[] {
+    const plan = FAULTS.flatMap(([fault, calls]) => [undefined, ...Array(calls).fill(fault)]);
+    const seen: string[] = [];
+    bus.onRequest = () => {
+      const fault = plan.shift();
+      if (fault !== undefined) seen.push(fault);
+      bus.fault = fault === 'refuses the first entry' ? undefined : fault;
+      bus.refusesFirst = fault === 'refuses the first entry';
+    };
+    return seen;
+  }
+  afterEach(() => {
+    bus.onRequest = undefined;
+    bus.fault = undefined;
+    bus.refusesFirst = false;
+  });
+
+  /** The records of an account after each event of its life. */
+  const LIFE = [
+    { name: 'created', createdTime: 1, revision: 1 },
+    { name: 'changed', createdTime: 1, revision: 2 },
+    { name: 'changed', createdTime: 1, lastFullTime: 3, revision: 3 },
+    { name: 'changed', createdTime: 1, lastFullTime: 3, destroyedTime: 4, revision: 4 },
+  ];
+  const TYPES = ['Created', 'Changed', 'Full', 'Destroyed'].map((type) => `Official Account ${type}`);
+
+  test('1,000 mixed changes are each published at least once, under their own detail type', async () => {
+    const seen = failInTurn();
+    const ids = Array.from({ length: 250 }, (_, n) => `mixed ${n}`);
+    const TableName = deployment.spec.tableName;
+    for (const record of LIFE) {
+      const items = ids.map((officialAccountId) =>
+        marshall({ sdkAppId: SDK_APP_ID, officialAccountId, eventTime: record.revision, receivedTime: 5, ...record }),
+      );
+      while (items.length > 0) {
+        const puts = items.splice(0, 25).map((Item) => ({ PutRequest: { Item } }));
+        await client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: puts } }));
+      }
+    }
+    const expected = ids.flatMap((id) => TYPES.map((type, n) => `${id}, revision ${n + 1}: ${type}`));
+    const published = () =>
+      new Set(
+        listener.events.map(
+          ({ 'detail-type': type, detail }) => `${detail.officialAccountId}, revision ${detail.revision}: ${type}`,
+        ),
+      );
+    await until(() => published().size >= expected.length || undefined, 60_000);
+    expect([...published()].toSorted()).toEqual(expected.toSorted());
+    expect(listener.events.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
+    expect(seen).toEqual(FAULTS.flatMap(([fault, calls]) => Array(calls).fill(fault)));
+    expect(deployment.sqs.messages(unpublishedQueue())).toEqual([]);
+  });
+});
+
+const unpublishedQueue = () => deployment.spec.streamMappings[0]?.onFailureQueueName ?? '';
+const unpublished = () => deployment.sqs.messages(unpublishedQueue()).map((message) => JSON.parse(message));
+
+describe('a record that can never be published', () => {
+  afterEach(() => deployment.sqs.purge(unpublishedQueue()));
+
+  const RECORD = { sdkAppId: SDK_APP_ID, name: 'a', createdTime: 1, eventTime: 1, receivedTime: 1, revision: 1 };
+  const TOO_LARGE = 'x'.repeat(390_000);
+  const put = (officialAccountId: string, change: Record<string, unknown>) =>
+    client.send(
+      new PutItemCommand({
+        TableName: deployment.spec.tableName,
+        Item: marshall({ ...RECORD, officialAccountId, ...change }),
+      }),
+    );
+
+  test.each<[string, string, Record<string, unknown>, string, boolean]>([
+    ['with a text that is a number', 'types', { name: 1 }, 'name is of another type than the JSON Schema says', true],
+    ['with a time that is a text', 'times', { createdTime: '1' }, 'createdTime is of another type', true],
+    ['of 400 KB', 'size', { introduction: TOO_LARGE }, 'TooLarge', false],
+  ])('%s is set aside in the queue, and holds up nothing', async (_what, id, change, reason, isWhole) => {
+    await put(id, change);
+    const others = await eventsBefore(`after ${id}`);
+    expect(others).toEqual([]);
+    const message = await until(() => unpublished()[0]); // what is published goes first
+    expect(message).toMatchObject({
+      version: 1,
+      reason: expect.stringContaining(reason),
+      sequenceNumber: expect.stringMatching(/^\d+$/),
+      keys: { sdkAppId: { S: SDK_APP_ID }, officialAccountId: { S: id } },
+    });
+    expect(message.newImage).toEqual(isWhole ? marshall({ ...RECORD, officialAccountId: id, ...change }) : undefined);
+  });
+
+  test.each<[string, string, Record<string, unknown>]>([
+    ['that is no official account', 'none', { createdTime: undefined, revision: undefined, total: 1 }],
+    ['that people have made 400 KB large is published without what they added', 'large', { notes: TOO_LARGE }],
+  ])('is not one %s', async (_what, id, change) => {
+    await client.send(
+      new PutItemCommand({
+        TableName: deployment.spec.tableName,
+        Item: marshall({ ...RECORD, officialAccountId: id, ...change }, { removeUndefinedValues: true }),
+      }),
+    );
+    const events = await eventsBefore(`after ${id}`);
+    expect(events.map(({ detail }) => detail)).toEqual(
+      id === 'large' ? [{ ...RECORD, officialAccountId: id, version: 1, type: 'Official Account Created' }] : [],
+    );
+    expect(unpublished()).toEqual([]);
+  });
+
+  test('comes again until the queue takes it', async () => {
+    queues.fault = 'breaks';
+    await put('kept', { name: 1 });
+    await deliver('behind it');
+    await until(() => log.text.includes('the change can neither be published nor set aside') || undefined);
+    expect(unpublished()).toEqual([]);
+    queues.fault = undefined;
+    await until(() => listener.events.find(({ detail }) => detail.officialAccountId === 'behind it'));
+    const { keys } = await until(() => unpublished()[0]);
+    expect(keys.officialAccountId).toEqual({ S: 'kept' });
+    expect(unpublished()).toHaveLength(1);
+  });
+});
+
 test('npm start prints the events, and serves them where it says', async () => {
   const local = await startLocalReceiver();
   const served = await listen(local.eventsUrl);
   try {
     expect(local.output.stdout).toMatch(
-      /Announced on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/,
+      /Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/,
     );
     for (let repeat = 0; repeat < 2; repeat += 1) {
       await post(

@@ -39,7 +39,7 @@ test('a dead letter is found, sent back, found again where it is still wrong, an
   expect(await list()).toEqual([]);
 });
 
-test('an account from before the receiver is stored, and announced', async () => {
+test('an account from before the receiver is stored, and published', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'backfill-'));
   try {
     writeFileSync(join(directory, 'ids.txt'), '@TOA#_before\n');

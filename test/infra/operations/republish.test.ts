@@ -8,7 +8,6 @@ import { startAccountsTable, type AccountsTable } from '../../accounts-table.ts'
 import { SDK_APP_ID } from '../../delivery.ts';
 import { eventProblems } from '../../event-problems.ts';
 import { program } from '../../program.ts';
-import { until } from '../../until.ts';
 import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
 
 const TIME = Date.parse('2026-11-28T10:00:00Z');
