@@ -17,13 +17,15 @@ import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
 import { acknowledge } from './findings.ts';
-import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
+import { deliveryMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
 /** More wrong signatures than that in five minutes are no accident. */
 const MAX_BAD_SIGNATURES = 10;
 /** More deliveries for another app than that in five minutes are no stranger's. */
 const MAX_WRONG_APPS = 10;
+/** Lambda tries for 12 hours; what takes longer than this does not pass by itself. */
+const MAX_PUBLISHING_DELAY = Duration.minutes(15);
 /** Strangers who try other paths are answered 404: a few are always about. */
 const MAX_CLIENT_ERRORS = 10;
 
@@ -128,23 +130,24 @@ export const ADVICE = {
     'today',
     'Parked deliveries stay in their queue for half an hour, then go to the dead-letter queue.',
   ),
-  PipeFailed: {
+  PublishingDelayed: {
     act: 'today',
     means:
-      'Changes of official accounts are stored, but could not be announced on the event bus. The pipe goes on trying ' +
-      'for half a day; but AWS may stop a pipe without a permission or a resource that it needs, and what the stream holds is gone after 24 hours.',
+      `Changes of official accounts are stored, but their events are more than ${MAX_PUBLISHING_DELAY.toMinutes()} minutes ` +
+      'late. Lambda goes on trying. After 12 hours the changes go to the queue for unpublished changes.',
     first:
-      'aws pipes describe-pipe --name PIPE_NAME says in StateReason whether it was stopped; the ' +
-      "pipe's log says what failed. Correct it, and start the pipe again with aws pipes start-pipe.",
+      "the lines publish in the publisher's log say which reason EventBridge gives. Correct it: publishing then goes on " +
+      'by itself.',
   },
-  ...functionAdvice('Announce', 'today', 'Nothing is lost: the pipe tries again for half a day.'),
-  NotAnnounced: {
+  ...functionAdvice('Publisher', 'today', 'Nothing is lost: Lambda tries again for 12 hours.'),
+  NotPublished: {
     act: 'this week',
     means:
-      'A change of an official account is stored, but was not announced for half a day, and will not be by itself. ' +
-      'While it lies in its queue, a further one raises no new alarm.',
+      'A change of an official account is stored, but was not published, and will not be by itself. While it lies in its ' +
+      'queue, a further one raises no new alarm.',
     first:
-      'correct the cause (see PipeFailed), then announce it by hand, as infra/README.md says under "Announcing again".',
+      'look at the message, correct the cause, and publish the account by hand, as infra/README.md says under ' +
+      '"Publishing again".',
   },
   SlowReplies: {
     act: 'this week',
@@ -172,7 +175,7 @@ export interface AlarmsProps {
  * @returns the alarms, the most urgent first.
  */
 export function alarms(scope: Construct, { topic, watched, settings }: AlarmsProps): Alarm[] {
-  const { api, functions, queues, pipe, probe } = watched;
+  const { api, functions, queues, probe } = watched;
   const now = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
   const sum = { period: Duration.minutes(5), statistic: Stats.SUM };
   const oneMinute = { period: Duration.minutes(1), statistic: Stats.SUM };
@@ -213,16 +216,14 @@ export function alarms(scope: Construct, { topic, watched, settings }: AlarmsPro
     ReceiverThrottled: { metric: functions.Receiver.metricThrottles(oneMinute) },
     RedriveErrors: { metric: functions.Redrive.metricErrors(oneMinute) },
     RedriveThrottled: { metric: functions.Redrive.metricThrottles(oneMinute) },
-    AnnounceErrors: { metric: functions.Announce.metricErrors(oneMinute) },
-    AnnounceThrottled: { metric: functions.Announce.metricThrottles(oneMinute) },
-    PipeFailed: {
-      metric: total('Failed executions', Duration.minutes(5), {
-        failed: pipeMetric(pipe, 'ExecutionFailed'),
-        partiallyFailed: pipeMetric(pipe, 'ExecutionPartiallyFailed'),
-        timedOut: pipeMetric(pipe, 'ExecutionTimeout'),
-      }),
+    PublishingDelayed: {
+      // Records that the publisher reports as failed don't count as its errors: only their age shows them.
+      metric: functions.Publisher.metric('IteratorAge', { period: Duration.minutes(5), statistic: Stats.MAXIMUM }),
+      threshold: MAX_PUBLISHING_DELAY.toMilliseconds(),
     },
-    NotAnnounced: { metric: queues.unannounced.metricApproximateNumberOfMessagesVisible(now) },
+    PublisherErrors: { metric: functions.Publisher.metricErrors(oneMinute) },
+    PublisherThrottled: { metric: functions.Publisher.metricThrottles(oneMinute) },
+    NotPublished: { metric: queues.unpublished.metricApproximateNumberOfMessagesVisible(now) },
     Silence: settings.silenceHours === undefined ? undefined : silence(watched, settings.silenceHours),
   };
 

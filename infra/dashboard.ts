@@ -13,11 +13,11 @@ import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { EVENT_AGE, STORE_TIME } from '../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
-import { deliveryMetric, pipeMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
+import { deliveryMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
 
 /** Shows what comes in, what becomes of it, how fast, and what is wrong. */
 export function dashboard(scope: Construct, watched: Watched, alarms: readonly Alarm[]): Dashboard {
-  const { api, functions, receiverLog, table, queues, pipe } = watched;
+  const { api, functions, receiverLog, table, queues } = watched;
   const stored = (metricName: string, statistic: string) =>
     deliveryMetric(watched, { outcome: 'stored' }, { metricName, statistic, label: statistic });
   const latency = (statistic: string) => api.metricLatency({ statistic, label: statistic });
@@ -89,7 +89,7 @@ export function dashboard(scope: Construct, watched: Watched, alarms: readonly A
           queues.parked.metricApproximateNumberOfMessagesVisible(now('parked, due')),
           queues.parked.metricApproximateNumberOfMessagesNotVisible(now('parked, waiting')),
           queues.deadLetters.metricApproximateNumberOfMessagesVisible(now('dead letters')),
-          queues.unannounced.metricApproximateNumberOfMessagesVisible(now('unannounced')),
+          queues.unpublished.metricApproximateNumberOfMessagesVisible(now('unpublished')),
         ]),
         graph('Errors and throttles', [
           api.metricClientError(named('API 4xx')),
@@ -101,11 +101,7 @@ export function dashboard(scope: Construct, watched: Watched, alarms: readonly A
           writes('ThrottledRequests', 'table throttled'),
           writes('SystemErrors', 'table errors'),
         ]),
-        graph('Announced', [
-          pipeMetric(pipe, 'EventCount').with({ label: 'changes' }),
-          pipeMetric(pipe, 'ExecutionFailed').with({ label: 'executions failed' }),
-          pipeMetric(pipe, 'ExecutionThrottled').with({ label: 'executions throttled' }),
-        ]),
+        graph('Age of changes when published, ms', [functions.Publisher.metric('IteratorAge', now('oldest'))]),
       ],
     ],
   });

@@ -24,7 +24,7 @@ import { REDRIVE_TIMEOUT, type Queues } from './queues.ts';
 import type { Settings } from './settings.ts';
 
 /** The functions' entries: the stems of files in `lambda/`. */
-export const ENTRIES = ['receiver', 'redrive', 'announce', 'probe'] as const;
+export const ENTRIES = ['receiver', 'redrive', 'publisher', 'probe'] as const;
 
 export interface Functions {
   /** Checks Chat's deliveries and stores official accounts. */
@@ -34,8 +34,6 @@ export interface Functions {
   invoked: IFunction;
   /** Stores the deliveries that could not be stored at once. */
   redrive: Function;
-  /** Makes events of the changes in the table's stream. */
-  announce: Function;
 }
 
 export interface FunctionsProps {
@@ -107,17 +105,8 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     'that is for streams; what a queue can’t get rid of goes to its dead-letter queue',
   );
 
-  const { lambda: announce } = createFunction(scope, 'Announce', log, {
-    description: "Makes events of the changes in the table's stream",
-    code: bundle(scope, 'announce'),
-    timeout: Duration.seconds(10),
-    environment: {},
-    permissions: {},
-    noDeadLetterQueue: 'the pipe, which waits for its answer, has a queue',
-  });
-
   const invoked = withWarmInstances(receiver, settings.provisionedConcurrency);
-  return { receiver, receiverLog, invoked, redrive, announce };
+  return { receiver, receiverLog, invoked, redrive };
 }
 
 interface FunctionSettings extends Pick<FunctionProps, 'description' | 'code' | 'timeout'> {
@@ -150,7 +139,7 @@ export function createFunction(
   acceptDependencies(lambda);
   acknowledge(lambda, 'Serverless::Serverless-LambdaDLQ', noDeadLetterQueue);
   acknowledge(role, 'AwsSolutions::AwsSolutions-IAM5[Resource::*]', "X-Ray's actions know no resources");
-  return { lambda, logGroup };
+  return { lambda, logGroup, role };
 }
 
 /** @returns an alias with that many instances kept warm; the function itself where that is none. */

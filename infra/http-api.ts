@@ -49,7 +49,7 @@ export interface WebhookApi {
 }
 
 export interface HttpApiProps {
-  settings: Pick<Settings, 'domainName' | 'certificateArn'>;
+  settings: Pick<Settings, 'domainName' | 'certificateArn' | 'maxRequestsPerSecond'>;
   /** Gets every request. */
   handler: IFunction;
   log: LogGroup;
@@ -57,7 +57,7 @@ export interface HttpApiProps {
 
 /** Creates the API with its one route, and its domain. */
 export function httpApi(scope: Construct, { settings, handler, log }: HttpApiProps): WebhookApi {
-  const { domainName, certificateArn } = settings;
+  const { domainName, certificateArn, maxRequestsPerSecond } = settings;
   const domain =
     domainName === undefined || certificateArn === undefined
       ? undefined
@@ -86,7 +86,7 @@ export function httpApi(scope: Construct, { settings, handler, log }: HttpApiPro
     httpApi: api,
     stageName: '$default',
     autoDeploy: true,
-    throttle: { rateLimit: 1_000, burstLimit: 2_000 },
+    throttle: { rateLimit: maxRequestsPerSecond, burstLimit: 2 * maxRequestsPerSecond },
     accessLogSettings: { destination: new LogGroupLogDestination(log), format: ACCESS_LOG },
   });
   if (domain !== undefined) mapDomain(domain, api, stage);

@@ -1,4 +1,3 @@
-import type { CfnPipe } from 'aws-cdk-lib/aws-pipes';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Metric, Stats, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
@@ -16,11 +15,10 @@ export const SLOW_REPLY_MS = 1_500;
 export interface Watched {
   serviceName: string;
   api: HttpApi;
-  functions: { Receiver: Function; Redrive: Function; Announce: Function };
+  functions: { Receiver: Function; Redrive: Function; Publisher: Function };
   receiverLog: LogGroup;
   table: ITable;
   queues: Queues;
-  pipe: CfnPipe;
   probe: Function | undefined;
 }
 
@@ -51,10 +49,4 @@ export function deliveryMetric(
     statistic: Stats.SUM,
     ...options,
   });
-}
-
-/** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-monitoring.html */
-export function pipeMetric(pipe: CfnPipe, metricName: string): Metric {
-  const dimensionsMap = { PipeName: pipe.ref };
-  return new Metric({ namespace: 'AWS/EventBridge/Pipes', metricName, dimensionsMap, statistic: Stats.SUM });
 }

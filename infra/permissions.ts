@@ -1,5 +1,6 @@
 import { Annotations, Aws } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal, type IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -7,7 +8,9 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
 /** What a role may do: IAM actions, each with the resources that it may be done to. */
-export type Permissions = { readonly [Name in Action]?: readonly (ITable | IQueue | Secret)[] };
+export type Permissions = { readonly [Name in Action]?: readonly Resource[] };
+
+type Resource = ITable | IQueue | Secret | EventBus;
 
 /**
  * The actions that a role can be given. Where a customer's key encrypts the resource, AWS asks the caller for these actions
@@ -27,6 +30,7 @@ const KEY_ACTIONS = {
     'kms:ReEncryptFrom',
     'kms:ReEncryptTo',
   ],
+  'events:PutEvents': [],
   'secretsmanager:GetSecretValue': ['kms:Decrypt'],
   'sqs:ChangeMessageVisibility': [],
   'sqs:DeleteMessage': [],
@@ -39,10 +43,21 @@ type Action = keyof typeof KEY_ACTIONS;
 
 /** Lets a role do what it is listed for, and use the keys that this needs. */
 export function permit(role: IRole, permissions: Permissions): void {
-  for (const [action, resources] of Object.entries(permissions) as [Action, (ITable | IQueue | Secret)[]][]) {
+  for (const [action, resources] of Object.entries(permissions) as [Action, Resource[]][]) {
     role.addToPrincipalPolicy(new PolicyStatement({ actions: [action], resources: resources.map(arnOf) }));
     for (const resource of resources) permitKey(role, action, keyOf(resource));
   }
+}
+
+/** Lets a role read the table's stream, as an event source mapping does in its function's name. */
+export function permitStream(role: IRole, table: ITable): void {
+  role.addToPrincipalPolicy(
+    new PolicyStatement({
+      actions: ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map((name) => `dynamodb:${name}`),
+      resources: [table.tableStreamArn ?? ''],
+    }),
+  );
+  permitKey(role, 'dynamodb:GetRecords', table.encryptionKey);
 }
 
 /** Lets a role use the key, if there is one, as an action on what it encrypts needs it; not for anything else. */
@@ -95,11 +110,13 @@ export function permitCloudWatch(scope: Construct, key: IKey): void {
   }
 }
 
-function arnOf(resource: ITable | IQueue | Secret): string {
+function arnOf(resource: Resource): string {
   if ('tableArn' in resource) return resource.tableArn;
+  if ('eventBusArn' in resource) return resource.eventBusArn;
   return 'queueArn' in resource ? resource.queueArn : resource.secretArn;
 }
 
-function keyOf(resource: ITable | IQueue | Secret): IKey | undefined {
+function keyOf(resource: Resource): IKey | undefined {
+  if ('eventBusArn' in resource) return undefined;
   return 'queueArn' in resource ? resource.encryptionMasterKey : resource.encryptionKey;
 }

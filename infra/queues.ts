@@ -13,8 +13,8 @@ export interface Queues {
   readonly parked: Queue;
   /** Deliveries for people to look at. */
   readonly deadLetters: Queue;
-  /** Changes of the table that could not be announced. */
-  readonly unannounced: Queue;
+  /** Changes of the table that could not be published. */
+  readonly unpublished: Queue;
 }
 
 /** Creates the queues for all that could not be done at once. */
@@ -27,8 +27,8 @@ export function queues(scope: Construct, { encryptionKey }: { encryptionKey: IKe
     retentionPeriod: Duration.days(14), // the longest that there is: a delivery lost here is lost for good
   };
   const deadLetters = new Queue(scope, 'DeadLetters', properties);
-  const unannounced = new Queue(scope, 'Unannounced', properties);
-  for (const queue of [deadLetters, unannounced]) {
+  const unpublished = new Queue(scope, 'Unannounced', properties); // an ID of earlier versions: a new one would lose it
+  for (const queue of [deadLetters, unpublished]) {
     for (const rule of ['AwsSolutions::AwsSolutions-SQS3', 'Serverless::Serverless-SQSRedrivePolicy']) {
       acknowledge(queue, rule, 'it is a dead-letter queue');
     }
@@ -38,5 +38,5 @@ export function queues(scope: Construct, { encryptionKey }: { encryptionKey: IKe
     visibilityTimeout: Duration.seconds(6 * REDRIVE_TIMEOUT.toSeconds()), // what AWS advises, for batches that wait for a free instance
     deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIPTS },
   });
-  return { parked, deadLetters, unannounced };
+  return { parked, deadLetters, unpublished };
 }

@@ -43,8 +43,9 @@ const TABLE = {
    * @default API Gateway's own address
    */
   domainName: text(
-    /^(?=.{1,63}$)([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/,
-    'a name as in chat.example.com, in small letters and of at most 63 characters, as the Chat console wants it',
+    /^(?=.{1,63}$)(?!.*--)([a-z\d]([a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/,
+    'a name as in chat.example.com, in small letters, of at most 63 characters and without two hyphens in a row (xn-- ' +
+      'included), as the Chat console wants it',
   ),
   /** The certificate of `domainName`: in ACM, in the stack's region. Both or neither. */
   certificateArn: text(/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/, "an ACM certificate's ARN"),
@@ -63,6 +64,13 @@ const TABLE = {
    * @default 0
    */
   provisionedConcurrency: withDefault(wholeNumber(0, MAX_PROVISIONED), 0),
+  /**
+   * Requests a second that API Gateway lets through, 1 to 10,000, with bursts of twice as many. It answers 429 to more. AWS's
+   * limits for an account and region apply as well.
+   *
+   * @default 1000
+   */
+  maxRequestsPerSecond: withDefault(wholeNumber(1, 10_000), 1_000),
   /** Suffix of the stack's name. */
   stage: text(/^(?=.{1,40}$)[a-z\d]+(-[a-z\d]+)*$/i, '1 to 40 letters and digits, with hyphens between them'),
 };

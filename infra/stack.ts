@@ -8,8 +8,11 @@ export class WebhookStack extends Stack {
   constructor(scope: Construct, id: string, props: TencentChatWebhookProps) {
     super(scope, id, { description: "Receives Tencent Cloud Chat's official-account webhooks" });
     // An ID that adds nothing to logical IDs: the resources of stacks that were deployed before keep theirs.
-    const { url, domain, token, receiver, table, eventBus, pipe, dashboard, alarmTopic, queues } =
-      new TencentChatWebhook(this, 'Default', props);
+    const { url, domain, token, receiver, table, eventBus, dashboard, alarmTopic, queues } = new TencentChatWebhook(
+      this,
+      'Default',
+      props,
+    );
 
     this.output('WebhookUrl', url, "Paste it into the Chat console as the webhook's URL");
     if (domain !== undefined)
@@ -21,9 +24,8 @@ export class WebhookStack extends Stack {
     this.output(
       'EventBusName',
       eventBus.eventBusName,
-      'Announces changes of official accounts: let your rules listen here',
+      'Publishes changes of official accounts: let your rules listen here',
     );
-    this.output('PipeName', pipe.ref, 'Goes from the table to the event bus');
     this.output('DashboardName', dashboard.dashboardName, 'Under Dashboards in the CloudWatch console');
     this.output('AlarmTopicArn', alarmTopic.topicArn, 'Every alarm is told to it');
     this.output('ParkingQueueUrl', queues.parked.queueUrl, 'Deliveries that wait to be stored');
@@ -32,7 +34,7 @@ export class WebhookStack extends Stack {
       queues.deadLetters.queueUrl,
       'Deliveries for people to look at: see infra/README.md',
     );
-    this.output('UnannouncedQueueUrl', queues.unannounced.queueUrl, 'Changes that could not be announced');
+    this.output('UnpublishedQueueUrl', queues.unpublished.queueUrl, 'Changes that could not be published');
   }
 
   private output(name: string, value: string, description: string): void {

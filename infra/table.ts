@@ -14,7 +14,7 @@ import type { Construct } from 'constructs';
 
 const PARTITION_KEY = { name: 'sdkAppId', type: AttributeType.STRING };
 const SORT_KEY = { name: 'officialAccountId', type: AttributeType.STRING };
-/** An announcement tells a new event from a change that people made, by what a record was before. */
+/** The publisher tells a new event from a change that people made, by what a record was before. */
 const STREAM = StreamViewType.NEW_AND_OLD_IMAGES;
 
 /** Creates the table of official accounts. */
@@ -36,7 +36,7 @@ export function officialAccounts(
 }
 
 /**
- * Checks that a table can take official accounts and announce them. Of a table that was imported only its having a stream
+ * Checks that a table can take official accounts and publish them. Of a table that was imported only its having a stream
  * can be known.
  *
  * @returns what is wrong with it.

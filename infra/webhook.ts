@@ -6,12 +6,11 @@ import type { EventBus } from 'aws-cdk-lib/aws-events';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { CfnPipe } from 'aws-cdk-lib/aws-pipes';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { EVENT_SOURCE as SOURCE } from '../lambda/event-source.ts';
 import { alarms, alarmTopic } from './alarms.ts';
-import { announcements } from './announcements.ts';
 import { dashboard } from './dashboard.ts';
 import { acknowledge } from './findings.ts';
 import { functions } from './functions.ts';
@@ -19,13 +18,16 @@ import { httpApi } from './http-api.ts';
 import { serviceNameOf } from './monitoring.ts';
 import { permitCloudWatch } from './permissions.ts';
 import { probe } from './probe.ts';
+import { publishing } from './publisher.ts';
 import { queues, type Queues } from './queues.ts';
 import { OPTIONS, readOptions, throwIfAny, type Settings, type WebhookOptions } from './settings.ts';
 import { officialAccounts, tableProblems } from './table.ts';
 
-export { EVENT_SOURCE } from './announcements.ts';
 export { SettingsError } from './settings.ts';
 export type { Queues, WebhookOptions };
+
+/** Source of the events: let your rules match it. */
+export const EVENT_SOURCE = SOURCE;
 
 /** What a CDK app gives, beside the options. */
 export interface HostProps {
@@ -74,19 +76,17 @@ export class TencentChatWebhook extends Construct {
   readonly token: Secret | undefined;
   /** The official accounts' records. */
   readonly table: ITable;
-  /** Announces changes of official accounts: let your rules listen here. */
+  /** Publishes changes of official accounts: let your rules listen here. */
   readonly eventBus: EventBus;
-  /** Goes from the table to the event bus. */
-  readonly pipe: CfnPipe;
   /** The function that checks Chat's deliveries and stores official accounts. */
   readonly receiver: Function;
   /** The function that stores what was parked. */
   readonly redrive: Function;
-  /** The function that makes events of the table's changes. */
-  readonly announce: Function;
+  /** The function that publishes the table's changes. */
+  readonly publisher: Function;
   /** The function that calls the webhook as Chat does; none without `probeMinutes`. */
   readonly probe: Function | undefined;
-  /** What waits to be stored, what people must look at, and what could not be announced. */
+  /** What waits to be stored, what people must look at, and what could not be published. */
   readonly queues: Queues;
   readonly api: HttpApi;
   /** The webhook's own domain, if `domainName` is given: its DNS record must point to `regionalDomainName`. */
@@ -120,16 +120,11 @@ export class TencentChatWebhook extends Construct {
     const lambdas = functions(this, { settings, serviceName, table, queues: this.queues, token, log });
     this.receiver = lambdas.receiver;
     this.redrive = lambdas.redrive;
-    this.announce = lambdas.announce;
 
-    const { bus, pipe } = announcements(this, {
-      table,
-      announce: this.announce,
-      unannounced: this.queues.unannounced,
-      log: log('PipeLog'),
-    });
+    const { unpublished } = this.queues;
+    const { bus, publisher } = publishing(this, { serviceName, table, unpublished, log });
     this.eventBus = bus;
-    this.pipe = pipe;
+    this.publisher = publisher;
 
     const { api, url, domain } = httpApi(this, { settings, handler: lambdas.invoked, log: log('ApiAccessLog') });
     this.api = api;
@@ -143,11 +138,10 @@ export class TencentChatWebhook extends Construct {
     const watched = {
       serviceName,
       api,
-      functions: { Receiver: this.receiver, Redrive: this.redrive, Announce: this.announce },
+      functions: { Receiver: this.receiver, Redrive: this.redrive, Publisher: publisher },
       receiverLog: lambdas.receiverLog,
       table,
       queues: this.queues,
-      pipe,
       probe: this.probe,
     };
     this.alarmTopic = alarmTopic(this, { serviceName, encryptionKey, email: settings.alarmEmail });

@@ -12,7 +12,7 @@ import { Ignored } from './outcomes.ts';
  * The table of commands. One URL gets every command of the app: those that are not here are answered OK
  * and change nothing.
  *
- * A change of a record is announced as that of the first command here which may have made it. A change of the profile
+ * A change of a record is published as the event of the first command here which may have made it. A change of the profile
  * comes last: other commands bring new texts along.
  */
 export const COMMANDS: ReadonlyMap<unknown, Command> = new Map(

@@ -26,6 +26,13 @@ export type RedriveEnvironment = {
   PARKING_QUEUE_URL: string;
 };
 
+/** The same for the function that publishes changes of the table. */
+export type PublisherEnvironment = Pick<RedriveEnvironment, 'SERVICE_NAME'> & {
+  /** The name of the event bus. */
+  EVENT_BUS_NAME: string;
+  UNPUBLISHED_QUEUE_URL: string;
+};
+
 export interface RedriveConfig {
   serviceName: string;
   sdkAppId: string;
@@ -35,6 +42,11 @@ export interface RedriveConfig {
 
 export interface ProbeConfig extends Pick<Config, 'serviceName' | 'sdkAppId' | 'tokenSecretArn'> {
   webhookUrl: string;
+}
+
+export interface PublisherConfig extends Pick<Config, 'serviceName'> {
+  eventBusName: string;
+  unpublishedQueueUrl: string;
 }
 
 export interface Config extends RedriveConfig {
@@ -88,6 +100,19 @@ export function readProbeConfig(env: Variables): ProbeConfig {
   return config;
 }
 
+/** Reads the publisher's configuration, as {@link readConfig} does. */
+export function readPublisherConfig(env: Variables): PublisherConfig {
+  const problems: string[] = [];
+  const required = requiredFrom(env, problems);
+  const config = {
+    serviceName: required('SERVICE_NAME'),
+    eventBusName: required('EVENT_BUS_NAME'),
+    unpublishedQueueUrl: required('UNPUBLISHED_QUEUE_URL'),
+  };
+  throwIfAny(problems);
+  return config;
+}
+
 /** @returns the secret with the token; undefined where authentication is off. */
 function readAuthentication(env: Variables, required: ReturnType<typeof requiredFrom>, problems: string[]) {
   if (env['AUTHENTICATION'] === 'token') return required('TOKEN_SECRET_ARN');
@@ -106,7 +131,7 @@ function redriveConfig(required: ReturnType<typeof requiredFrom>): RedriveConfig
 }
 
 function requiredFrom(env: Variables, problems: string[]) {
-  return (name: KeysOfUnion<Environment | ProbeEnvironment>): string => {
+  return (name: KeysOfUnion<Environment | ProbeEnvironment | PublisherEnvironment>): string => {
     const value = env[name];
     if (!value) problems.push(`${name} is missing`);
     return value ?? '';

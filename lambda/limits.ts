@@ -26,14 +26,26 @@ export const WARM_UP_LIMITS = { totalMs: 700 };
 /** The limits of the redrive, for which nobody waits. */
 export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
 
+/**
+ * The limits of publishing a batch of events, for which nobody waits. Each attempt is one call of `PutEvents`; the total is
+ * the time after which no further attempt begins.
+ */
+export const PUBLISH_LIMITS: Limits = { attempts: 3, attemptMs: 2_000, totalMs: 20_000 };
+
 /** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
 /** The limit of an event's time ahead of our clock: once taken, it would come after all later events of its account. */
 export const MAX_AHEAD_MS = 10 * 60_000;
 
+/** Minimum of an event's time, in Unix milliseconds: 2001. A smaller number counts seconds, and would be a time in 1970. */
+export const MIN_EVENT_TIME_MS = 1e12;
+
 /** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
 export const MAX_KEY_BYTES = 1024;
+
+/** SQS's limit for a message. Later, it was raised to 1 MiB: not everywhere, as far as the documentation says. */
+export const MAX_MESSAGE_BYTES = 256 * 1024;
 
 /** The number of times that a parked delivery is tried before it is left to people: eight and a half hours in all. */
 export const MAX_RECEIPTS = 10;

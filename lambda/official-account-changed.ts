@@ -34,10 +34,10 @@ export const officialAccountChanged: Command = {
       },
     });
   },
-  announcement: {
+  event: {
     schema,
     // People may change a record as well, without a new revision.
-    isOf: (before, after) => after['revision'] !== before?.['revision'] && changed(before, after).length > 0,
+    matches: (before, after) => after['revision'] !== before?.['revision'] && changed(before, after).length > 0,
     details: (before, after) => ({
       previous: Object.fromEntries(changed(before, after).map((name) => [name, before?.[name] ?? null])),
     }),

@@ -26,5 +26,5 @@ export const officialAccountCreated: Command = {
       },
     });
   },
-  announcement: { schema, isOf: isNewTime('createdTime') },
+  event: { schema, matches: isNewTime('createdTime') },
 };

@@ -25,5 +25,5 @@ export const officialAccountDestroyed: Command = {
       texts: { name: payload.Name, ownerAccount: payload.Owner_Account },
     });
   },
-  announcement: { schema, isOf: isNewTime('destroyedTime') },
+  event: { schema, matches: isNewTime('destroyedTime') },
 };

@@ -17,5 +17,5 @@ export const officialAccountFull: Command = {
     const { event } = readEvent(PAYLOAD, delivery);
     return officialAccounts.apply({ ...event, marks: 'lastFullTime', texts: {} });
   },
-  announcement: { schema, isOf: isNewTime('lastFullTime') },
+  event: { schema, matches: isNewTime('lastFullTime') },
 };

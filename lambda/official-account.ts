@@ -32,8 +32,8 @@ export type Attributes = Readonly<Record<string, string | number | undefined>>;
  * that says it.
  *
  * Of events with the same EventTime a creation comes first. Of two texts that are still as new as each other the
- * greater stays, compared by UTF-16 code units. So the end never depends on which delivery came first, except for
- * receivedTime.
+ * greater stays, compared by UTF-16 code units. optPlatform and clientIp are compared as one value, so that both come
+ * from one event. So the end never depends on which delivery came first, except for receivedTime.
  *
  * @param record what the table holds; attributes that people have added don't matter.
  * @returns the attributes to change: none where the record already holds all that the event says.
@@ -54,8 +54,7 @@ export function changesBy(event: AccountEvent, record: Attributes): Attributes {
   }
   const { eventTime, receivedTime, clientIp, optPlatform } = event;
   if (eventTime === record['eventTime']) {
-    after['clientIp'] = greater(record['clientIp'], clientIp);
-    after['optPlatform'] = greater(record['optPlatform'], optPlatform);
+    if (hasGreaterOrigin(event, record)) Object.assign(after, { clientIp, optPlatform });
   } else if (latest('eventTime', event, record) === eventTime) {
     Object.assign(after, { eventTime, receivedTime, clientIp, optPlatform });
   }
@@ -127,7 +126,18 @@ function newer(a: Dated | undefined, b: Dated | undefined): Dated | undefined {
   return a.value > b.value ? a : b;
 }
 
-function greater<Value extends string | number>(a: Value | undefined, b: Value | undefined): Value | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a > b ? a : b;
+/**
+ * Compares optPlatform and clientIp of an event with those of the record: platform first, then address, as one value.
+ * The kind of the event does not count. A change without texts leaves nothing else in the record, so that the record
+ * could not tell whether its values are those of a creation.
+ */
+function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: Attributes): boolean {
+  return optPlatform === record['optPlatform']
+    ? isGreater(clientIp, record['clientIp'])
+    : isGreater(optPlatform, record['optPlatform']);
+}
+
+/** Compares by UTF-16 code units. An absent value is less than any other. */
+function isGreater<Value extends string | number>(a: Value | undefined, b: Value | undefined): boolean {
+  return a !== undefined && (b === undefined || a > b);
 }

@@ -1,5 +1,6 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
+import { asciiJson } from './ascii-json.ts';
 import { bodyBytes, receivedTime, type Delivery, type Query } from './delivery.ts';
 import { MAX_BODY_BYTES, PARK_LIMITS } from './limits.ts';
 import { KEPT_REASONS, type KeptReason } from './outcomes.ts';
@@ -99,12 +100,4 @@ export function unparked(message: string): Delivery {
     body,
     isBase64Encoded: true,
   };
-}
-
-/** SQS refuses some characters of Unicode, and with them the whole message. */
-function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
-    /[^\x20-\x7e]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { receivedTime, type Delivery } from './delivery.ts';
-import { MAX_AHEAD_MS, MAX_KEY_BYTES } from './limits.ts';
+import { MAX_AHEAD_MS, MAX_KEY_BYTES, MIN_EVENT_TIME_MS } from './limits.ts';
 import type { AccountEvent } from './official-account.ts';
 import { Refusal } from './outcomes.ts';
 
@@ -10,18 +10,18 @@ export const text = v.pipe(
   v.transform((value) => value.toWellFormed()),
 );
 
-/** Unix milliseconds. A sister page of Tencent's (1047/34376) shows them as a text of digits. */
+/** Unix milliseconds. A sister page of Tencent's (1047/34376) shows them as digits, which may have zeros in front. */
 const milliseconds = v.pipe(
   v.union([
     v.number(),
     v.pipe(
       v.string(),
-      v.regex(/^\d{1,16}$/),
+      v.digits(),
       v.transform((digits) => Number(digits)),
     ),
   ]),
   v.safeInteger(),
-  v.minValue(0),
+  v.minValue(MIN_EVENT_TIME_MS),
 );
 
 /** The fields that every command about an official account has. */

@@ -4,6 +4,11 @@ import type { Delivery } from '../lambda/delivery.ts';
 import type { OfficialAccounts } from '../lambda/official-accounts.ts';
 import { delivery, RECEIVED } from './delivery.ts';
 
+/** EventTime of the oldest event, near the documented samples'. */
+export const FIRST_EVENT_TIME = 1_670_574_414_000;
+/** Any of `count` times, a millisecond apart. */
+export const eventTimes = (count: number) => fc.nat(count - 1).map((n) => FIRST_EVENT_TIME + n);
+
 const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_for_penn' };
 
 /** Few, so that events often agree, and of every kind that compares in a way of its own. */
@@ -29,7 +34,7 @@ export const accountEvent: fc.Arbitrary<AccountEvent> = fc.oneof(
   ...[CREATION, CHANGE, CHANGE, DESTRUCTION, FULL].map(({ marks, texts: saying }) =>
     fc
       .record({
-        eventTime: fc.nat(7),
+        eventTime: eventTimes(8),
         receivedTime: fc.nat(1_000),
         clientIp: maybe,
         optPlatform: maybe,
@@ -54,8 +59,9 @@ export const arrivals: fc.Arbitrary<AccountEvent[]> = fc
 
 /**
  * What a record holds after all these events, told without the code under test: time after time, and of the same time
- * first what creates, then all else. What only keeps the books (the times of texts, the revision) is left out, and so is
- * receivedTime, for which of two events with the same time arrived first is no matter of theirs.
+ * first what creates, then all else. Platform and address are those of one event of the newest time, whatever its kind.
+ * What only keeps the books (the times of texts, the revision) is left out, and so is receivedTime, for which of two
+ * events with the same time arrived first is no matter of theirs.
  */
 export function modelOf(events: readonly AccountEvent[]): Record<string, unknown> {
   let record: Record<string, unknown> = {};
@@ -67,11 +73,7 @@ export function modelOf(events: readonly AccountEvent[]): Record<string, unknown
     Object.assign(record, greatest(others.map((event) => event.texts)));
     for (const { marks } of others) if (marks !== undefined) record[marks] = time;
     const { clientIp: _, optPlatform: __, ...rest } = record;
-    record = {
-      ...rest,
-      eventTime: time,
-      ...greatest(now.map(({ clientIp, optPlatform }) => ({ clientIp, optPlatform }))),
-    };
+    record = { ...rest, eventTime: time, ...origin(now) };
   }
   return { ...APP_AND_ID, ...record };
 }
@@ -83,6 +85,21 @@ function greatest(all: readonly Record<string, string | undefined>[]): Record<st
     if (value !== undefined && !(name in found && found[name]! > value)) found[name] = value;
   }
   return found;
+}
+
+/** Platform and address of the event with the greatest platform and, of these, the greatest address. */
+function origin(events: readonly AccountEvent[]): Record<string, string> {
+  const [greatestEvent] = events.toSorted(
+    (a, b) => descending(a.optPlatform, b.optPlatform) || descending(a.clientIp, b.clientIp),
+  );
+  const { optPlatform, clientIp } = greatestEvent ?? {};
+  return { ...(optPlatform !== undefined && { optPlatform }), ...(clientIp !== undefined && { clientIp }) };
+}
+
+/** Orders what is absent last. */
+function descending(a: string | undefined, b: string | undefined): number {
+  if (a === b) return 0;
+  return b === undefined || (a !== undefined && a > b) ? -1 : 1;
 }
 
 /** Of a record what a model holds. */

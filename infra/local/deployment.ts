@@ -6,9 +6,9 @@ import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
 import { startFunction, type FunctionOptions, type FunctionSpec } from './aws/function.ts';
 import { startGateway } from './aws/gateway.ts';
-import { resolveParameter, startPipe, type Pipe } from './aws/pipe.ts';
 import { startSecretsManager } from './aws/secrets-manager.ts';
 import { startSqs } from './aws/sqs.ts';
+import { startStreamMapping, type StreamMapping } from './aws/stream-mapping.ts';
 
 /** By default the queues run sixty times faster than SQS: a delivery is tried again after a second, not a minute. */
 const QUEUE_SECOND_MS = 1_000 / 60;
@@ -27,7 +27,8 @@ export interface DeploymentOptions extends Omit<FunctionOptions, 'timeScale'> {
   startStore?: typeof startDynamoDb;
   startQueues?: typeof startSqs;
   startSecrets?: typeof startSecretsManager;
-  /** How long a second of the queues' clock takes. */
+  startEvents?: typeof startEventBus;
+  /** How long a second takes on the clock of the queues and of the mappings from the streams. */
   queueSecondMs?: number;
   /** How many times slower the receiver's timers run. The other functions have seconds, which are enough as they are. */
   timeScale?: number;
@@ -48,6 +49,7 @@ export async function startDeployment({
   startStore = startDynamoDb,
   startQueues = startSqs,
   startSecrets = startSecretsManager,
+  startEvents = startEventBus,
   queueSecondMs = QUEUE_SECOND_MS,
   timeScale = 1,
   ...functionOptions
@@ -61,15 +63,18 @@ export async function startDeployment({
   const sqs = await startQueues(spec.queues, queueSecondMs, kept?.queues);
   started.defer(sqs.close);
 
-  const pipes: { tableName: string; pipe: Pipe }[] = [];
+  const mappings: { tableName: string; mapping: StreamMapping }[] = [];
   const dynamoDb = await startStore(spec.tables, kept?.tables, (tableName, record) => {
-    for (const { pipe } of pipes.filter((each) => each.tableName === tableName)) pipe.take(record);
+    for (const { mapping } of mappings.filter((each) => each.tableName === tableName)) mapping.take(record);
   });
   started.defer(dynamoDb.close);
 
   const secretsManager = await startSecrets();
   started.defer(secretsManager.close);
   for (const secretId of spec.secretIds) secretsManager.put(secretId, token);
+
+  const bus = await startEvents(spec.eventBusNames);
+  started.defer(bus.close);
 
   const queueNames = new Set(spec.queues.map(({ name }) => name));
   const environmentOf = (functionSpec: FunctionSpec): Record<string, string> => {
@@ -79,6 +84,7 @@ export async function startDeployment({
     ]);
     const endpoints = {
       AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
       AWS_ENDPOINT_URL_SQS: sqs.url,
     };
@@ -91,17 +97,16 @@ export async function startDeployment({
   };
   const receiver = await start(spec.receiver, { ...functionOptions, timeScale });
 
-  const bus = startEventBus();
-  for (const pipeSpec of spec.pipes) {
-    const { tableName, enrichment, source, detailType } = pipeSpec;
-    const pipe = startPipe(pipeSpec, (await start(enrichment)).invoke, (detail) =>
-      bus.put({ source, detailType: resolveParameter(detailType, detail), detail }),
-    );
-    pipes.push({ tableName, pipe });
-    started.defer(pipe.stop);
+  for (const mappingSpec of spec.streamMappings) {
+    const { tableName, onFailureQueueName, consumer } = mappingSpec;
+    const { invoke } = await start(consumer);
+    const onFailure = (message: string) => sqs.send(onFailureQueueName, message);
+    const mapping = startStreamMapping(mappingSpec, { invoke, onFailure, secondMs: queueSecondMs });
+    mappings.push({ tableName, mapping });
+    started.defer(mapping.stop);
   }
 
-  // After the pipes: what a data directory's queues hold would else be stored before they hear of it.
+  // After these mappings: what a data directory's queues hold would else be stored before they hear of it.
   for (const { queueName, batchSize, consumer } of spec.consumers) {
     started.defer(sqs.poll(queueName, batchSize, (await start(consumer)).invoke));
   }
@@ -116,6 +121,7 @@ export async function startDeployment({
   const description: Description = {
     webhookUrl: gateway.url + spec.route.path,
     eventsUrl: gateway.url + EVENTS_PATH,
+    eventBusName: spec.eventBusNames[0] ?? '',
     environment: environmentOf(spec.receiver),
   };
 

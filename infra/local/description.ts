@@ -7,6 +7,7 @@ export const DESCRIPTION_PATH = '/deployment';
 export const DESCRIPTION = v.object({
   webhookUrl: v.string(),
   eventsUrl: v.string(),
+  eventBusName: v.string(),
   /** The receiver's, with where it finds AWS. */
   environment: v.record(v.string(), v.string()),
 });

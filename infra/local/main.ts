@@ -29,7 +29,7 @@ Usage: npm start -- [options]
 
   --port PORT              where to serve the webhook; 0 takes a free port (default: ${LOCAL_PORT})
   --data-dir DIR           where to keep the table and the queues, what is parked included (default: in memory, gone at
-                           the end); events that were not announced yet are not kept
+                           the end); events that were not published yet are not kept
   --token TOKEN            the webhook token (default: $${TOKEN_VARIABLE}, else ${EXAMPLE_TOKEN})
   -c, --context NAME=VALUE an option of the stack, as for cdk deploy; may be repeated
                            (default: sdkAppId=${EXAMPLE_SDK_APP_ID})
@@ -40,8 +40,8 @@ Usage: npm start -- [options]
 
 Ctrl-C ends it.`;
 
-/** Where there is something to announce, it takes some hundredths of a second. */
-const ANNOUNCED_WITHIN_MS = 1_000;
+/** Where there is something to publish, it takes some hundredths of a second. */
+const PUBLISHED_WITHIN_MS = 1_000;
 
 await run(
   USAGE,
@@ -172,12 +172,12 @@ async function stop(
 
 async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {
   const { url, dynamoDb, spec, bus } = deployment;
-  const announced = Promise.withResolvers<BusEvent>();
-  // What a data directory's queues held may be stored, and announced, before the sample is.
+  const published = Promise.withResolvers<BusEvent>();
+  // What a data directory's queues held may be stored, and published, before the sample is.
   let isAwaited = true;
   bus.subscribe((event) => {
     const { officialAccountId } = event.detail as { officialAccountId?: unknown };
-    if (isAwaited && officialAccountId === DOCUMENTED_SAMPLE.Official_Account) announced.resolve(event);
+    if (isAwaited && officialAccountId === DOCUMENTED_SAMPLE.Official_Account) published.resolve(event);
     else console.log(`event ${JSON.stringify(event)}`);
   });
   const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
@@ -201,9 +201,9 @@ ${indent(DOCUMENTED_SAMPLE)}
   console.log(
     `Stored in the DynamoDB table ${spec.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing: see the reply'}`,
   );
-  const event = await Promise.race([announced.promise, sleep(ANNOUNCED_WITHIN_MS, undefined, { ref: false })]);
+  const event = await Promise.race([published.promise, sleep(PUBLISHED_WITHIN_MS, undefined, { ref: false })]);
   isAwaited = false;
-  console.log(`\nAnnounced on the event bus:\n${event ? indent(event) : '  nothing: the record has not changed'}`);
+  console.log(`\nPublished on the event bus:\n${event ? indent(event) : '  nothing: the record has not changed'}`);
 }
 
 /** Whoever has a whole delivery's URL can post for a minute: none is printed, here as in production. */

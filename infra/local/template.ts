@@ -5,8 +5,8 @@ import type { Environment } from '../../lambda/config.ts';
 import { Failure } from './command-line.ts';
 import type { Route } from './aws/gateway.ts';
 import type { FunctionSpec } from './aws/function.ts';
-import type { PipeSpec } from './aws/pipe.ts';
 import type { QueueSpec } from './aws/sqs.ts';
+import type { StreamMappingSpec } from './aws/stream-mapping.ts';
 
 /** What the synthesized template says about the deployment: the only description of it. */
 export interface DeploymentSpec {
@@ -20,8 +20,9 @@ export interface DeploymentSpec {
   queues: QueueSpec[];
   /** The functions that are invoked with the messages of a queue. */
   consumers: { queueName: string; batchSize: number; consumer: FunctionSpec }[];
-  /** From the tables' streams to the event bus. */
-  pipes: PipeSpec[];
+  /** The functions that are invoked with the records of a table's stream. */
+  streamMappings: StreamMappingSpec[];
+  eventBusNames: string[];
   /** The IDs of the secrets. */
   secretIds: string[];
   /** Removes the bundles from the disk where they were made for this deployment alone. */
@@ -105,6 +106,10 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
     };
   };
   const receiverSpec = functionSpec(receiver);
+  const mappingsFrom = (type: string) =>
+    ofType('AWS::Lambda::EventSourceMapping')
+      .map(([, { Properties }]) => Properties)
+      .filter(({ EventSourceArn }) => resource(resolve(EventSourceArn)).Type === type);
 
   return {
     route: { method, path },
@@ -127,23 +132,22 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
         },
       }),
     })),
-    consumers: ofType('AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => ({
+    consumers: mappingsFrom('AWS::SQS::Queue').map((Properties) => ({
       queueName: resolve(Properties['EventSourceArn']),
       batchSize: Properties['BatchSize'],
       consumer: functionSpec(resource(resolve(Properties['FunctionName']))),
     })),
-    pipes: ofType('AWS::Pipes::Pipe').map(([, { Properties }]) => {
-      const source = Properties['SourceParameters'];
-      const target = Properties['TargetParameters'].EventBridgeEventBusParameters;
-      return {
-        tableName: resolve(Properties['Source']),
-        patterns: source.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern)),
-        batchSize: source.DynamoDBStreamParameters.BatchSize,
-        enrichment: functionSpec(resource(resolve(Properties['Enrichment']))),
-        source: target.Source,
-        detailType: target.DetailType,
-      };
-    }),
+    streamMappings: mappingsFrom('AWS::DynamoDB::GlobalTable').map((Properties) => ({
+      tableName: resolve(Properties['EventSourceArn']),
+      patterns: Properties['FilterCriteria'].Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern)),
+      batchSize: Properties['BatchSize'],
+      bisectBatchOnError: Properties['BisectBatchOnFunctionError'] === true,
+      reportBatchItemFailures: Properties['FunctionResponseTypes']?.includes('ReportBatchItemFailures') === true,
+      maxRecordAgeSeconds: Properties['MaximumRecordAgeInSeconds'],
+      onFailureQueueName: resolve(Properties['DestinationConfig'].OnFailure.Destination),
+      consumer: functionSpec(resource(resolve(Properties['FunctionName']))),
+    })),
+    eventBusNames: ofType('AWS::Events::EventBus').map(([logicalId]) => logicalId),
     secretIds: ofType('AWS::SecretsManager::Secret').map(([logicalId]) => logicalId),
   };
 }

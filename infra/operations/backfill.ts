@@ -12,7 +12,7 @@ import { endProgress, printable, progress, untilInterrupted } from './terminal.t
 
 const USAGE = `Asks Chat for official accounts and stores those that the table lacks: they are from before the receiver, or their
 event was lost. What real events say wins, whether they came before or come later: send dead letters back first. Each
-new record is announced.
+new record is published.
 
 Usage: npm run backfill -- --ids FILE (--stack NAME | --local) [options]
 

@@ -27,8 +27,8 @@ export interface DeployedStack {
   name: string;
   region: string;
   webhookUrl: string;
-  /** None on this machine, where {@link eventsUrl} has the events. */
-  eventBusName: string | undefined;
+  eventBusName: string;
+  /** Where the events of the bus are served, on this machine only. */
   eventsUrl: string | undefined;
   /** What the receiver works with. */
   config: Config;
@@ -108,7 +108,7 @@ async function localDeployment(port: number): Promise<DeployedStack> {
   } catch {
     throw new Failure(`Nothing that 'npm start' runs answers on port ${port}: start it, or give its port with --port`);
   }
-  const { webhookUrl, eventsUrl, environment } = description;
+  const { webhookUrl, eventsUrl, eventBusName, environment } = description;
   const {
     AWS_REGION: region = '',
     AWS_ACCESS_KEY_ID: accessKeyId,
@@ -118,7 +118,7 @@ async function localDeployment(port: number): Promise<DeployedStack> {
     name: 'the deployment on this machine',
     region,
     webhookUrl,
-    eventBusName: undefined,
+    eventBusName,
     eventsUrl,
     config: configOf(environment, `on port ${port}`),
     clientSettings: (service) => ({

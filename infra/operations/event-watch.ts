@@ -36,7 +36,7 @@ const LOOK_SECONDS = 2;
 export async function watchEvents(deployment: DeployedStack, officialAccountId: string): Promise<EventWatch> {
   const { eventsUrl, eventBusName } = deployment;
   if (eventsUrl !== undefined) return watchStream(eventsUrl, officialAccountId);
-  return watchBus(deployment, eventBusName ?? '', officialAccountId);
+  return watchBus(deployment, eventBusName, officialAccountId);
 }
 
 /** Watches by a rule of its own that sends the account's events to a queue of its own. */

@@ -19,11 +19,11 @@ made-up official account, which is delivered, found in the table, seen on the ev
 Usage: npm run smoke -- (--stack NAME | --local) [options]
 
 ${DEPLOYMENT_USAGE}
-  --no-account     ends before the made-up account: nothing is stored, and nothing announced
+  --no-account     ends before the made-up account: nothing is stored, and nothing published
   --patience S     how many seconds to wait for the record, and for its event (default: 60)
   -h, --help       prints this
 
-The rules of your other systems see the made-up account: its ID begins with @TOA#_smoke-, and its event is announced.
+The rules of your other systems see the made-up account: its ID begins with @TOA#_smoke-, and its event is published.
 On AWS, a queue and a rule named ${NAME_PREFIX}… receive the event. All of it is deleted at the end, also after Ctrl-C.
 Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration, secretsmanager:GetSecretValue,
 dynamodb:GetItem and dynamodb:DeleteItem. To see the event it also needs events:PutRule, PutTargets, RemoveTargets and
@@ -131,8 +131,8 @@ async function wholeWay(
     return undefined;
   };
 
-  const announced = 'its event is on the event bus';
-  const watch = await watchIfAllowed(deployment, id, announced);
+  const published = 'its event is on the event bus';
+  const watch = await watchIfAllowed(deployment, id, published);
   let failure: unknown;
   try {
     if (signal.aborted) throw new Failure('Interrupted');
@@ -149,9 +149,9 @@ async function wholeWay(
       );
     });
     if (watch !== undefined) {
-      await check(announced, async () => {
+      await check(published, async () => {
         // A new rule sees nothing for its first seconds: there must be more than one event for it to see. Only what
-        // changes the record is announced.
+        // changes the record is published.
         let changes = 0;
         const seen = await until(async () => {
           const type = await watch.look();
@@ -160,7 +160,7 @@ async function wholeWay(
           await deliver(officialAccountChanged.name, { Operator_Account: 'smoke', Name: `Smoke test ${changes}` });
           return undefined;
         });
-        if (seen === undefined) throw new Failure('It is not: the pipe may be stopped, and its log says why');
+        if (seen === undefined) throw new Failure("It is not: the publisher's log says why");
       });
     }
   } catch (error) {

@@ -9,6 +9,7 @@ import {
 import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { startDynamoDb } from '../../infra/local/aws/dynamodb.ts';
+import { startEventBus } from '../../infra/local/aws/event-bus.ts';
 import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
 import { DIRECT } from '../../infra/local/chat.ts';
 import { startSecretsManager } from '../../infra/local/aws/secrets-manager.ts';
@@ -57,7 +58,7 @@ export class Faulty {
   readonly #open = new Set<Socket>();
 
   /** @param timeScale how many times slower the timers of the function run that calls it. */
-  constructor(timeScale: number) {
+  constructor(timeScale = 1) {
     this.#timeScale = timeScale;
   }
 
@@ -84,10 +85,15 @@ export class Faulty {
     };
   }
 
+  /** Changes what is sent on. */
+  protected changed(body: Buffer): Buffer {
+    return body;
+  }
+
   #proxy(): Server {
     const server = createServer(async (request, response) => {
       const { method = '', url, socket } = request;
-      const body = await buffer(request);
+      const body = this.changed(await buffer(request));
       const { host: _, connection: __, 'content-length': ___, ...headers } = request.headers as Record<string, string>;
       const forward: Forward = async (to) => {
         const forwarded = httpRequest(this.serviceUrl + url, { method, headers, agent: DIRECT['http:'] }).end(body);
@@ -138,7 +144,22 @@ class FaultySqs extends Faulty {
   };
 }
 
+/** An event bus that misbehaves as told, towards the publisher; listeners get every event that it takes. */
+class FaultyEventBus extends Faulty {
+  /** Whether it refuses the first entry of each call. */
+  refusesFirst = false;
+  readonly start: typeof startEventBus = async (...options) => {
+    const bus = await startEventBus(...options);
+    return { ...bus, ...(await this.inFrontOf(bus)) };
+  };
+
+  protected override changed(body: Buffer): Buffer {
+    return this.refusesFirst ? Buffer.from(body.toString().replace('"EventBusName":"', '$&not ')) : body;
+  }
+}
+
 export const faultyDynamoDb = (timeScale: number) => new FaultyDynamoDb(timeScale);
+export const faultyEventBus = () => new FaultyEventBus();
 export const faultySecretsManager = (timeScale: number) => new FaultySecretsManager(timeScale);
 export const faultySqs = (timeScale: number) => new FaultySqs(timeScale);
 

@@ -22,21 +22,24 @@ beforeAll(() => {
     [
       deployment.receiver,
       ...deployment.consumers.map(({ consumer }) => consumer),
-      ...deployment.pipes.map(({ enrichment }) => enrichment),
+      ...deployment.streamMappings.map(({ consumer }) => consumer),
     ].map(({ file }, index) => [
-      ['receiver', 'redrive', 'announce'][index],
+      ['receiver', 'redrive', 'publisher'][index],
       readdirSync(dirname(file)).map((name) => join(dirname(file), name)),
     ]),
   );
 });
 const namesOf = (paths: readonly string[] = []) => paths.map((path) => path.slice(dirname(path).length + 1));
 
-test('the receiver has the SQS client in a bundle of its own, and the others are one bundle each', () => {
+test('the receiver and the publisher have the SQS client in a bundle of its own', () => {
   expect(namesOf(files['receiver'])).toEqual(['index.mjs', 'parking.mjs']);
-  for (const name of ['redrive', 'announce']) expect(namesOf(files[name])).toEqual(['index.mjs']);
-  const [index = '', parking = ''] = (files['receiver'] ?? []).map((path) => readFileSync(path, 'utf8'));
-  expect(index).not.toContain('SendMessage');
-  expect(parking).toContain('SendMessage');
+  expect(namesOf(files['publisher'])).toEqual(['index.mjs', 'unpublished.mjs']);
+  expect(namesOf(files['redrive'])).toEqual(['index.mjs']);
+  for (const name of ['receiver', 'publisher']) {
+    const [index = '', lazy = ''] = (files[name] ?? []).map((path) => readFileSync(path, 'utf8'));
+    expect(index).not.toContain('SendMessage');
+    expect(lazy).toContain('SendMessage');
+  }
 });
 
 test('a bundle imports nothing at its start: the ES face of node:http alone would cost a fifth of the cold start', async () => {
@@ -52,14 +55,14 @@ test('a bundle imports nothing at its start: the ES face of node:http alone woul
       write: false,
       logLevel: 'silent',
     });
-    const hasClient = !(files['announce'] ?? []).includes(file);
-    expect(readFileSync(file, 'utf8').includes('process.getBuiltinModule("node:http')).toBe(hasClient);
+    expect(readFileSync(file, 'utf8')).toContain('process.getBuiltinModule("node:http');
     imports[file] = Object.values(metafile.inputs).flatMap((input) =>
       input.imports.map(({ kind, path }) => `${kind} ${path}`),
     );
   }
   expect(Object.values(imports).toSorted((a, b) => b.length - a.length)).toEqual([
     ['dynamic-import ./parking.mjs'],
+    ['dynamic-import ./unpublished.mjs'],
     [],
     [],
     [],
@@ -175,9 +178,11 @@ describe('a replacement', () => {
       new Set([
         '111111111111.ddb.eu-central-1.amazonaws.com',
         '222222222222.ddb.eu-central-1.amazonaws.com',
+        'events.eu-central-1.amazonaws.com',
         'secretsmanager.eu-central-1.amazonaws.com',
         'sqs.eu-central-1.amazonaws.com',
         '111111111111.ddb.cn-north-1.amazonaws.com.cn',
+        'events.cn-north-1.amazonaws.com.cn',
         'secretsmanager.cn-north-1.amazonaws.com.cn',
         'sqs.cn-north-1.amazonaws.com.cn',
       ]),

@@ -74,9 +74,9 @@ test('the tarball holds the construct, its types and the bundles, and installs n
   expect(readdirSync(installed).toSorted()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json']);
   const dist = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' });
   expect(dist.filter((name) => /\.(m?[jt]s)$/.test(name)).toSorted()).toEqual([
-    'announcements.d.ts',
-    'bundle/announce/index.mjs',
     'bundle/probe/index.mjs',
+    'bundle/publisher/index.mjs',
+    'bundle/publisher/unpublished.mjs',
     'bundle/receiver/index.mjs',
     'bundle/receiver/parking.mjs',
     'bundle/redrive/index.mjs',
@@ -100,7 +100,7 @@ test.each([
     writeFileSync(join(host, file), imports.join('\n') + APP);
     await run(process.execPath, [file, there], host);
     const expected = bundles(here, 'TencentChatWebhook.template.json');
-    expect(Object.keys(expected)).toEqual(['Receiver', 'Redrive', 'Announce']);
+    expect(Object.keys(expected)).toEqual(['Receiver', 'Redrive', 'Publisher']);
     expect(bundles(there, 'Host.template.json')).toEqual(expected);
     expect(findingsIn(there)).toEqual(NOTHING);
   },

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 
@@ -23,6 +24,10 @@ for (const [region, domain] of Object.entries({ 'eu-central-1': 'amazonaws.com',
     await update('accounts', '小明');
     await update('arn:aws:dynamodb:eu-central-1:222222222222:table/accounts', '小红');
     await update('accounts', '小红');
+    const eventBridge = new EventBridgeClient(settings);
+    await eventBridge.send(
+      new PutEventsCommand({ Entries: [{ Source: 's', DetailType: 't', Detail: '{"name":"小明"}' }] }),
+    );
     const secretsManager = new SecretsManagerClient(settings);
     await secretsManager.send(new GetSecretValueCommand({ SecretId: 'token' }));
     const sqs = new SQSClient({ ...settings, md5: false });

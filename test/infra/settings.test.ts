@@ -15,6 +15,7 @@ describe('context', () => {
       silenceHours: undefined,
       probeMinutes: undefined,
       provisionedConcurrency: 0,
+      maxRequestsPerSecond: 1_000,
       stage: undefined,
     };
     expect(readSettings({ sdkAppId: '1400000000' })).toStrictEqual(settings);
@@ -33,6 +34,7 @@ describe('context', () => {
       silenceHours: 168,
       probeMinutes: 60,
       provisionedConcurrency: 900,
+      maxRequestsPerSecond: 10_000,
       stage: 'pre-production-2',
     };
     expect(readSettings(settings)).toStrictEqual(settings);
@@ -40,14 +42,8 @@ describe('context', () => {
     expect(readSettings(asText)).toStrictEqual(settings);
   });
 
-  test('takes a Chinese domain as it is registered', () => {
-    const domainName = 'chat.xn--fiqs8s';
+  test.each([`${'a'.repeat(51)}.example.com`, 'my-chat.a-b-c.example.com'])('takes the domain %s', (domainName) => {
     expect(readSettings({ sdkAppId: '1', domainName, certificateArn: CERTIFICATE }).domainName).toBe(domainName);
-  });
-
-  test('takes a domain of 63 characters', () => {
-    const domainName = `${'a'.repeat(51)}.example.com`;
-    expect(readSettings({ sdkAppId: '1', domainName, certificateArn: CERTIFICATE }).domainName).toHaveLength(63);
   });
 
   test('takes a list as text, as -c gives it, and as a list, as cdk.json has it', () => {
@@ -69,18 +65,26 @@ describe('context', () => {
     [
       'a URL for a domain',
       { sdkAppId: '1', domainName: 'https://chat.example.com', certificateArn: CERTIFICATE },
-      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com, in small letters and of at most 63 characters",
+      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com, in small letters, of at most 63 characters and without two hyphens in a row",
     ],
     [
       'a domain in capitals, which API Gateway refuses',
       { sdkAppId: '1', domainName: 'Chat.example.com', certificateArn: CERTIFICATE },
-      "- domainName is 'Chat.example.com', but must be a name as in chat.example.com, in small letters and of at most 63 ",
+      "- domainName is 'Chat.example.com', but must be a name as in chat.example.com, in small letters, of at most 63 ",
     ],
     [
       'a domain that is too long for the Chat console',
       { sdkAppId: '1', domainName: `${'a'.repeat(52)}.example.com`, certificateArn: CERTIFICATE },
-      `- domainName is '${'a'.repeat(52)}.example.com', but must be a name as in chat.example.com, in small letters and of at most 63 characters`,
+      `- domainName is '${'a'.repeat(52)}.example.com', but must be a name as in chat.example.com, in small letters, of at most 63 characters`,
     ],
+    ...['a--b.example.com', 'chat.xn--fiqs8s', 'chat.a-----b.com'].map(
+      (domainName): [string, Record<string, unknown>, string] => [
+        `two hyphens in a row in ${domainName}, which the Chat console refuses`,
+        { sdkAppId: '1', domainName, certificateArn: CERTIFICATE },
+        `- domainName is '${domainName}', but must be a name as in chat.example.com, in small letters, of at most 63 ` +
+          'characters and without two hyphens in a row (xn-- included), as the Chat console wants it\n',
+      ],
+    ),
     [
       'the ARN of something else',
       { sdkAppId: '1', domainName: 'a.example.com', certificateArn: 'arn:aws:iam::123456789012:role/x' },
@@ -110,6 +114,11 @@ describe('context', () => {
     ],
     ['no hours of silence', { sdkAppId: '1', silenceHours: 0 }, "- silenceHours is '0'"],
     ['half an instance', { sdkAppId: '1', provisionedConcurrency: 0.5 }, "- provisionedConcurrency is '0.5'"],
+    ...[0, 10_001, 0.5, '1,000'].map((maxRequestsPerSecond): [string, Record<string, unknown>, string] => [
+      `${maxRequestsPerSecond} requests a second`,
+      { sdkAppId: '1', maxRequestsPerSecond },
+      `- maxRequestsPerSecond is '${maxRequestsPerSecond}', but must be a whole number from 1 to 10000\n`,
+    ]),
     [
       'another kind of authentication',
       { sdkAppId: '1', authentication: 'Off' },

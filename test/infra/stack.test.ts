@@ -5,13 +5,34 @@ import { webhookApp } from '../../infra/app.ts';
 import { OPTIONS } from '../../infra/settings.ts';
 import { featureFlags } from '../../infra/local/synthesize.ts';
 import { findings, NOTHING } from './nag.ts';
-import { permissions } from './permissions.ts';
+import { permissions, statements } from './permissions.ts';
 
 const reason = (Value: string) => Match.arrayWith([{ Name: 'reason', Value }]);
 
 function synthesized(context: Record<string, string> = {}): Template {
   return Template.fromStack(webhookApp({ context: { ...featureFlags(), sdkAppId: '1400000000', ...context } }).stack);
 }
+
+/** Of 0.2.0. With another, CloudFormation would make a new resource and delete the old one, or leave it behind. */
+const LOGICAL_IDS = {
+  AlarmTopicD01E77F9: 'AWS::SNS::Topic',
+  AlarmTopicPolicy309DB5F8: 'AWS::SNS::TopicPolicy',
+  AnnouncementsFFD7F852: 'AWS::Events::EventBus',
+  ApiF70053CD: 'AWS::ApiGatewayV2::Api',
+  ApiPOSTwebhook9AE25E58: 'AWS::ApiGatewayV2::Route',
+  ApiPOSTwebhookReceiverIntegration0047BDC7: 'AWS::ApiGatewayV2::Integration',
+  ApiStage529D6240: 'AWS::ApiGatewayV2::Stage',
+  DeadLettersBBF8BAAB: 'AWS::SQS::Queue',
+  DeadLettersPolicy05322138: 'AWS::SQS::QueuePolicy',
+  OfficialAccounts21073187: 'AWS::DynamoDB::GlobalTable',
+  Parked6D7C062F: 'AWS::SQS::Queue',
+  ParkedPolicyB4FFF44A: 'AWS::SQS::QueuePolicy',
+  ReceiverC61A5DC1: 'AWS::Lambda::Function',
+  Redrive07EFE77D: 'AWS::Lambda::Function',
+  Unannounced2AF94E71: 'AWS::SQS::Queue',
+  UnannouncedPolicy4272D498: 'AWS::SQS::QueuePolicy',
+  WebhookToken988BAB69: 'AWS::SecretsManager::Secret',
+};
 
 describe('the stack', () => {
   let template: Template;
@@ -46,36 +67,29 @@ describe('the stack', () => {
     ]);
   });
 
-  test('lets the function that makes events do nothing but that', () => {
-    expect(permissions(template, 'Announce')).toEqual([
-      ['logs:CreateLogStream', 'AnnounceLog'],
-      ['logs:PutLogEvents', 'AnnounceLog'],
-      ['xray:PutTelemetryRecords', '*'],
-      ['xray:PutTraceSegments', '*'],
-    ]);
-  });
-
-  test('lets the pipe read the stream, make events and put them, on the very resources, and nothing else', () => {
-    expect(permissions(template, 'Pipe')).toEqual([
+  test('lets the publisher read the stream, put events and set aside, on the very resources, and nothing else', () => {
+    expect(permissions(template, 'Publisher')).toEqual([
       ['dynamodb:DescribeStream', 'OfficialAccounts'],
       ['dynamodb:GetRecords', 'OfficialAccounts'],
       ['dynamodb:GetShardIterator', 'OfficialAccounts'],
       ['dynamodb:ListStreams', 'OfficialAccounts'],
       ['events:PutEvents', 'Announcements'],
-      ['lambda:InvokeFunction', 'Announce'],
-      ['logs:CreateLogStream', 'PipeLog'],
-      ['logs:PutLogEvents', 'PipeLog'],
+      ['logs:CreateLogStream', 'PublisherLog'],
+      ['logs:PutLogEvents', 'PublisherLog'],
       ['sqs:SendMessage', 'Unannounced'],
+      ['xray:PutTelemetryRecords', '*'],
+      ['xray:PutTraceSegments', '*'],
     ]);
     // The stream's ARN, not the table's.
-    const policies = Object.entries(template.findResources('AWS::IAM::Policy'));
-    const policy = policies.find(([id]) => id.startsWith('Pipe'));
-    expect(JSON.stringify(policy)).toContain('"StreamArn"');
+    const ofTable = statements(template, 'Publisher').filter(({ Action }) => String(Action).startsWith('dynamodb:'));
+    expect(ofTable.map(({ Resource }) => Resource)).toEqual([
+      { 'Fn::GetAtt': [expect.stringMatching(/^OfficialAccounts/), 'StreamArn'] },
+    ]);
   });
 
   test('has no other roles, and none with more than its policy', () => {
-    template.resourceCountIs('AWS::IAM::Role', 4);
-    template.resourceCountIs('AWS::IAM::Policy', 4);
+    template.resourceCountIs('AWS::IAM::Role', 3);
+    template.resourceCountIs('AWS::IAM::Policy', 3);
     template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent(), Policies: Match.absent() });
   });
 
@@ -111,39 +125,36 @@ describe('the stack', () => {
     });
   });
 
-  test('announces what the table’s stream holds, from its start, and sets aside what it can’t while that still exists', () => {
+  test('publishes what the table’s stream holds, from its start, and sets aside what it can’t while that still exists', () => {
     template.hasResourceProperties('AWS::DynamoDB::GlobalTable', {
       StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' },
     });
-    template.hasResource('AWS::Pipes::Pipe', {
-      DependsOn: Match.arrayWith([Match.stringLikeRegexp('^PipeRoleDefaultPolicy')]),
+    template.hasResource('AWS::Lambda::EventSourceMapping', {
+      DependsOn: Match.arrayWith([Match.stringLikeRegexp('^PublisherRoleDefaultPolicy')]),
       Properties: {
-        Name: Match.absent(),
-        SourceParameters: {
-          DynamoDBStreamParameters: {
-            StartingPosition: 'TRIM_HORIZON',
-            BatchSize: 10,
-            MaximumRecordAgeInSeconds: 43_200,
-            OnPartialBatchItemFailure: 'AUTOMATIC_BISECT',
-            DeadLetterConfig: { Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Unannounced'), 'Arn'] } },
-          },
-          FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT","MODIFY"]}' }] },
+        EventSourceArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^OfficialAccounts'), 'StreamArn'] },
+        FunctionName: { Ref: Match.stringLikeRegexp('^Publisher') },
+        StartingPosition: 'TRIM_HORIZON',
+        BatchSize: 100,
+        BisectBatchOnFunctionError: true,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        MaximumRecordAgeInSeconds: 43_200,
+        MaximumRetryAttempts: Match.absent(), // until the maximum age
+        DestinationConfig: {
+          OnFailure: { Destination: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Unannounced'), 'Arn'] } },
         },
-        LogConfiguration: {
-          Level: 'ERROR',
-          CloudwatchLogsLogDestination: { LogGroupArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^PipeLog'), 'Arn'] } },
-        },
-        Enrichment: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Announce'), 'Arn'] },
-        Target: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Announcements'), 'Arn'] },
-        TargetParameters: {
-          EventBridgeEventBusParameters: {
-            Source: 'tencent.chat.official-accounts',
-            DetailType: '$.type', // each command has its own
-          },
-        },
+        FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT","MODIFY"]}' }] },
       },
     });
     template.resourceCountIs('AWS::Events::EventBus', 1);
+    template.resourceCountIs('AWS::Pipes::Pipe', 0);
+  });
+
+  test('keeps what holds data, an address or a name of its own in an upgrade: their logical IDs are those of 0.2.0', () => {
+    const types = /^AWS::(DynamoDB|SQS|Events|SecretsManager|ApiGatewayV2|SNS)::/;
+    const resources = Object.entries<{ Type: string }>(template.toJSON()['Resources']);
+    const kept = resources.filter(([id, { Type }]) => types.test(Type) || /^(Receiver|Redrive)[\dA-F]{8}$/.test(id));
+    expect(Object.fromEntries(kept.map(([id, { Type }]) => [id, Type]))).toEqual(LOGICAL_IDS);
   });
 
   test('tells every alarm to one topic, which takes it from this account’s CloudWatch over TLS', () => {
@@ -185,6 +196,10 @@ describe('the stack', () => {
     ['many deliveries for another app', { Dimensions: reason('wrongApp'), Threshold: 10, Period: 300 }],
     ['failing requests', { MetricName: '5xx', Threshold: 0, Period: 60 }],
     ['strange requests', { MetricName: '4xx', Threshold: 10, Period: 300 }],
+    [
+      'changes that wait to be published',
+      { MetricName: 'IteratorAge', Threshold: 900_000, Period: 300, Statistic: 'Maximum' },
+    ],
     ['a function that fails', { MetricName: 'Errors', Threshold: 0 }],
     ['a function that is throttled', { MetricName: 'Throttles', Threshold: 0 }],
   ])('has an alarm for %s', (_what, properties) => {
@@ -272,7 +287,7 @@ describe('the stack', () => {
     const expressions = Object.values(synthesized({ silenceHours: '1' }).findResources('AWS::CloudWatch::Alarm'))
       .flatMap(({ Properties }) => Properties.Metrics ?? [])
       .flatMap(({ Expression }) => Expression ?? []);
-    expect(expressions).toHaveLength(3);
+    expect(expressions).toHaveLength(2);
     for (const expression of expressions) expect(expression).toMatch(/^SUM\(\[(FILL\(\w+, 0\),?)+\]\)$/);
   });
 
@@ -292,7 +307,7 @@ describe('the stack', () => {
       'Cold starts, and the longest init, ms',
       'Parked and dead-lettered',
       'Errors and throttles',
-      'Announced',
+      'Age of changes when published, ms',
     ]);
   });
 
@@ -319,12 +334,11 @@ describe('the stack', () => {
       ['ReceiverName', { Ref: 'Receiver' }],
       ['TableName', { Ref: 'OfficialAccounts' }],
       ['EventBusName', { Ref: 'Announcements' }],
-      ['PipeName', { Ref: 'Pipe' }],
       ['DashboardName', { Ref: 'Dashboard' }],
       ['AlarmTopicArn', { Ref: 'AlarmTopic' }],
       ['ParkingQueueUrl', { Ref: 'Parked' }],
       ['DeadLetterQueueUrl', { Ref: 'DeadLetters' }],
-      ['UnannouncedQueueUrl', { Ref: 'Unannounced' }],
+      ['UnpublishedQueueUrl', { Ref: 'Unannounced' }],
     ]);
   });
 
@@ -388,6 +402,12 @@ describe('configured otherwise', () => {
     expect(JSON.stringify(template.findOutputs('WebhookUrl'))).toMatch(/"ApiEndpoint".*"\/webhook"/);
   });
 
+  test('maxRequestsPerSecond is the rate limit, and half of its burst', () => {
+    synthesized({ maxRequestsPerSecond: '10000' }).hasResourceProperties('AWS::ApiGatewayV2::Stage', {
+      DefaultRouteSettings: { ThrottlingRateLimit: 10_000, ThrottlingBurstLimit: 20_000 },
+    });
+  });
+
   test('provisionedConcurrency keeps instances warm, and these are what the route invokes', () => {
     const template = synthesized({ provisionedConcurrency: '2' });
     template.hasResourceProperties('AWS::Lambda::Alias', {
@@ -438,7 +458,7 @@ describe('configured otherwise', () => {
     expect([first!.stackName, second!.stackName]).toEqual(['TencentChatWebhook-test', 'TencentChatWebhook-production']);
     const template = Template.fromStack(first!);
     const named = JSON.stringify(template.toJSON()).match(
-      /"(Table|Queue|Function|Role|Topic|Bus|Dashboard|Alarm|LogGroup|Secret|Pipe)?Name":"[^"]*"/g,
+      /"(Table|Queue|Function|Role|Topic|Bus|Dashboard|Alarm|LogGroup|Secret)?Name":"[^"]*"/g,
     );
     // The bus can't do without one: CDK makes it from the stack's. The others are of keys and dimensions.
     const physical = named?.filter((name) => !/^"Name":"\w{1,30}"$/.test(name));

@@ -60,13 +60,12 @@ describe('in an app without our feature flags', () => {
       'AWS::DynamoDB::GlobalTable': 1,
       'AWS::Events::EventBus': 1,
       'AWS::Events::Rule': 1, // the host's
-      'AWS::IAM::Policy': 4,
-      'AWS::IAM::Role': 4,
-      'AWS::Lambda::EventSourceMapping': 1,
+      'AWS::IAM::Policy': 3,
+      'AWS::IAM::Role': 3,
+      'AWS::Lambda::EventSourceMapping': 2,
       'AWS::Lambda::Function': 3,
       'AWS::Lambda::Permission': 1,
-      'AWS::Logs::LogGroup': 5,
-      'AWS::Pipes::Pipe': 1,
+      'AWS::Logs::LogGroup': 4,
       'AWS::SNS::Topic': 1,
       'AWS::SNS::TopicPolicy': 1,
       'AWS::SQS::Queue': 3,
@@ -108,10 +107,10 @@ describe('in an app without our feature flags', () => {
       token: webhook.token,
       receiver: webhook.receiver,
       redrive: webhook.redrive,
-      announce: webhook.announce,
+      publisher: webhook.publisher,
       parked: webhook.queues.parked,
       deadLetters: webhook.queues.deadLetters,
-      unannounced: webhook.queues.unannounced,
+      unpublished: webhook.queues.unpublished,
       alarmTopic: webhook.alarmTopic,
       dashboard: webhook.dashboard,
       api: webhook.api,
@@ -122,15 +121,14 @@ describe('in an app without our feature flags', () => {
       token: 'WebhookWebhookToken',
       receiver: 'WebhookReceiver',
       redrive: 'WebhookRedrive',
-      announce: 'WebhookAnnounce',
+      publisher: 'WebhookPublisher',
       parked: 'WebhookParked',
       deadLetters: 'WebhookDeadLetters',
-      unannounced: 'WebhookUnannounced',
+      unpublished: 'WebhookUnannounced',
       alarmTopic: 'WebhookAlarmTopic',
       dashboard: 'WebhookDashboard',
       api: 'WebhookApi',
     });
-    expect(stack.resolve(webhook.pipe.ref)).toEqual({ Ref: expect.stringMatching(/^WebhookPipe/) });
     expect(JSON.stringify(stack.resolve(webhook.url))).toMatch(/"WebhookApi\w+","ApiEndpoint".*"\/webhook"/);
     expect(webhook.domain).toBeUndefined();
     expect(webhook.alarms.map(({ node }) => node.id).slice(0, 2)).toEqual(['NotKept', 'ApiServerErrors']);
@@ -238,11 +236,10 @@ describe('with what only a host can give', () => {
       secretsmanager: ['kms:Decrypt'],
     });
     expect(keyRights('WebhookRedrive')).toEqual({ dynamodb: WRITE, sqs: ['kms:Decrypt'] });
-    expect(keyRights('WebhookPipe')).toEqual({
+    expect(keyRights('WebhookPublisher')).toEqual({
       dynamodb: ['kms:Decrypt'],
       sqs: ['kms:Decrypt', 'kms:GenerateDataKey'],
     });
-    expect(keyRights('WebhookAnnounce')).toEqual({});
   });
 
   test('the key’s policy lets CloudWatch encrypt logs of this account, and its alarms reach the topic', () => {
@@ -294,7 +291,7 @@ describe('with a table of the host’s', () => {
     template.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
     expect(permissions(template, 'WebhookReceiver')).toContainEqual(['dynamodb:UpdateItem', 'Accounts']);
     expect(permissions(template, 'WebhookRedrive')).toContainEqual(['dynamodb:UpdateItem', 'Accounts']);
-    expect(permissions(template, 'WebhookPipe')).toContainEqual(['dynamodb:GetRecords', 'Accounts']);
+    expect(permissions(template, 'WebhookPublisher')).toContainEqual(['dynamodb:GetRecords', 'Accounts']);
     template.hasResourceProperties('AWS::Lambda::Function', {
       Environment: { Variables: Match.objectLike({ TABLE_NAME: stack.resolve(webhook.table.tableName) }) },
     });
@@ -312,7 +309,7 @@ describe('with a table of the host’s', () => {
       }),
     }));
     expect(permissions(template, 'WebhookReceiver')).toContainEqual(['kms:Encrypt', 'AccountsKey']);
-    expect(permissions(template, 'WebhookPipe')).toContainEqual(['kms:Decrypt', 'AccountsKey']);
+    expect(permissions(template, 'WebhookPublisher')).toContainEqual(['kms:Decrypt', 'AccountsKey']);
   });
 
   test('takes one that was imported with its stream', () => {
@@ -323,7 +320,7 @@ describe('with a table of the host’s', () => {
       }),
     }));
     template.resourceCountIs('AWS::DynamoDB::GlobalTable', 0);
-    template.hasResourceProperties('AWS::Pipes::Pipe', { Source: STREAM_ARN });
+    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', { EventSourceArn: STREAM_ARN });
   });
 
   test.each<[string, (stack: Stack) => Partial<TencentChatWebhookProps>, string]>([

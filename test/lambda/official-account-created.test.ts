@@ -50,12 +50,19 @@ describe('a created delivery is refused for its payload:', () => {
     ['Official_Account', 'half a surrogate pair \ud83d'],
     ['Name', 5],
     ['EventTime', -1],
+    ['EventTime', 0],
+    ['EventTime', '0'],
+    ['EventTime', 1670574414], // seconds
+    ['EventTime', '1670574414'],
+    ['EventTime', 999_999_999_999],
+    ['EventTime', '00000999999999999'],
     ['EventTime', 1670574414123.5],
     ['EventTime', ''],
     ['EventTime', ' 1670574414123'],
     ['EventTime', '1.670574414123e12'],
     ['EventTime', '-1'],
     ['EventTime', '9007199254740993'],
+    ['EventTime', '9'.repeat(60_000)],
     ['EventTime', String(RECEIVED + 600_001)],
     ['EventTime', 2 ** 53],
     ['EventTime', Infinity],
@@ -80,9 +87,9 @@ describe('a created delivery is refused for its payload:', () => {
       ['Name', ''],
       ['Name', '名'.repeat(1000)],
       ['Owner_Account', ''],
-      ['EventTime', 0],
+      ['EventTime', 1_000_000_000_000],
+      ['EventTime', '1000000000000'],
       ['EventTime', RECEIVED + 600_000],
-      ['EventTime', '0'],
       ['Unknown', { deep: [{ deeper: null }] }],
     ];
     for (const [field, value] of edges) {
@@ -101,7 +108,10 @@ test('nothing is stored without an SDKAppID, whatever the checks before let thro
   await expect(received((event) => delete event.query.sdkAppId)).rejects.toMatchObject({ reason: 'wrongApp' });
 });
 
-test('an EventTime that is a text of digits is the number that it shows', async () => {
-  const { events } = await received((event) => (event.body = { ...recorded('created'), EventTime: '1670574414123' }));
-  expect(events).toMatchObject([{ eventTime: 1670574414123 }]);
-});
+test.each(['1670574414123', '0001670574414123', '0'.repeat(50_000) + '1670574414123'])(
+  'an EventTime that is a text of digits, with zeros in front or without, is the number that it shows',
+  async (digits) => {
+    const { events } = await received((event) => (event.body = { ...recorded('created'), EventTime: digits }));
+    expect(events).toMatchObject([{ eventTime: 1670574414123 }]);
+  },
+);

@@ -31,6 +31,13 @@ test('that it was destroyed counts, whatever else is missing', async () => {
   expect(event).toMatchObject({ marks: 'destroyedTime', texts: { name: undefined, ownerAccount: undefined } });
 });
 
+test('a destruction whose EventTime counts seconds is refused: as a time in 1970 it would change nothing and be lost', async () => {
+  await expect(applied((payload) => (payload['EventTime'] = 1670574414))).rejects.toMatchObject({
+    reason: 'badPayload',
+    field: 'EventTime',
+  });
+});
+
 test.each(['Official_Account', 'EventTime'])('%s may not be absent', async (field) => {
   await expect(applied((payload) => delete payload[field])).rejects.toMatchObject({ reason: 'badPayload', field });
 });

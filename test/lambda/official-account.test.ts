@@ -156,6 +156,35 @@ describe('in words:', () => {
     }
   });
 
+  test.each<[string, Partial<AccountEvent>, Partial<AccountEvent>, object]>([
+    [
+      'a creation with an address and a change without one',
+      { ...created(1), optPlatform: 'RESTAPI', clientIp: '10.0.0.2' },
+      { ...changedTo(1, { introduction: 'x' }), optPlatform: 'Web', clientIp: undefined },
+      { optPlatform: 'Web', clientIp: undefined },
+    ],
+    [
+      'a creation and a destruction from other platforms',
+      { ...created(1), optPlatform: 'Web', clientIp: '10.0.0.2' },
+      { ...destroyed(1), optPlatform: 'RESTAPI', clientIp: '10.0.0.9' },
+      { optPlatform: 'Web', clientIp: '10.0.0.2' },
+    ],
+    [
+      'two changes from one platform',
+      { ...changedTo(1, {}), optPlatform: 'Web', clientIp: undefined },
+      { ...changedTo(1, {}), optPlatform: 'Web', clientIp: '10.0.0.2' },
+      { optPlatform: 'Web', clientIp: '10.0.0.2' },
+    ],
+  ])('at the same time, platform and address are those of one event: %s', (_what, one, other, expected) => {
+    for (const events of [
+      [one, other],
+      [other, one],
+    ]) {
+      const { optPlatform, clientIp } = recordAfter(events as AccountEvent[]);
+      expect({ optPlatform, clientIp }).toEqual(expected);
+    }
+  });
+
   test('a text whose time is older than the creation is the creation’s: a version before 0.2 has written it', () => {
     const { name: _, ...rest } = recordAfter([created(1), changedTo(2, { name: '改名' }), created(5, '再')]);
     const record = { ...rest, name: '再', nameTime: 2 };

@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import type { BusEvent } from '../../infra/local/aws/event-bus.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
-import { accountEvent, modelOf, payloadOf, visible } from '../account-events.ts';
-import { announcementProblems } from '../announcement.ts';
+import { accountEvent, eventTimes, FIRST_EVENT_TIME as TIME, modelOf, payloadOf, visible } from '../account-events.ts';
+import { eventProblems } from '../event-problems.ts';
 import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
@@ -16,18 +16,18 @@ import { until } from '../until.ts';
 
 const [store, log] = [faultyDynamoDb(TIME_SCALE), logKeeper()];
 let receiver: Deployment;
-const announced: BusEvent[] = [];
+const published: BusEvent[] = [];
 beforeAll(async () => {
   receiver = await startSlowDeployment({ startStore: store.start, queueSecondMs: 2, log: log.stream });
-  receiver.bus.subscribe((event) => announced.push(event));
+  receiver.bus.subscribe((event) => published.push(event));
 });
 afterAll(() => receiver?.stop());
 beforeEach(async () => {
-  await allAnnounced(); // what the test before has left
-  announced.length = 0;
+  await allPublished(); // what the test before has left
+  published.length = 0;
 });
 
-const details = () => announced.map(({ detail }) => detail as Record<string, any>);
+const details = () => published.map(({ detail }) => detail as Record<string, any>);
 
 /** Delivers a body as Chat does, with the command in the URL as well. */
 const deliver = (payload: Record<string, unknown>, change: (query: URLSearchParams) => void = () => {}) =>
@@ -42,22 +42,22 @@ const deliver = (payload: Record<string, unknown>, change: (query: URLSearchPara
 
 const recordOf = (id: string) => recordIn(store.serviceUrl, receiver.spec.tableName, id);
 
-/** Once all that was written before has been announced: announcements come in order. */
-async function allAnnounced(): Promise<void> {
-  const id = `last ${announced.length} ${Math.random()}`;
+/** Once all that was written before has been published: events come in order here. */
+async function allPublished(): Promise<void> {
+  const id = `last ${published.length} ${Math.random()}`;
   await deliver({ ...recorded('created'), Official_Account: id });
   await until(() => details().find(({ officialAccountId }) => officialAccountId === id));
-  announced.pop();
+  published.pop();
 }
 
-test('the life of an account, as documented: each command is stored, and announced under its own detail type', async () => {
+test('the life of an account, as documented: each command is stored, and published under its own detail type', async () => {
   const id = '@TOA#_test_OA_for_penn';
   const life = ['created', 'changed', 'full', 'destroyed'].map((name, n) => ({
     ...recorded(name),
     EventTime: 1670574414123 + n,
   }));
   for (const payload of life) expect(await deliver(payload)).toEqual(OK);
-  await allAnnounced();
+  await allPublished();
   const last = {
     sdkAppId: SDK_APP_ID,
     officialAccountId: id,
@@ -75,13 +75,13 @@ test('the life of an account, as documented: each command is stored, and announc
     optPlatform: 'RESTAPI',
   };
   expect(visible((await recordOf(id)) ?? {})).toEqual(last);
-  expect(announced.map((event) => event['detail-type'])).toEqual([
+  expect(published.map((event) => event['detail-type'])).toEqual([
     'Official Account Created',
     'Official Account Changed',
     'Official Account Full',
     'Official Account Destroyed',
   ]);
-  expect(details().flatMap(announcementProblems)).toEqual([]);
+  expect(details().flatMap(eventProblems)).toEqual([]);
   expect(details()[1]).toMatchObject({
     name: 'NewName',
     previous: { name: 'TestOfficialAccount', introduction: null, faceUrl: null, organization: null },
@@ -111,56 +111,56 @@ test('the documented samples, which all have the same EventTime, end the same in
   });
 });
 
-test('a repeat is announced no more, nor is a late event that changes nothing to be seen', async () => {
+test('a repeat is published no more, nor is a late event that changes nothing to be seen', async () => {
   const id = 'late';
   const changed = { ...recorded('changed'), Official_Account: id };
-  await deliver({ ...changed, EventTime: 30, Name: '新名字' });
-  await deliver({ ...changed, EventTime: 30, Name: '新名字' });
-  await deliver({ ...changed, EventTime: 20, Name: '旧名字' });
-  await deliver({ ...recorded('created'), Official_Account: id, EventTime: 10 });
-  await deliver({ ...recorded('created'), Official_Account: id, EventTime: 10 });
-  await allAnnounced();
-  expect(announced.map((event) => event['detail-type'])).toEqual([
+  await deliver({ ...changed, EventTime: TIME + 30, Name: '新名字' });
+  await deliver({ ...changed, EventTime: TIME + 30, Name: '新名字' });
+  await deliver({ ...changed, EventTime: TIME + 20, Name: '旧名字' });
+  await deliver({ ...recorded('created'), Official_Account: id, EventTime: TIME + 10 });
+  await deliver({ ...recorded('created'), Official_Account: id, EventTime: TIME + 10 });
+  await allPublished();
+  expect(published.map((event) => event['detail-type'])).toEqual([
     'Official Account Changed',
     'Official Account Created',
   ]);
   expect(details().map(({ name, eventTime, createdTime }) => [name, eventTime, createdTime])).toEqual([
-    ['新名字', 30, undefined],
-    ['新名字', 30, 10],
+    ['新名字', TIME + 30, undefined],
+    ['新名字', TIME + 30, TIME + 10],
   ]);
 });
 
 test('an event out of order is answered in time although it takes two calls of a slow store', async () => {
-  await deliver({ ...recorded('changed'), Official_Account: 'slow', EventTime: 2 });
+  await deliver({ ...recorded('changed'), Official_Account: 'slow', EventTime: TIME + 2 });
   store.fault = 'is slow';
   const before = store.requests;
   const start = performance.now();
-  expect(await deliver({ ...recorded('created'), Official_Account: 'slow', EventTime: 1 })).toEqual(OK);
+  expect(await deliver({ ...recorded('created'), Official_Account: 'slow', EventTime: TIME + 1 })).toEqual(OK);
   expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
   store.fault = undefined;
   expect(store.requests - before).toBe(2); // the write that is refused, and the second one
-  expect(await recordOf('slow')).toMatchObject({ createdTime: 1, eventTime: 2, revision: 2 });
+  expect(await recordOf('slow')).toMatchObject({ createdTime: TIME + 1, eventTime: TIME + 2, revision: 2 });
 });
 
 test('where the store hangs half-way through an event out of order, the delivery is parked in time, and completed later', async () => {
-  await deliver({ ...recorded('changed'), Official_Account: 'half-way', EventTime: 2 });
+  await deliver({ ...recorded('changed'), Official_Account: 'half-way', EventTime: TIME + 2 });
   const before = store.requests;
   store.onRequest = () => {
     if (store.requests - before === 2) store.fault = 'hangs';
   };
   const start = performance.now();
-  expect(await deliver({ ...recorded('created'), Official_Account: 'half-way', EventTime: 1 })).toEqual(OK);
+  expect(await deliver({ ...recorded('created'), Official_Account: 'half-way', EventTime: TIME + 1 })).toEqual(OK);
   expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
   expect(await recordOf('half-way')).not.toHaveProperty('createdTime');
   [store.onRequest, store.fault] = [undefined, undefined];
   await until(async () => ('createdTime' in ((await recordOf('half-way')) ?? {}) ? true : undefined));
-  expect(await recordOf('half-way')).toMatchObject({ name: 'NewName', createdTime: 1, eventTime: 2 });
+  expect(await recordOf('half-way')).toMatchObject({ name: 'NewName', createdTime: TIME + 1, eventTime: TIME + 2 });
 });
 
 test('100 mixed deliveries of one account, 16 at a time and with the store throttling, end as their times say; so does who listens', async () => {
   const id = '@TOA#_life';
   log.text = '';
-  const sample = fc.sample(fc.tuple(accountEvent, fc.nat(120)), { numRuns: 100, seed: 20261125 });
+  const sample = fc.sample(fc.tuple(accountEvent, eventTimes(121)), { numRuns: 100, seed: 20261125 });
   const events = sample.map(([event, eventTime]): AccountEvent => {
     // In a URL an empty parameter is none.
     const [clientIp, optPlatform] = [event.clientIp || undefined, event.optPlatform || undefined];
@@ -189,10 +189,10 @@ test('100 mixed deliveries of one account, 16 at a time and with the store throt
   const record = (await recordOf(id)) ?? {};
   expect(visible(record)).toEqual({ ...modelOf(events), officialAccountId: id });
 
-  await allAnnounced();
-  expect(details().flatMap(announcementProblems)).toEqual([]);
+  await allPublished();
+  expect(details().flatMap(eventProblems)).toEqual([]);
   let kept: Record<string, any> | undefined;
-  const shuffled = fc.shuffledSubarray(details(), { minLength: announced.length });
+  const shuffled = fc.shuffledSubarray(details(), { minLength: published.length });
   for (const detail of fc.sample(shuffled, { numRuns: 1, seed: 20261125 })[0] ?? []) {
     const isNewer = kept === undefined || detail['eventTime'] > kept['eventTime'];
     const isLater = kept?.['eventTime'] === detail['eventTime'] && detail['revision'] > kept?.['revision'];

@@ -179,7 +179,7 @@ describe('what the bundle logs', () => {
     [store.fault, queue.fault] = [undefined, undefined];
     await post(
       receiver.url,
-      httpDelivery(({ payload }) => Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1 })),
+      httpDelivery(({ payload }) => Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 })),
     );
     const line = await until(() => log.linesOf('delivery')[before]);
     expect(line).toMatchObject({ name: '新'.repeat(128), ownerAccount: '"李雷"\n', outcome: 'stale' });
@@ -196,24 +196,12 @@ test('every reason and outcome that the code knows has its line in the dashboard
 test('the metrics of AWS that dashboard and alarms refer to have the names and dimensions that AWS documents', () => {
   const DOCUMENTED: Record<string, { dimensions: string[]; metrics: string[] }[]> = {
     'AWS/ApiGateway': [{ dimensions: ['ApiId'], metrics: ['4xx', '5xx', 'Latency'] }],
-    'AWS/Lambda': [{ dimensions: ['FunctionName'], metrics: ['Errors', 'Throttles'] }],
+    'AWS/Lambda': [{ dimensions: ['FunctionName'], metrics: ['Errors', 'IteratorAge', 'Throttles'] }],
     'AWS/DynamoDB': [{ dimensions: ['Operation', 'TableName'], metrics: ['ThrottledRequests', 'SystemErrors'] }],
     'AWS/SQS': [
       {
         dimensions: ['QueueName'],
         metrics: ['ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible'],
-      },
-    ],
-    'AWS/EventBridge/Pipes': [
-      {
-        dimensions: ['PipeName'],
-        metrics: [
-          'EventCount',
-          'ExecutionFailed',
-          'ExecutionPartiallyFailed',
-          'ExecutionThrottled',
-          'ExecutionTimeout',
-        ],
       },
     ],
   };

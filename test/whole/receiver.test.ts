@@ -200,6 +200,9 @@ describe('a delivery is refused, and nothing stored:', () => {
     ['Operator_Account null', badField('Operator_Account'), (d) => (d.payload['Operator_Account'] = null)],
     ['Name missing', badField('Name'), (d) => delete d.payload['Name']],
     ['EventTime negative', badField('EventTime'), (d) => (d.payload['EventTime'] = -1)],
+    ['EventTime in seconds', badField('EventTime'), (d) => (d.payload['EventTime'] = 1670574414)],
+    ['EventTime in seconds, as digits', badField('EventTime'), (d) => (d.payload['EventTime'] = '1670574414')],
+    ['EventTime 0', badField('EventTime'), (d) => (d.payload['EventTime'] = 0)],
     ['EventTime a fraction', badField('EventTime'), (d) => (d.payload['EventTime'] = 0.5)],
     ['EventTime a date', badField('EventTime'), (d) => (d.payload['EventTime'] = '2022-12-09T08:26:54Z')],
     ['EventTime empty', badField('EventTime'), (d) => (d.payload['EventTime'] = '')],
@@ -228,6 +231,19 @@ describe('a delivery is refused, and nothing stored:', () => {
       expect(reply).toEqual(breaks[last]![0]);
     }
   });
+});
+
+test.each<[string, object, (delivery: HttpDelivery) => void]>([
+  ['before the fields of the body', WRONG_APP, (d) => (d.payload['EventTime'] = 0)],
+  ['after the body', BAD_BODY, (d) => (d.body = '{')],
+  ['after the age of the signature', EXPIRED, ({ query }) => sign(query, -100)],
+])('a URL without app and command is refused for the app %s', async (_when, reply, change) => {
+  const answered = deliver((d) => {
+    d.query.delete('SdkAppid');
+    d.query.delete('CallbackCommand');
+    change(d);
+  });
+  expect(await answered).toEqual(reply);
 });
 
 describe('what is not for us is answered OK, and nothing stored:', () => {

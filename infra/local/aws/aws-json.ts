@@ -11,7 +11,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The largest message that SQS takes, each of its bytes escaped, with the names around it. */
+/** The largest message that SQS takes or entries that EventBridge takes, each byte escaped, with the names around it. */
 const MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
 /**

@@ -37,22 +37,37 @@ export async function startDynamoDb(
 ): Promise<Loopback> {
   const database = dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) });
   const answerTo = watchWrites(takeRequests(database), onChange);
-  database.on('request', async (request: IncomingMessage, response: ServerResponse) => {
+  const underWay = new Set<Promise<void>>();
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '', headers } = request;
     try {
-      const answer = await answerTo({ method, url, headers, body: await buffer(request) });
-      response.writeHead(answer.status, answer.headers).end(answer.body);
+      const {
+        status,
+        headers: answerHeaders,
+        body,
+      } = await answerTo({ method, url, headers, body: await buffer(request) });
+      response.writeHead(status, answerHeaders).end(body);
     } catch (error) {
       // The caller has hung up, or sends JSON that dynalite throws at.
       const body = { __type: 'com.amazon.coral.service#SerializationException', message: String(error) };
       response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
     }
+  };
+  database.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const answered = answer(request, response).finally(() => underWay.delete(answered));
+    underWay.add(answered);
   });
   const server = await listen(database, 0);
   const client = dynamoDbClient(server.url);
   for (const table of tables) await makeTable(client, table);
   client.destroy();
-  return server;
+  return {
+    url: server.url,
+    async close() {
+      await Promise.all(underWay); // a write whose caller has gone needs the database as well
+      await server.close();
+    },
+  };
 }
 
 /** How often to ask for a table's state, in seconds. */

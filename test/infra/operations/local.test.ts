@@ -39,7 +39,7 @@ test('a dead letter is found, sent back, found again where it is still wrong, an
   expect(await list()).toEqual([]);
 });
 
-test('an account from before the receiver is stored, and announced', async () => {
+test('an account from before the receiver is stored, and published', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'backfill-'));
   try {
     writeFileSync(join(directory, 'ids.txt'), '@TOA#_before\n');
@@ -58,6 +58,32 @@ test('an account from before the receiver is stored, and announced', async () =>
     createdTime: 1670574414000,
   });
   await until(() => /^event .*"Official Account Created".*@TOA#_before/m.test(receiver.output.stdout) || undefined);
+});
+
+test('the events of ten accounts are published again, and --dry-run publishes none', async () => {
+  const since = Date.now();
+  for (let n = 0; n < 10; n += 1) {
+    await post(
+      receiver.url,
+      httpDelivery(({ payload }) => (payload['Official_Account'] = `@TOA#_again ${n}`)),
+    );
+  }
+  /** The details of their events, in order. */
+  const details = (): { officialAccountId: string }[] =>
+    [...receiver.output.stdout.matchAll(/^event (.*"@TOA#_again .*)\n/gm)].map(
+      ([, event = '']) => JSON.parse(event).detail,
+    );
+  await until(() => details().length === 10 || undefined);
+
+  const records = await receiver.records();
+  const dryRun = await operate('republish', '--since', String(since), '--dry-run');
+  expect(dryRun.stdout).toContain('10 found in the deployment on this machine: 10 would be published.\n');
+  const { code, stdout } = await operate('republish', '--since', String(since));
+  expect(stdout).toContain('10 found, 10 published (10 as created, 0 as destroyed)');
+  expect(code).toBe(0);
+  await until(() => details().length === 20 || undefined);
+  expect(details().slice(10)).toEqual(details().slice(0, 10));
+  expect(await receiver.records()).toEqual(records);
 });
 
 test('the allow-list on this machine is compared as well', async () => {

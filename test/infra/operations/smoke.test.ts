@@ -174,7 +174,7 @@ describe('with a receiver that may be broken', () => {
     JSON.stringify({ ActionStatus: ErrorCode ? 'FAIL' : 'OK', ErrorInfo: '', ErrorCode });
 
   let stored: string;
-  /** Answers as the receiver does, stores what it should, and announces what changes the record. */
+  /** Answers as the receiver does, stores what it should, and publishes what changes the record. */
   const rightly: typeof answer = async (query, body) => {
     const { Sign } = signed(query.get('RequestTime') ?? '');
     if (query.get('Sign') !== Sign) return reply(120003);
@@ -235,7 +235,7 @@ describe('with a receiver that may be broken', () => {
       5,
       'It is not, since it was parked',
     ],
-    ['a pipe that is stopped', () => void (bus.put = () => {}), 6, 'It is not: the pipe may be stopped'],
+    ['a bus that gets no event', () => void (bus.put = () => {}), 6, "It is not: the publisher's log says why"],
     [
       'a reply that is late',
       () =>

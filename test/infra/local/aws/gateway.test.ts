@@ -108,12 +108,36 @@ describe('the answer is', () => {
     expect(await send('POST', '/webhook')).toEqual({ status: 200, body: '好' });
   });
 
+  test.each(['http://127.0.0.1:3000', 'HTTPS://chat.example.com', 'http://user@[::1]'])(
+    'the function’s for a target in absolute form as well, whatever its host: %s',
+    async (origin) => {
+      expect(await send('POST', `${origin}/webhook?a=http://x/%2F?`)).toEqual({ status: 200, body: '好' });
+      expect(events[0]).toMatchObject({ rawPath: '/webhook', rawQueryString: 'a=http://x/%2F?' });
+    },
+  );
+
+  test.each(['at once', 'after 50 ms'])('the function’s for a client that closes its side, given %s', async (when) => {
+    events = [];
+    answer = async () => {
+      if (when !== 'at once') await sleep(50);
+      return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body: '好' };
+    };
+    const { hostname, port } = new URL(gateway.url);
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    socket.end(`POST /webhook HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 2\r\n\r\n{}`);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*好/); // and then the gateway closes its own
+    expect(events).toHaveLength(1);
+  });
+
   test.each([
     ['GET', '/webhook'],
     ['PUT', '/webhook'],
     ['POST', '/'],
     ['POST', '/webhook/'],
     ['POST', '/Webhook?x=/webhook'],
+    ['POST', 'http://127.0.0.1'],
+    ['POST', 'http://127.0.0.1?/webhook'],
+    ['GET', 'http://127.0.0.1/webhook'],
   ])('404 where there is no route: %s %s', async (method, target) => {
     expect(await send(method, target)).toEqual({ status: 404, body: '{"message":"Not Found"}' });
     expect(events).toEqual([]);

@@ -5,14 +5,14 @@ import officialAccount from '../lambda/official-account.schema.json' with { type
 const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false }).addSchema(officialAccount);
 /** Stricter than the schemas themselves, which let consumers meet attributes of later versions. */
 const validators = new Map(
-  [...COMMANDS.values()].map(({ announcement: { schema } }) => [
+  [...COMMANDS.values()].map(({ event: { schema } }) => [
     schema.title,
     ajv.compile({ ...schema, unevaluatedProperties: false }),
   ]),
 );
 
 /** What the JSON Schema of its type finds wrong with the `detail` of an event. */
-export function announcementProblems(detail: unknown): string[] {
+export function eventProblems(detail: unknown): string[] {
   const { type } = detail as { type: string };
   const validate = validators.get(type);
   if (validate === undefined) return [`no schema for the type ${type}`];

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PutEventsCommand, type EventBridgeClient, type PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
+import { EVENT_SOURCE } from './event-source.ts';
+import { PUBLISH_LIMITS } from './limits.ts';
+import { severalAtATime } from './sdk-client.ts';
+
+/** What becomes an entry of `PutEvents`. */
+export interface BusEvent {
+  detailType: string;
+  detail: object;
+}
+
+/** What became of an event. The reason is EventBridge's error code, or the name of the error, never an event's content. */
+export type PutResult =
+  | { outcome: 'published' }
+  /** Refused for good: the same event would be refused again. */
+  | { outcome: 'refused'; reason: string }
+  /** Not published, or not known to be. It may succeed later. */
+  | { outcome: 'failed'; reason: string };
+
+/** @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html "Request Parameters" */
+export const MAX_ENTRIES = 10;
+/** All entries of a call together must stay below it. */
+export const MAX_CALL_BYTES = 256 * 1024;
+
+/**
+ * Error codes of an entry that will be refused again. The others may succeed later: some by themselves, and some, such as
+ * AccessDeniedException, once people have corrected the deployment.
+ *
+ * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+ */
+const PERMANENT_CODES: ReadonlySet<string> = new Set(['MalformedDetail', 'InvalidArgument']);
+
+/** The pause before the second attempt. It doubles with each further one. */
+const PAUSE_MS = 100;
+
+interface Entry {
+  /** Index of the event. */
+  index: number;
+  bytes: number;
+  request: PutEventsRequestEntry;
+}
+
+/**
+ * Publishes events: one call for at most ten entries and 256 KB, one call after another. Entries that a call does not
+ * publish are tried again, up to three attempts in all.
+ *
+ * It stops after the first call that leaves an entry failed, or after `PUBLISH_LIMITS.totalMs`: the events that were not
+ * tried are failed too. An event may be published twice, because a call that got no answer may have succeeded.
+ *
+ * @param client with one attempt, because attempts of its own would multiply those here.
+ * @param eventBusName the bus's name or ARN.
+ * @returns the result of each event, in their order. It never throws.
+ * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
+ */
+export async function putEvents(
+  client: EventBridgeClient,
+  eventBusName: string,
+  events: readonly BusEvent[],
+): Promise<PutResult[]> {
+  const results = events.map((): PutResult => ({ outcome: 'failed', reason: 'NotTried' }));
+  const endTime = performance.now() + PUBLISH_LIMITS.totalMs;
+  const entries = events.flatMap((event, index) => {
+    const entry = toEntry(event, index, eventBusName);
+    if (entry.bytes < MAX_CALL_BYTES) return [entry];
+    results[index] = { outcome: 'refused', reason: 'TooLarge' };
+    return [];
+  });
+
+  for (const call of callsOf(entries)) {
+    let pending = call;
+    for (let attempt = 1; attempt <= PUBLISH_LIMITS.attempts && pending.length > 0; attempt += 1) {
+      if (attempt > 1) await sleep(PAUSE_MS * 2 ** (attempt - 2));
+      if (performance.now() > endTime) break;
+      const answers = await put(client, pending);
+      for (const [n, { index }] of pending.entries()) results[index] = answers[n]!;
+      pending = pending.filter((_entry, n) => answers[n]!.outcome === 'failed');
+    }
+    if (pending.length > 0) break;
+  }
+  return results;
+}
+
+function toEntry({ detailType, detail }: BusEvent, index: number, eventBusName: string): Entry {
+  const request = {
+    EventBusName: eventBusName,
+    Source: EVENT_SOURCE,
+    DetailType: detailType,
+    Detail: JSON.stringify(detail),
+  };
+  return { index, bytes: bytesOf(request), request };
+}
+
+/** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html "Calculating PutEvents event entry size" */
+function bytesOf({ Source = '', DetailType = '', Detail = '' }: PutEventsRequestEntry): number {
+  return Buffer.byteLength(Source) + Buffer.byteLength(DetailType) + Buffer.byteLength(Detail);
+}
+
+/** Divides entries among calls, in their order. */
+function callsOf(entries: readonly Entry[]): Entry[][] {
+  const calls: Entry[][] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const call = calls.at(-1);
+    if (call !== undefined && call.length < MAX_ENTRIES && bytes + entry.bytes < MAX_CALL_BYTES) {
+      call.push(entry);
+      bytes += entry.bytes;
+    } else {
+      calls.push([entry]);
+      bytes = entry.bytes;
+    }
+  }
+  return calls;
+}
+
+const inTime = severalAtATime({ ...PUBLISH_LIMITS, totalMs: PUBLISH_LIMITS.attemptMs });
+
+/** Makes one call. @returns the result of each entry. */
+async function put(client: EventBridgeClient, entries: readonly Entry[]): Promise<PutResult[]> {
+  const command = new PutEventsCommand({ Entries: entries.map(({ request }) => request) });
+  try {
+    const { Entries = [] } = await inTime(({ options }) => client.send(command, options));
+    return entries.map((_entry, n) => {
+      const { EventId, ErrorCode } = Entries[n] ?? {};
+      if (ErrorCode !== undefined) {
+        return { outcome: PERMANENT_CODES.has(ErrorCode) ? 'refused' : 'failed', reason: ErrorCode };
+      }
+      // An answer without an ID shows nothing: the event is published once more.
+      return EventId === undefined ? { outcome: 'failed', reason: 'NoEventId' } : { outcome: 'published' };
+    });
+  } catch (error) {
+    const { name, code } = error as Error & { code?: string };
+    return entries.map(() => ({ outcome: 'failed', reason: name === 'Error' && code ? code : name }));
+  }
+}

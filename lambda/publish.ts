@@ -1,0 +1,85 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
+import type { PutResult } from './event-bus.ts';
+import { eventOfChange, type Item, type OfficialAccountEvent } from './official-account-event.ts';
+import type { SetAside } from './unpublished.ts';
+
+export interface PublisherDependencies {
+  logger: Logger;
+  putEvents(events: readonly OfficialAccountEvent[]): Promise<PutResult[]>;
+  setAside: SetAside;
+}
+
+type ChangeResult = PutResult | { outcome: 'noEvent' };
+
+/**
+ * Creates the function that publishes a batch of the stream's records, in their order.
+ *
+ * A record that can never be published is set aside, and holds up nothing. From the first record on that may be published
+ * later, the batch is reported as failed: Lambda sends these records again, and so some events may come twice.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+ */
+export function createPublisher({ logger, putEvents, setAside }: PublisherDependencies) {
+  return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
+    const results = await publish(Records);
+    // What comes after the first failed record comes again: setting it aside now would repeat it.
+    const end = indexOrLength(results, ({ outcome }) => outcome === 'failed');
+    const done = await setAsideRefused(Records.slice(0, end), results);
+    const count = (counted: ChangeResult['outcome']) =>
+      results.slice(0, done).filter(({ outcome }) => outcome === counted).length;
+    const line = { records: Records.length, published: count('published'), setAside: count('refused') };
+    if (done === Records.length) {
+      logger.info('publish', line);
+      return { batchItemFailures: [] };
+    }
+    const failed = results[done];
+    logger.warn('publish', {
+      ...line,
+      again: Records.length - done,
+      reason: failed?.outcome === 'failed' ? failed.reason : 'NotSetAside',
+    });
+    return { batchItemFailures: [{ itemIdentifier: Records[done]?.dynamodb?.SequenceNumber ?? '' }] };
+  };
+
+  async function publish(records: readonly DynamoDBRecord[]): Promise<ChangeResult[]> {
+    const changes = records.map(readChange);
+    const published = (
+      await putEvents(changes.flatMap((change) => ('event' in change ? [change.event] : [])))
+    ).values();
+    return changes.map((change) => ('event' in change ? published.next().value! : change));
+  }
+
+  /** @returns the number of records that need not come again. */
+  async function setAsideRefused(records: readonly DynamoDBRecord[], results: readonly ChangeResult[]) {
+    for (const [index, record] of records.entries()) {
+      const result = results[index];
+      if (result?.outcome !== 'refused') continue;
+      const { Keys: keys, SequenceNumber: sequenceNumber } = record.dynamodb ?? {};
+      const line = { officialAccountId: keys?.['officialAccountId']?.S, sequenceNumber, reason: result.reason };
+      try {
+        await setAside(record, result.reason);
+        logger.warn('unpublished', line);
+      } catch (error) {
+        logger.error('the change can neither be published nor set aside', { ...line, error });
+        return index;
+      }
+    }
+    return records.length;
+  }
+}
+
+/** Whatever is wrong with a record is wrong for good: an error here would hold up all changes behind it. */
+function readChange({ dynamodb }: DynamoDBRecord): ChangeResult | { event: OfficialAccountEvent } {
+  try {
+    const event = eventOfChange(dynamodb?.OldImage as Item | undefined, dynamodb?.NewImage as Item | undefined);
+    return event === undefined ? { outcome: 'noEvent' } : { event };
+  } catch (error) {
+    return { outcome: 'refused', reason: (error as Error).message };
+  }
+}
+
+function indexOrLength<T>(values: readonly T[], matches: (value: T) => boolean): number {
+  const index = values.findIndex(matches);
+  return index === -1 ? values.length : index;
+}

@@ -1,0 +1,23 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { readPublisherConfig } from './config.ts';
+import { putEvents } from './event-bus.ts';
+import { PUBLISH_LIMITS } from './limits.ts';
+import { createPublisher } from './publish.ts';
+import { clientSettings } from './sdk-client.ts';
+import type { SetAside } from './unpublished.ts';
+
+const { serviceName, eventBusName, unpublishedQueueUrl } = readPublisherConfig(process.env);
+const client = new EventBridgeClient(clientSettings({ ...PUBLISH_LIMITS, attempts: 1 })); // putEvents tries again itself
+let queue: SetAside | undefined;
+
+/** Publishes the changes in the table's stream as events. */
+export const handler = createPublisher({
+  logger: new Logger({ serviceName }),
+  putEvents: (events) => putEvents(client, eventBusName, events),
+  async setAside(record, reason) {
+    // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
+    queue ??= (await import('./unpublished.ts')).openUnpublishedQueue(unpublishedQueueUrl);
+    await queue(record, reason);
+  },
+});

@@ -1,0 +1,338 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { awsJsonServer, ServiceError } from '../../../infra/local/aws/aws-json.ts';
+import { startEventBus, type BusEvent, type EventBus } from '../../../infra/local/aws/event-bus.ts';
+import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
+import { publicationOf, republish } from '../../../infra/operations/republish.ts';
+import { startAccountsTable, type AccountsTable } from '../../accounts-table.ts';
+import { SDK_APP_ID } from '../../delivery.ts';
+import { eventProblems } from '../../event-problems.ts';
+import { program } from '../../program.ts';
+import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
+
+const TIME = Date.parse('2026-11-28T10:00:00Z');
+
+/** A record as the receiver leaves it. */
+const record = (officialAccountId: string, changes: Record<string, unknown> = {}) => ({
+  sdkAppId: SDK_APP_ID,
+  officialAccountId,
+  name: `新闻 ${officialAccountId}`,
+  ownerAccount: '107867',
+  operatorAccount: '107867',
+  createdTime: TIME - 500,
+  eventTime: TIME - 500,
+  receivedTime: TIME,
+  clientIp: '203.0.113.7',
+  optPlatform: 'RESTAPI',
+  revision: 1,
+  ...changes,
+});
+const DESTROYED = { destroyedTime: TIME - 400, eventTime: TIME - 400, revision: 2 };
+const UNSEEN = { createdTime: undefined, nameTime: TIME - 500 };
+
+const events = (count: number) =>
+  Array.from({ length: count }, (_, n) => {
+    const found = publicationOf(marshall(record(`@TOA#_${n}`)));
+    if (!('event' in found)) throw new Error('the builder makes records that can be published');
+    return found.event;
+  });
+
+describe('a record becomes', () => {
+  test.each<[string, Record<string, unknown>, object]>([
+    ['its creation', {}, { event: { detailType: 'Official Account Created' } }],
+    ['its destruction, where it is destroyed', DESTROYED, { event: { detailType: 'Official Account Destroyed' } }],
+    ['nothing, where its creation has not been seen', UNSEEN, { reason: 'creation not seen' }],
+    ['nothing, where only its destruction has been seen', { ...DESTROYED, ...UNSEEN }, { reason: 'creation not seen' }],
+    ['nothing, where people have changed a type', { name: 5 }, { reason: 'refused', detail: expect.any(String) }],
+    ['nothing, where it lacks what it must have', { eventTime: undefined }, { reason: 'refused' }],
+  ])('%s', (_what, changes, expected) => {
+    const item = marshall(record('@TOA#_a', changes), { removeUndefinedValues: true });
+    expect(publicationOf(item)).toMatchObject({ id: '@TOA#_a', receivedTime: TIME, ...expected });
+  });
+
+  test('an event with the whole record but what people have added, as its JSON Schema says', () => {
+    const added = { note: '人加的', tags: new Set(['a']), nameTime: TIME };
+    for (const changes of [{}, DESTROYED]) {
+      const found = publicationOf(marshall({ ...record('@TOA#_a', changes), ...added }));
+      const { detail } = 'event' in found ? found.event : { detail: {} };
+      expect(eventProblems(detail)).toEqual([]);
+      expect(detail).toEqual({ ...record('@TOA#_a', changes), version: 1, type: expect.any(String) });
+    }
+  });
+});
+
+describe('events are published', () => {
+  const published = { outcome: 'published' } as const;
+
+  test('ten at a time, until an interruption', async () => {
+    const [sizes, dones, over]: [number[], number[], AbortController] = [[], [], new AbortController()];
+    const results = await republish({
+      events: events(45),
+      put: async (batch) => (sizes.push(batch.length), batch.map(() => published)),
+      signal: over.signal,
+      onProgress: (done) => (dones.push(done), done === 30 && over.abort()),
+    });
+    expect({ sizes, dones }).toEqual({ sizes: [10, 10, 10], dones: [10, 20, 30] });
+    expect(results).toHaveLength(30);
+  });
+
+  test.each<[string, { outcome: 'refused' | 'failed'; reason: string }, number]>([
+    ['on from one that is refused for good', { outcome: 'refused', reason: 'MalformedDetail' }, 45],
+    ['no further than a call that failed', { outcome: 'failed', reason: 'ThrottlingException' }, 20],
+  ])('%s', async (_what, bad, tried) => {
+    const results = await republish({
+      events: events(45),
+      put: async (batch) => batch.map(({ detail }) => (detail['officialAccountId'] === '@TOA#_15' ? bad : published)),
+      signal: new AbortController().signal,
+      onProgress: () => {},
+    });
+    expect(results).toHaveLength(tried);
+    expect(results[15]).toEqual(bad);
+  });
+});
+
+describe('the command', () => {
+  let [aws, table, bus]: [FakeAws, AccountsTable, EventBus] = [] as never;
+  let received: BusEvent[];
+  beforeAll(async () => {
+    [aws, table, bus] = await Promise.all([startFakeAws(), startAccountsTable(), startEventBus(['bus'])]);
+    aws.variables = { ...receiverVariables(table.name), AUTHENTICATION: 'off' };
+    bus.subscribe((event) => received.push(event));
+  });
+  afterAll(() => Promise.all([aws.close(), table.close(), bus.close()]));
+  beforeEach(() => void (received = []));
+  afterEach(() => void (aws.errors = {}));
+
+  const start = (args: string[], eventBridge: Loopback = bus) =>
+    program('infra/operations/republish.ts', [...args, '--stack', STACK], {
+      ...aws.environment,
+      AWS_ENDPOINT_URL_DYNAMODB: table.url,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: eventBridge.url,
+    });
+  const details = () => received.map(({ detail }) => detail as Record<string, any>);
+  const ids = () => details().map(({ officialAccountId }) => officialAccountId);
+
+  /** The hours of a test: each has its own, so that no test sees the records of another. */
+  let hours = 0;
+  async function put(...records: Record<string, unknown>[]) {
+    const from = TIME + (hours += 1) * 3_600_000;
+    for (const [n, each] of records.entries()) {
+      const { createdTime: _, ...unseen } = each;
+      await table.put({ ...(each['createdTime'] === undefined ? unseen : each), receivedTime: from + n });
+    }
+    return { from, range: ['--since', String(from), '--until', String(from + records.length - 1)] };
+  }
+
+  test('the accounts of a period are published, oldest first: as destroyed where they are, else as created', async () => {
+    const created = Array.from({ length: 10 }, (_, n) => record(`period ${9 - n}`));
+    const all = [record('period before'), ...created, record('period destroyed', DESTROYED), record('unseen', UNSEEN)];
+    const { from } = await put(...all, record('period after'));
+    await table.put(record('another app’s', { sdkAppId: '1400000001', receivedTime: from + 1 }));
+    const [since, last] = [from + 1, from + all.length - 1].map((time) => new Date(time).toISOString()) as [
+      string,
+      string,
+    ];
+    const { code, stdout, stderr } = await start(['--since', since, '--until', last]).ended;
+    expect(stderr).toBe('');
+    expect(stdout).toBe(
+      `creation not seen           ${last}  unseen\n` +
+        '12 found, 11 published (10 as created, 1 as destroyed), 1 whose creation has not been seen, 0 refused in the ' +
+        `stack ${STACK}.\n`,
+    );
+    expect(code).toBe(0);
+    expect(ids()).toEqual([...created.map(({ officialAccountId }) => officialAccountId), 'period destroyed']);
+    expect(received.map((event) => event['detail-type'])).toEqual([
+      ...created.map(() => 'Official Account Created'),
+      'Official Account Destroyed',
+    ]);
+    expect(details().flatMap(eventProblems)).toEqual([]);
+    expect(details()[0]).toEqual({
+      ...created[0],
+      receivedTime: from + 1,
+      version: 1,
+      type: 'Official Account Created',
+    });
+  });
+
+  test('one account is published by its ID, byte for byte', async () => {
+    await put(record(' #TOA#_新闻 '), record('#TOA#_新闻'));
+    const { code, stdout } = await start(['--id', ' #TOA#_新闻 ']).ended;
+    expect(stdout).toContain('1 found, 1 published (1 as created, 0 as destroyed)');
+    expect(code).toBe(0);
+    expect(ids()).toEqual([' #TOA#_新闻 ']);
+  });
+
+  test('--dry-run lists what would be published, and makes no call to the event bus', async () => {
+    const { from, range } = await put(record('dry'), record('dry too', DESTROYED), record('dry unseen', UNSEEN));
+    const { code, stdout } = await start([...range, '--dry-run'], { url: 'http://127.0.0.1:1', close: async () => {} })
+      .ended;
+    const at = (n: number) => new Date(from + n).toISOString();
+    expect(stdout).toBe(
+      `Official Account Created    ${at(0)}  dry\n` +
+        `Official Account Destroyed  ${at(1)}  dry too\n` +
+        `creation not seen           ${at(2)}  dry unseen\n` +
+        `3 found in the stack ${STACK}: 2 would be published.\n`,
+    );
+    expect(code).toBe(0);
+    expect(received).toEqual([]);
+  });
+
+  test('a record that can be no event is named, and holds up no other', async () => {
+    const { range } = await put(record('bad\u001B[31m', { name: 5 }), record('good'));
+    for (const [args, published] of [
+      [['--dry-run'], []],
+      [[], ['good']],
+    ] as const) {
+      const { code, stdout } = await start([...range, ...args]).ended;
+      expect(stdout).toMatch(/^refused .* bad \[31m: name is of another type than the JSON Schema says$/m);
+      expect(code).toBe(1);
+      expect(ids()).toEqual(published);
+    }
+  });
+
+  test('records of many pages are found, and their events divided among calls of 256 KB', async () => {
+    const { range } = await put(
+      ...Array.from({ length: 25 }, (_, n) =>
+        record(`large ${n}`, { introduction: '字'.repeat(30_000), introductionTime: TIME }),
+      ),
+    );
+    const { code, stdout } = await start(range).ended;
+    expect(stdout).toContain('25 found, 25 published');
+    expect(code).toBe(0);
+    expect(received).toHaveLength(25);
+  });
+
+  test('nothing in a period is no failure', async () => {
+    const { code, stdout } = await start(['--since', '2020-01-01', '--until', '2020-01-02T00:00+08:00']).ended;
+    expect(stdout).toMatch(/^0 found, 0 published /);
+    expect(code).toBe(0);
+  });
+
+  test('Ctrl-C ends it after the call on its way, and the --since that it names goes on: every event comes at least once', async () => {
+    const { range } = await put(...Array.from({ length: 100 }, (_, n) => record(`interrupted ${n}`)));
+    const interrupted = start(range);
+    const end = bus.subscribe(() => void (received.length === 25 && interrupted.child.kill('SIGINT')));
+    const slow = bus.subscribe(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)); // time for the signal
+    const { code, stdout, stderr } = await interrupted.ended;
+    end();
+    slow();
+    const [, left, since] =
+      /^Interrupted\n(\d+) left: the same command with --since (\d+) goes on with them\.\n$/.exec(stderr) ?? [];
+    expect(stdout).toContain(`100 found, ${received.length} published`);
+    expect(Number(left)).toBe(100 - received.length);
+    expect(Number(left)).toBeGreaterThan(0);
+    expect(code).toBe(1);
+    const again = await start(['--since', String(since), ...range.slice(2)]).ended;
+    expect(again).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining(`${left} found, ${left} published`),
+    });
+    expect(new Set(ids()).size).toBe(100);
+    expect(received).toHaveLength(100);
+  });
+
+  describe('where the event bus fails,', () => {
+    /** Answers `PutEvents` as told. */
+    async function startBus(answer: (ids: string[]) => object): Promise<Loopback> {
+      const server = awsJsonServer({
+        'AWSEvents.PutEvents': ({ Entries }) =>
+          answer(
+            (Entries as unknown as { Detail: string }[]).map(({ Detail }) => JSON.parse(Detail).officialAccountId),
+          ),
+      });
+      return listen(server, 0);
+    }
+    const ok = (entries: string[]) => entries.map((id) => ({ EventId: id }));
+
+    test.each<[string, string, () => never]>([
+      [
+        'for the want of a right',
+        "Can't publish on the event bus: your credentials lack a right for it",
+        () => {
+          throw new ServiceError('AccessDeniedException', 'not authorized to perform: events:PutEvents');
+        },
+      ],
+      [
+        'since it throttles',
+        "Can't publish on the event bus: ThrottlingException",
+        () => {
+          throw new ServiceError('ThrottlingException', 'Rate exceeded');
+        },
+      ],
+    ])('%s, it says so and what is left', async (_what, message, fail) => {
+      const { from, range } = await put(...Array.from({ length: 30 }, (_, n) => record(`failing ${n}`)));
+      let calls = 0;
+      const failing = await startBus((entries) =>
+        (calls += 1) > 1 ? fail() : { FailedEntryCount: 0, Entries: ok(entries) },
+      );
+      const { code, stdout, stderr } = await start(range, failing).ended;
+      await failing.close();
+      expect(stderr).toBe(`${message}\n20 left: the same command with --since ${from + 10} goes on with them.\n`);
+      expect(stdout).toContain('30 found, 10 published');
+      expect(code).toBe(1);
+    });
+
+    test('the events that it refuses for good are named, and hold up no other', async () => {
+      const { range } = await put(...Array.from({ length: 30 }, (_, n) => record(`refused ${n}`)));
+      const failing = await startBus((entries) => ({
+        Entries: ok(entries).map((each) =>
+          each.EventId === 'refused 7' ? { ErrorCode: 'InvalidArgument', ErrorMessage: 'no' } : each,
+        ),
+      }));
+      const { code, stdout, stderr } = await start(range, failing).ended;
+      await failing.close();
+      expect(stdout).toMatch(/^refused .* refused 7: InvalidArgument\n30 found, 29 published .* 1 refused in/);
+      expect(stderr).toBe('');
+      expect(code).toBe(1);
+    });
+  });
+
+  test.each<[string[], number, string]>([
+    [[], 2, 'give either --since TIME or --id ID\nSee --help.\n'],
+    [['--since', '2026-11-28', '--id', 'a'], 2, 'give either --since TIME or --id ID\nSee --help.\n'],
+    [['--until', '2026-11-28'], 2, 'give either --since TIME or --id ID\nSee --help.\n'],
+    [['--id', 'a', '--until', '2026-11-28'], 2, '--until is for --since alone\nSee --help.\n'],
+    [['--id', ''], 2, '--id can be no ID: DynamoDB takes 1 to 1024 bytes\nSee --help.\n'],
+    [['--since', '2999-01-01'], 2, '--since is later than now\nSee --help.\n'],
+    [['--since', '2026-11-29', '--until', '2026-11-28'], 2, '--since is later than --until\nSee --help.\n'],
+    ...['yesterday', '1795392000', '2026-11-28T10:00:00', '2026-13-01', '', '9'.repeat(30)].map(
+      (time): [string[], number, string] => [
+        ['--since', time],
+        2,
+        `--since is '${time}', but must be a time as 2026-11-28T10:00:00Z, a day as 2026-11-28, or Unix milliseconds\nSee --help.\n`,
+      ],
+    ),
+    [['--id', 'nobody'], 1, `There is no record of nobody in the stack ${STACK}\n`],
+  ])('what makes no sense, and what is not there, is named in one line: %j', async (args, code, stderr) => {
+    expect(await start(args).ended).toEqual({ code, stdout: '', stderr });
+  });
+
+  test('a table that is gone, and a right that is lacking, are named in one line', async () => {
+    aws.errors = { DescribeStacks: AWS_ERRORS.denied('cloudformation:DescribeStacks') };
+    expect((await start(['--id', 'a']).ended).stderr).toBe(
+      `Can't find the stack ${STACK}: your credentials lack the right cloudformation:DescribeStacks\n`,
+    );
+    aws.errors = {};
+    aws.variables['TABLE_NAME'] = 'nowhere';
+    expect((await start(['--id', 'a']).ended).stderr).toBe("Can't read the table: it is not there any more\n");
+    aws.variables['TABLE_NAME'] = table.name;
+  });
+});
+
+test('--help says what there is', async () => {
+  const { code, stdout } = await program('infra/operations/republish.ts', ['--help']).ended;
+  expect(code).toBe(0);
+  for (const word of [
+    '--since',
+    '--until',
+    '--id',
+    '--dry-run',
+    '--stack',
+    'receivedTime',
+    'events:PutEvents',
+    'Examples',
+  ]) {
+    expect(stdout).toContain(word);
+  }
+});

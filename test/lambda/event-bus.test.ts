@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { EventBridgeClient, type PutEventsRequestEntry, type PutEventsResultEntry } from '@aws-sdk/client-eventbridge';
+import { awsJsonServer, ServiceError } from '../../infra/local/aws/aws-json.ts';
+import { LOCAL_AWS } from '../../infra/local/aws/dynamodb.ts';
+import { startEventBus, type EventBus } from '../../infra/local/aws/event-bus.ts';
+import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
+import { putEvents, type BusEvent } from '../../lambda/event-bus.ts';
+import { clientSettings } from '../../lambda/sdk-client.ts';
+
+const published = (bytes: number, n = 0): BusEvent => {
+  const event = (text: string) => ({ detailType: 'Official Account Created', detail: { n, text } });
+  // The size of an entry is that of its source, detail type and detail.
+  const rest = `tencent.chat.official-accounts${event('').detailType}${JSON.stringify(event('').detail)}`.length;
+  return event('x'.repeat(bytes - rest));
+};
+const events = (count: number) => Array.from({ length: count }, (_, n) => published(100, n));
+const PUBLISHED: { outcome: string; reason?: string } = { outcome: 'published' };
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+const numbers = (calls: PutEventsRequestEntry[][]) =>
+  calls.map((entries) => entries.map(({ Detail = '' }) => JSON.parse(Detail).n));
+
+/** EventBridge, as far as a test does not say otherwise: a function for each call in turn. */
+const calls: PutEventsRequestEntry[][] = [];
+let answers: ((entries: PutEventsRequestEntry[]) => object)[] = [];
+let bus: EventBus;
+let service: Loopback;
+let client: EventBridgeClient;
+beforeAll(async () => {
+  bus = await startEventBus(['bus']);
+  service = await listen(
+    awsJsonServer({
+      'AWSEvents.PutEvents': async (input) => {
+        const { Entries } = input as unknown as { Entries: PutEventsRequestEntry[] };
+        calls.push(Entries);
+        const answer = answers.shift();
+        return answer === undefined ? putOn(bus.url, Entries) : answer(Entries);
+      },
+    }),
+    0,
+  );
+  client = new EventBridgeClient({
+    ...clientSettings({ attempts: 1, attemptMs: 3_000, totalMs: 3_000 }),
+    endpoint: service.url,
+    region: LOCAL_AWS.AWS_REGION,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+});
+afterAll(async () => {
+  client.destroy();
+  await service.close();
+  await bus.close();
+});
+beforeEach(() => {
+  calls.length = 0;
+  answers = [];
+});
+
+async function putOn(url: string, Entries: PutEventsRequestEntry[]): Promise<object> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'x-amz-target': 'AWSEvents.PutEvents' },
+    body: JSON.stringify({ Entries }),
+  });
+  const body = (await response.json()) as { __type?: string; message: string };
+  if (body.__type !== undefined) throw new ServiceError(body.__type, body.message);
+  return body;
+}
+
+/** Answers that one entry is refused, and the others are published. */
+const refusing =
+  (refused: number, result: PutEventsResultEntry) =>
+  (entries: PutEventsRequestEntry[]): object => ({
+    FailedEntryCount: 1,
+    Entries: entries.map((_entry, n) => (n === refused ? result : { EventId: String(n) })),
+  });
+
+describe('events', () => {
+  test('are published in their order, ten a call, from the source that other systems match', async () => {
+    const seen: unknown[] = [];
+    const end = bus.subscribe(({ source, 'detail-type': type, detail }) => seen.push([source, type, detail]));
+    expect(await putEvents(client, 'bus', events(25))).toEqual(times(25, PUBLISHED));
+    end();
+    expect(calls.map(({ length }) => length)).toEqual([10, 10, 5]);
+    const expected = events(25).map(({ detailType, detail }) => ['tencent.chat.official-accounts', detailType, detail]);
+    expect(seen).toEqual(expected);
+  });
+
+  test('make no call where there are none', async () => {
+    expect(await putEvents(client, 'bus', [])).toEqual([]);
+    expect(calls).toEqual([]);
+  });
+
+  test('of more than 256 KB together go out in calls that are smaller', async () => {
+    const sizes = [200_000, 62_143, 1_000, 262_143, 100, 100];
+    const results = await putEvents(
+      client,
+      'bus',
+      sizes.map((bytes, n) => published(bytes, n)),
+    );
+    expect(results).toEqual(times(6, PUBLISHED));
+    expect(numbers(calls)).toEqual([[0, 1], [2], [3], [4, 5]]);
+  });
+
+  test.each<[string, BusEvent]>([
+    ['256 KB', published(262_144)],
+    ['256 KB, in characters of three bytes', { detailType: 'A', detail: { text: '新'.repeat(87_400) } }],
+  ])('of %s are refused for good, without a call, and hold up nothing', async (_size, large) => {
+    const results = await putEvents(client, 'bus', [published(100, 1), large, published(100, 2)]);
+    expect(results).toEqual([PUBLISHED, { outcome: 'refused', reason: 'TooLarge' }, PUBLISHED]);
+    expect(numbers(calls)).toEqual([[1, 2]]);
+  });
+});
+
+describe('an entry that is not published', () => {
+  test.each(['MalformedDetail', 'InvalidArgument'])(
+    'for %s is refused for good and not tried again; the others are published',
+    async (ErrorCode) => {
+      answers = [refusing(3, { ErrorCode })];
+      const results = await putEvents(client, 'bus', events(11));
+      expect(results[3]).toEqual({ outcome: 'refused', reason: ErrorCode });
+      expect(results.toSpliced(3, 1)).toEqual(times(10, PUBLISHED));
+      expect(calls.map(({ length }) => length)).toEqual([10, 1]);
+    },
+  );
+
+  test.each(['InternalFailure', 'ThrottlingException', 'AccessDeniedException', 'of a later day'])(
+    'for %s is tried again alone, and is published',
+    async (ErrorCode) => {
+      answers = [refusing(3, { ErrorCode }), refusing(0, { ErrorCode })];
+      expect(await putEvents(client, 'bus', events(11))).toEqual(times(11, PUBLISHED));
+      expect(numbers(calls)).toEqual([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [3], [3], [10]]);
+    },
+  );
+
+  test('three times ends it there: it is failed, and so is what was not tried', async () => {
+    answers = [3, 0, 0].map((refused) => refusing(refused, { ErrorCode: 'ThrottlingException' }));
+    const results = await putEvents(client, 'bus', events(12));
+    expect(results.slice(0, 10)).toEqual(
+      times(10, PUBLISHED).with(3, { outcome: 'failed', reason: 'ThrottlingException' }),
+    );
+    expect(results.slice(10)).toEqual(times(2, { outcome: 'failed', reason: 'NotTried' }));
+    expect(calls).toHaveLength(3);
+  });
+});
+
+describe('a call that fails', () => {
+  test.each<[string, (entries: PutEventsRequestEntry[]) => object, string]>([
+    [
+      'with an error',
+      () => {
+        throw new ServiceError('ThrottlingException', 'slow down');
+      },
+      'ThrottlingException',
+    ],
+    ['without results', () => ({}), 'NoEventId'],
+    ['with something else in place of the results', () => ({ FailedEntryCount: 0, Entries: 'garbage' }), 'NoEventId'],
+    ['with results that say nothing', () => ({ Entries: [null, {}] }), 'NoEventId'],
+  ])('%s is made again: no event counts as published without an ID', async (_how, answer, reason) => {
+    answers = [answer];
+    expect(await putEvents(client, 'bus', events(2))).toEqual([PUBLISHED, PUBLISHED]);
+    expect(numbers(calls)).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+    answers = [answer, answer, answer];
+    expect(await putEvents(client, 'bus', events(2))).toEqual(times(2, { outcome: 'failed', reason }));
+  });
+
+  test('is not followed by others when the time is over', async () => {
+    const now = performance.now.bind(performance);
+    let late = 0;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + late);
+    answers = [
+      (entries) => {
+        late = 20_000;
+        return refusing(0, { ErrorCode: 'InternalFailure' })(entries);
+      },
+    ];
+    const results = await putEvents(client, 'bus', events(11));
+    clock.mockRestore();
+    expect(results.map(({ outcome }) => outcome)).toEqual(['failed', ...Array(9).fill('published'), 'failed']);
+    expect(calls).toHaveLength(1);
+  });
+
+  test('because nobody answers is failed, and nothing is thrown', async () => {
+    const send = () => Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }));
+    const results = await putEvents({ send } as unknown as EventBridgeClient, 'bus', events(1));
+    expect(results).toEqual([{ outcome: 'failed', reason: 'ECONNREFUSED' }]);
+  });
+});

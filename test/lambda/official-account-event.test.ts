@@ -1,0 +1,227 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { DynamoDBRecord } from 'aws-lambda';
+import { officialAccountCreated } from '../../lambda/official-account-created.ts';
+import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
+import {
+  eventOfChange,
+  imageOf,
+  makeEvent,
+  UnpublishableError,
+  type Item,
+} from '../../lambda/official-account-event.ts';
+import { eventProblems } from '../event-problems.ts';
+
+/** A record of the table's stream, as DynamoDB sends it, recorded in `test/stream-records`. */
+function streamRecord(name: string): DynamoDBRecord {
+  return JSON.parse(readFileSync(join(import.meta.dirname, '../stream-records', `${name}.json`), 'utf8'));
+}
+
+const eventOf = ({ dynamodb }: DynamoDBRecord) =>
+  eventOfChange(dynamodb!.OldImage as Item | undefined, dynamodb!.NewImage as Item | undefined);
+
+/** Details of the events, as consumers get them. */
+function detailsOf(...records: DynamoDBRecord[]) {
+  const events = records.flatMap((record) => eventOf(record) ?? []);
+  for (const { detailType, detail } of events) expect(detailType).toBe(detail.type);
+  return JSON.parse(JSON.stringify(events.map(({ detail }) => detail)));
+}
+
+const CREATED = {
+  version: 1,
+  type: 'Official Account Created',
+  sdkAppId: '1400000000',
+  officialAccountId: '@TOA#_test_OA_for_penn',
+  name: 'TestOfficialAccount',
+  ownerAccount: '107867',
+  operatorAccount: '107867',
+  createdTime: 1670574414123,
+  eventTime: 1670574414123,
+  receivedTime: 1670574415500,
+  clientIp: '203.0.113.7',
+  optPlatform: 'RESTAPI',
+  revision: 1,
+};
+const CREATED_AGAIN = {
+  version: 1,
+  type: 'Official Account Created',
+  sdkAppId: '1400000000',
+  officialAccountId: '@TOA#_test_OA_for_penn',
+  name: '新闻公众号 🗞️',
+  ownerAccount: '李雷',
+  operatorAccount: '107867',
+  createdTime: 1670574500000,
+  eventTime: 1670574500000,
+  receivedTime: 1670574500900,
+  revision: 2,
+};
+
+describe('the event', () => {
+  test('of a created record is the record in plain JSON, and meets its schema', () => {
+    const details = detailsOf(streamRecord('created'), streamRecord('created-again'));
+    expect(details).toEqual([CREATED, CREATED_AGAIN]);
+    expect(details.map(eventProblems)).toEqual([[], []]);
+  });
+
+  const { clientIp: _, optPlatform: __, ...record } = CREATED;
+
+  test('of a changed record says what it was before, and meets its schema', () => {
+    const [detail, ...others] = detailsOf(streamRecord('changed'));
+    expect(others).toEqual([]);
+    expect(detail).toEqual({
+      ...record,
+      type: 'Official Account Changed',
+      name: '新名字 🗞️',
+      introduction: '简介',
+      operatorAccount: '李雷',
+      eventTime: 1670574500000,
+      receivedTime: 1670574500900,
+      revision: 2,
+      previous: { name: 'TestOfficialAccount', introduction: null },
+    });
+    expect(eventProblems(detail)).toEqual([]);
+  });
+
+  test.each([
+    ['destroyed', 'Official Account Destroyed', 'destroyedTime', 1670574600000],
+    ['full', 'Official Account Full', 'lastFullTime', 1670574550000],
+  ])('of a record that is %s says so, and meets its schema', (name, type, attribute, time) => {
+    const details = detailsOf(streamRecord(name));
+    expect(details).toEqual([
+      { ...record, type, [attribute]: time, eventTime: time, receivedTime: time + 900, revision: 2 },
+    ]);
+    expect(details.map(eventProblems)).toEqual([[]]);
+  });
+
+  test('is made of a change whose creation has not been seen, with nothing before', () => {
+    const first = streamRecord('changed');
+    delete first.dynamodb!.OldImage;
+    delete first.dynamodb!.NewImage!['createdTime'];
+    const [detail] = detailsOf(first);
+    expect(detail).toMatchObject({ type: 'Official Account Changed', previous: { name: null, introduction: null } });
+    expect(eventProblems(detail)).toEqual([]);
+  });
+
+  test('is one at most for each change, also where people copy records in', () => {
+    const copied = streamRecord('created');
+    Object.assign(copied.dynamodb!.NewImage!, {
+      destroyedTime: { N: '1670574600000' },
+      lastFullTime: { N: '1670574550000' },
+    });
+    expect(detailsOf(copied).map(({ type }: typeof CREATED) => type)).toEqual(['Official Account Created']);
+  });
+
+  test('is not made where an event brought nothing that shows', () => {
+    const late = streamRecord('changed');
+    late.dynamodb!.NewImage = {
+      ...late.dynamodb!.OldImage,
+      operatorAccount: { S: 'leckie' },
+      operatorAccountTime: { N: '1670574414124' },
+      revision: { N: '2' },
+    };
+    expect(detailsOf(late)).toEqual([]);
+  });
+
+  test.each([
+    '新闻公众号',
+    '"quoted"',
+    '\\back\\slash\\',
+    'two\nlines\r\n',
+    '\u2028\u2029',
+    '<$.name>',
+    '',
+    '\u0000',
+    '😀',
+  ])('keeps the name %j as it is', (name) => {
+    const record = streamRecord('created');
+    record.dynamodb!.NewImage!['name'] = { S: name };
+    const [detail] = detailsOf(record);
+    expect(detail.name).toBe(name);
+    expect(eventProblems(detail)).toEqual([]);
+  });
+
+  test('is not made of what people change or remove', () => {
+    expect(detailsOf(streamRecord('changed-by-people'), streamRecord('removed'))).toEqual([]);
+  });
+
+  test('leaves out what people have added to a record, whatever it is', () => {
+    const record = streamRecord('created');
+    Object.assign(record.dynamodb!.NewImage!, {
+      category: { S: 'news' },
+      huge: { N: '9'.repeat(38) },
+      larger: { N: '1E+100' },
+      tags: { SS: ['a'] },
+      nothing: { NULL: true },
+    });
+    expect(detailsOf(record)).toEqual([CREATED]);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['is not there', {}],
+    ['is no official account', { id: { S: 'a' }, total: { N: '1' } }],
+    ['has attributes as every object has them', { constructor: { S: 'a' }, toString: { N: '1' } }],
+  ])('is not made of a record that %s', (_what, image) => {
+    const record = streamRecord('created');
+    record.dynamodb!.NewImage = image as never;
+    expect(eventOf(record)).toBeUndefined();
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['name is of another type than the JSON Schema says', { name: { N: '1' } }],
+    ['name is of another type than the JSON Schema says', { name: { NULL: true } }],
+    ['name is of another type than the JSON Schema says', { name: { M: { a: { S: 'b' } } } }],
+    ['createdTime is of another type than the JSON Schema says', { createdTime: { S: '1' } }],
+    ['eventTime is of another type than the JSON Schema says', { eventTime: { N: '1.5' } }],
+    ['eventTime is of another type than the JSON Schema says', { eventTime: { L: [] } }],
+    ['sdkAppId is missing', { sdkAppId: undefined }],
+    ['officialAccountId is missing', { officialAccountId: undefined }],
+    ['receivedTime is missing', { receivedTime: undefined }],
+    ['an attribute is of a type that the SDK does not know', { name: { X: 'a' } }],
+  ])('cannot be made where %s', (problem, change) => {
+    const record = streamRecord('created');
+    const image = Object.entries({ ...record.dynamodb!.NewImage, ...change }).filter(([, value]) => value);
+    record.dynamodb!.NewImage = Object.fromEntries(image) as never;
+    expect(() => eventOf(record)).toThrow(UnpublishableError);
+    expect(() => eventOf(record)).toThrow(problem);
+  });
+
+  test('holds nothing before, where that was of another type', () => {
+    const record = streamRecord('changed');
+    record.dynamodb!.OldImage!['name'] = { N: '1' };
+    const [detail] = detailsOf(record);
+    expect(detail.previous).toEqual({ name: null, introduction: null });
+    expect(eventProblems(detail)).toEqual([]);
+  });
+});
+
+describe('the event of a record as it stands', () => {
+  const record = imageOf(streamRecord('destroyed').dynamodb!.NewImage as Item);
+
+  test.each([
+    [officialAccountCreated, 'Official Account Created'],
+    [officialAccountDestroyed, 'Official Account Destroyed'],
+  ])('is that of the command that it is made for, with the whole record', (command, type) => {
+    const { detailType, detail } = makeEvent(command, record);
+    expect(detailType).toBe(type);
+    expect(detail).toEqual({ ...record, version: 1, type });
+    expect(eventProblems(detail)).toEqual([]);
+  });
+
+  test('cannot be made for a command whose time the record lacks', () => {
+    const { createdTime: _, ...unseen } = record;
+    expect(() => makeEvent(officialAccountCreated, unseen)).toThrow(new UnpublishableError('createdTime is missing'));
+  });
+});
+
+test('the schema finds fault with what is no event', () => {
+  expect(eventProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
+  expect(eventProblems({ ...CREATED, type: 'Official Account Full' })).toEqual([
+    " must have required property 'lastFullTime'",
+  ]);
+  expect(eventProblems({ ...CREATED, createdTime: '1670574414123' })).toEqual(['/createdTime must be integer']);
+  expect(eventProblems({ ...CREATED, name: { S: 'x' } })).toEqual(['/name must be string']);
+  expect(eventProblems({ ...CREATED, category: 'news' })).toHaveLength(1);
+  const { createdTime: _, ...timeless } = CREATED;
+  expect(eventProblems(timeless)).toEqual([" must have required property 'createdTime'"]);
+});

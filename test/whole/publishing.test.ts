@@ -1,0 +1,357 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  BatchWriteItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
+import type { Deployment } from '../../infra/local/deployment.ts';
+import { eventProblems } from '../event-problems.ts';
+import { httpDelivery, post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { startSlowDeployment } from '../deployment.ts';
+import { faultyEventBus, faultySqs, type Fault } from '../faults/faulty.ts';
+import { logKeeper } from '../function-log.ts';
+import { startLocalReceiver } from '../local-receiver.ts';
+import { TIME_SCALE } from '../time.ts';
+import { until } from '../until.ts';
+
+/** Reads Server-Sent Events, as `curl -N` and a browser's EventSource do. */
+async function listen(url: string) {
+  const events: Record<string, any>[] = [];
+  const abort = new AbortController();
+  const { body, headers } = await fetch(url, { signal: abort.signal });
+  const read = async () => {
+    let text = '';
+    for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+      const blocks = (text + chunk).split('\n\n');
+      text = blocks.pop() ?? '';
+      const lines = blocks.flatMap((block) => block.split('\n')).filter((line) => line.startsWith('data: '));
+      events.push(...lines.map((line) => JSON.parse(line.slice('data: '.length))));
+    }
+  };
+  const reading = read().catch((error) => {
+    if (!abort.signal.aborted) throw error;
+  });
+  return { events, type: headers.get('content-type'), stop: () => (abort.abort(), reading) };
+}
+
+const [bus, queues, log] = [faultyEventBus(), faultySqs(TIME_SCALE), logKeeper()];
+let deployment: Deployment;
+let listener: Awaited<ReturnType<typeof listen>>;
+let client: DynamoDBClient;
+beforeAll(async () => {
+  deployment = await startSlowDeployment({
+    startEvents: bus.start,
+    startQueues: queues.start,
+    log: log.stream,
+  });
+  client = dynamoDbClient(deployment.dynamoDb.url);
+  listener = await listen(deployment.eventsUrl);
+});
+afterAll(async () => {
+  client?.destroy();
+  await listener?.stop();
+  await deployment?.stop();
+});
+beforeEach(() => {
+  listener.events.length = 0;
+});
+
+const deliver = (id: string, change: Record<string, unknown> = {}) =>
+  post(
+    deployment.url,
+    httpDelivery(({ payload }) => Object.assign(payload, { Official_Account: id }, change)),
+  );
+
+/** The events so far, once that of a last delivery has come: they come in order. */
+async function eventsBefore(last: string): Promise<Record<string, any>[]> {
+  await deliver(last);
+  await until(() => listener.events.find(({ detail }) => detail.officialAccountId === last));
+  return listener.events.slice(0, -1);
+}
+
+test('one event is published for an official account, and none for a repeated or a stale delivery', async () => {
+  await deliver('@TOA#_once');
+  await deliver('@TOA#_once');
+  await deliver('@TOA#_once', { EventTime: 1670574414122, Name: 'older' });
+  const events = await eventsBefore('after once');
+  expect(events).toEqual([
+    {
+      version: '0',
+      id: expect.stringMatching(/^[\da-f-]{36}$/),
+      'detail-type': 'Official Account Created',
+      source: 'tencent.chat.official-accounts',
+      account: '000000000000',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      region: 'us-east-1',
+      resources: [],
+      detail: {
+        version: 1,
+        type: 'Official Account Created',
+        sdkAppId: '1400000000',
+        officialAccountId: '@TOA#_once',
+        name: 'TestOfficialAccount',
+        ownerAccount: '107867',
+        operatorAccount: '107867',
+        createdTime: 1670574414123,
+        eventTime: 1670574414123,
+        receivedTime: expect.any(Number),
+        clientIp: '203.0.113.7',
+        optPlatform: 'RESTAPI',
+        revision: 1,
+      },
+    },
+  ]);
+  expect(listener.type).toBe('text/event-stream');
+});
+
+test('one more is published where a newer delivery changes the record', async () => {
+  await deliver('changed');
+  await deliver('changed', { EventTime: 1670574414124, Name: '改名' });
+  const events = await eventsBefore('after changed');
+  expect(events.map(({ detail }) => [detail.eventTime, detail.name])).toEqual([
+    [1670574414123, 'TestOfficialAccount'],
+    [1670574414124, '改名'],
+  ]);
+});
+
+test('nothing is published of a delivery that is refused or ignored', async () => {
+  await deliver('refused', { Name: 1 });
+  await post(
+    deployment.url,
+    httpDelivery(({ query }) => query.set('Sign', '0')),
+  );
+  await post(
+    deployment.url,
+    httpDelivery(({ query, payload }) => {
+      query.set('CallbackCommand', 'x');
+      Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
+    }),
+  );
+  expect(await eventsBefore('after refused')).toEqual([]);
+});
+
+test.each(['新闻公众号 🗞️', '"quoted\\"', 'two\nlines', '\u2028\u2029', '</script>', 'data: x\n\ndata: y'])(
+  'the name %j arrives as it is, and the event meets its schema',
+  async (Name) => {
+    await deliver(`named ${Name}`, { Name });
+    const [event, ...others] = await eventsBefore(`after ${Name}`);
+    expect(event!['detail']).toMatchObject({ officialAccountId: `named ${Name}`, name: Name });
+    expect(eventProblems(event!['detail'])).toEqual([]);
+    expect(others).toEqual([]);
+  },
+);
+
+test('200 deliveries at once make 200 events, each once', async () => {
+  const ids = Array.from({ length: 200 }, (_, n) => `many ${n}`);
+  await Promise.all(ids.map((id) => deliver(id)));
+  const { sqs, spec } = deployment;
+  const parked = () => spec.consumers.flatMap(({ queueName }) => sqs.messages(queueName)); // by a busy machine
+  await until(() => parked().length === 0 || undefined);
+  const published = (await eventsBefore('after many')).map(({ detail }) => detail.officialAccountId);
+  expect(published.toSorted()).toEqual(ids.toSorted());
+});
+
+test('what people write into the table is published where it is an event, and not where it is a note of theirs', async () => {
+  const TableName = deployment.spec.tableName;
+  const Key = { sdkAppId: SDK_APP_ID, officialAccountId: 'by hand' };
+  const record = {
+    name: '手写',
+    ownerAccount: 'a',
+    operatorAccount: 'b',
+    createdTime: 1,
+    eventTime: 1,
+    receivedTime: 2,
+  };
+  await client.send(new PutItemCommand({ TableName, Item: marshall({ ...Key, ...record }) }));
+  await client.send(
+    new UpdateItemCommand({
+      TableName,
+      Key: marshall(Key),
+      UpdateExpression: 'SET category = :news',
+      ExpressionAttributeValues: marshall({ ':news': 'news' }),
+    }),
+  );
+  const events = await eventsBefore('after by hand');
+  expect(events.map(({ detail }) => detail)).toEqual([
+    { version: 1, type: 'Official Account Created', ...Key, ...record },
+  ]);
+});
+
+test('a delivery that was parked is published once it is stored', async () => {
+  const [{ queueName } = { queueName: '' }] = deployment.spec.consumers;
+  const body = Buffer.from(JSON.stringify({ ...recorded('created'), Official_Account: 'parked' })).toString('base64');
+  const query = { sdkAppId: SDK_APP_ID };
+  await deployment.sqs.send(
+    queueName,
+    JSON.stringify({ version: 1, reason: 'notStored', requestId: 'r', receivedTime: Date.now(), query, body }),
+  );
+  const { detail } = (await until(() => listener.events[0])) as { detail: unknown };
+  expect(detail).toMatchObject({ officialAccountId: 'parked' });
+  expect(eventProblems(detail)).toEqual([]);
+});
+
+describe('while the event bus fails', () => {
+  /** What goes wrong, one after another, and with how many calls. More than three in a row use up the attempts. */
+  const FAULTS: [Fault | 'refuses the first entry', number][] = [
+    ['refuses the first entry', 5],
+    ['throttles', 4],
+    ['answers nonsense', 4],
+    ['breaks', 4],
+    ['hangs', 1], // each takes the two seconds of an attempt
+    ['does it, then cuts the connection', 4],
+    ['refuses the first entry', 2],
+    ['denies', 4],
+  ];
+
+  /** Lets the faults come between calls that succeed. */
+  function failInTurn(): string[] {
+    const plan = FAULTS.flatMap(([fault, calls]) => [undefined, ...Array(calls).fill(fault)]);
+    const seen: string[] = [];
+    bus.onRequest = () => {
+      const fault = plan.shift();
+      if (fault !== undefined) seen.push(fault);
+      bus.fault = fault === 'refuses the first entry' ? undefined : fault;
+      bus.refusesFirst = fault === 'refuses the first entry';
+    };
+    return seen;
+  }
+  afterEach(() => {
+    bus.onRequest = undefined;
+    bus.fault = undefined;
+    bus.refusesFirst = false;
+  });
+
+  /** The records of an account after each event of its life. */
+  const LIFE = [
+    { name: 'created', createdTime: 1, revision: 1 },
+    { name: 'changed', createdTime: 1, revision: 2 },
+    { name: 'changed', createdTime: 1, lastFullTime: 3, revision: 3 },
+    { name: 'changed', createdTime: 1, lastFullTime: 3, destroyedTime: 4, revision: 4 },
+  ];
+  const TYPES = ['Created', 'Changed', 'Full', 'Destroyed'].map((type) => `Official Account ${type}`);
+
+  test('1,000 mixed changes are each published at least once, under their own detail type', async () => {
+    const seen = failInTurn();
+    const ids = Array.from({ length: 250 }, (_, n) => `mixed ${n}`);
+    const TableName = deployment.spec.tableName;
+    for (const record of LIFE) {
+      const items = ids.map((officialAccountId) =>
+        marshall({ sdkAppId: SDK_APP_ID, officialAccountId, eventTime: record.revision, receivedTime: 5, ...record }),
+      );
+      while (items.length > 0) {
+        const puts = items.splice(0, 25).map((Item) => ({ PutRequest: { Item } }));
+        await client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: puts } }));
+      }
+    }
+    const expected = ids.flatMap((id) => TYPES.map((type, n) => `${id}, revision ${n + 1}: ${type}`));
+    const published = () =>
+      new Set(
+        listener.events.map(
+          ({ 'detail-type': type, detail }) => `${detail.officialAccountId}, revision ${detail.revision}: ${type}`,
+        ),
+      );
+    await until(() => published().size >= expected.length || undefined, 60_000);
+    expect([...published()].toSorted()).toEqual(expected.toSorted());
+    expect(listener.events.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
+    expect(seen).toEqual(FAULTS.flatMap(([fault, calls]) => Array(calls).fill(fault)));
+    expect(deployment.sqs.messages(unpublishedQueue())).toEqual([]);
+  });
+});
+
+const unpublishedQueue = () => deployment.spec.streamMappings[0]?.onFailureQueueName ?? '';
+const unpublished = () => deployment.sqs.messages(unpublishedQueue()).map((message) => JSON.parse(message));
+
+describe('a record that can never be published', () => {
+  afterEach(() => deployment.sqs.purge(unpublishedQueue()));
+
+  const RECORD = { sdkAppId: SDK_APP_ID, name: 'a', createdTime: 1, eventTime: 1, receivedTime: 1, revision: 1 };
+  const TOO_LARGE = 'x'.repeat(390_000);
+  const put = (officialAccountId: string, change: Record<string, unknown>) =>
+    client.send(
+      new PutItemCommand({
+        TableName: deployment.spec.tableName,
+        Item: marshall({ ...RECORD, officialAccountId, ...change }),
+      }),
+    );
+
+  test.each<[string, string, Record<string, unknown>, string, boolean]>([
+    ['with a text that is a number', 'types', { name: 1 }, 'name is of another type than the JSON Schema says', true],
+    ['with a time that is a text', 'times', { createdTime: '1' }, 'createdTime is of another type', true],
+    ['of 400 KB', 'size', { introduction: TOO_LARGE }, 'TooLarge', false],
+  ])('%s is set aside in the queue, and holds up nothing', async (_what, id, change, reason, isWhole) => {
+    await put(id, change);
+    const others = await eventsBefore(`after ${id}`);
+    expect(others).toEqual([]);
+    const message = await until(() => unpublished()[0]); // what is published goes first
+    expect(message).toMatchObject({
+      version: 1,
+      reason: expect.stringContaining(reason),
+      sequenceNumber: expect.stringMatching(/^\d+$/),
+      keys: { sdkAppId: { S: SDK_APP_ID }, officialAccountId: { S: id } },
+    });
+    expect(message.newImage).toEqual(isWhole ? marshall({ ...RECORD, officialAccountId: id, ...change }) : undefined);
+  });
+
+  test.each<[string, string, Record<string, unknown>]>([
+    ['that is no official account', 'none', { createdTime: undefined, revision: undefined, total: 1 }],
+    ['that people have made 400 KB large is published without what they added', 'large', { notes: TOO_LARGE }],
+  ])('is not one %s', async (_what, id, change) => {
+    await client.send(
+      new PutItemCommand({
+        TableName: deployment.spec.tableName,
+        Item: marshall({ ...RECORD, officialAccountId: id, ...change }, { removeUndefinedValues: true }),
+      }),
+    );
+    const events = await eventsBefore(`after ${id}`);
+    expect(events.map(({ detail }) => detail)).toEqual(
+      id === 'large' ? [{ ...RECORD, officialAccountId: id, version: 1, type: 'Official Account Created' }] : [],
+    );
+    expect(unpublished()).toEqual([]);
+  });
+
+  test('comes again until the queue takes it', async () => {
+    queues.fault = 'breaks';
+    await put('kept', { name: 1 });
+    await deliver('behind it');
+    await until(() => log.text.includes('the change can neither be published nor set aside') || undefined);
+    expect(unpublished()).toEqual([]);
+    queues.fault = undefined;
+    await until(() => listener.events.find(({ detail }) => detail.officialAccountId === 'behind it'));
+    const { keys } = await until(() => unpublished()[0]);
+    expect(keys.officialAccountId).toEqual({ S: 'kept' });
+    expect(unpublished()).toHaveLength(1);
+  });
+});
+
+test('npm start prints the events, and serves them where it says', async () => {
+  const local = await startLocalReceiver();
+  const served = await listen(local.eventsUrl);
+  try {
+    expect(local.output.stdout).toMatch(
+      /Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/,
+    );
+    for (let repeat = 0; repeat < 2; repeat += 1) {
+      await post(
+        local.url,
+        httpDelivery(({ payload }) => (payload['Official_Account'] = '@TOA#_新')),
+      );
+    }
+    await post(
+      local.url,
+      httpDelivery(({ payload }) => (payload['Official_Account'] = 'last')),
+    );
+    await until(() => served.events[1]);
+    expect(served.events.map(({ detail }) => detail.officialAccountId)).toEqual(['@TOA#_新', 'last']);
+    const printed = await until(() => {
+      const lines = local.output.stdout.split('\n').filter((line) => line.startsWith('event '));
+      return lines.length === 2 ? lines : undefined;
+    });
+    expect(printed.map((line) => JSON.parse(line.slice('event '.length)))).toEqual(served.events);
+  } finally {
+    await served.stop();
+    await local.stop();
+  }
+});
