@@ -44,7 +44,7 @@ export const MIN_EVENT_TIME_MS = 1e12;
 /** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
 export const MAX_KEY_BYTES = 1024;
 
-/** SQS's limit for a message. Later, it was raised to 1 MiB: not everywhere, as far as the documentation says. */
+/** A size that SQS takes for a message in every region. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 
 /** The number of times that a parked delivery is tried before it is left to people: eight and a half hours in all. */

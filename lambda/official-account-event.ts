@@ -60,7 +60,7 @@ export function makeEvent({ event }: Command, record: Image, before?: Image): Of
  * @throws UnpublishableError where an attribute is of a type that the SDK does not know.
  */
 export function imageOf(item: Item): Image {
-  const attributes = Object.entries(item).filter(([name]) => name in ATTRIBUTES);
+  const attributes = Object.entries(item).filter(([name]) => Object.hasOwn(ATTRIBUTES, name));
   try {
     return unmarshall(Object.fromEntries(attributes), { wrapNumbers: Number });
   } catch (error) {
@@ -68,10 +68,7 @@ export function imageOf(item: Item): Image {
   }
 }
 
-const ATTRIBUTES: Readonly<Record<string, { type: string }>> = Object.assign(
-  Object.create(null), // people may name an attribute as Object.prototype names its own
-  officialAccount.properties,
-);
+const ATTRIBUTES: Readonly<Record<string, { type: string }>> = officialAccount.properties;
 
 /** Leaves out what people have made of another type, because `previous` may not hold it. */
 function withoutWrongTypes(record: Image): Image {

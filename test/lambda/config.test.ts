@@ -1,5 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { readConfig, readRedriveConfig, type Environment } from '../../lambda/config.ts';
+import {
+  readConfig,
+  readPublisherConfig,
+  readRedriveConfig,
+  type Environment,
+  type PublisherEnvironment,
+} from '../../lambda/config.ts';
 
 const ENVIRONMENT = {
   SERVICE_NAME: 'TencentChatWebhook',
@@ -53,4 +59,19 @@ test('the redrive needs no more than it uses', () => {
     parkingQueueUrl: 'https://sqs/parked',
   });
   expect(() => readRedriveConfig({})).toThrow(/- SDK_APP_ID is missing\n- TABLE_NAME .*\n- PARKING_QUEUE_URL .*$/);
+});
+
+test('the publisher needs no more than it uses', () => {
+  const environment = {
+    SERVICE_NAME: 'TencentChatWebhook',
+    EVENT_BUS_NAME: 'bus',
+    UNPUBLISHED_QUEUE_URL: 'https://sqs/unpublished',
+  } satisfies PublisherEnvironment;
+  expect(readPublisherConfig(environment)).toEqual({
+    serviceName: 'TencentChatWebhook',
+    eventBusName: 'bus',
+    unpublishedQueueUrl: 'https://sqs/unpublished',
+  });
+  const problems = /- SERVICE_NAME is missing\n- EVENT_BUS_NAME .*\n- UNPUBLISHED_QUEUE_URL .*$/;
+  expect(() => readPublisherConfig({})).toThrow(problems);
 });

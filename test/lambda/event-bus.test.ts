@@ -4,7 +4,7 @@ import { awsJsonServer, ServiceError } from '../../infra/local/aws/aws-json.ts';
 import { LOCAL_AWS } from '../../infra/local/aws/dynamodb.ts';
 import { startEventBus, type EventBus } from '../../infra/local/aws/event-bus.ts';
 import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
-import { putEvents, type BusEvent } from '../../lambda/event-bus.ts';
+import { putEvents, type BusEvent, type PutResult } from '../../lambda/event-bus.ts';
 import { clientSettings } from '../../lambda/sdk-client.ts';
 
 const published = (bytes: number, n = 0): BusEvent => {
@@ -14,7 +14,7 @@ const published = (bytes: number, n = 0): BusEvent => {
   return event('x'.repeat(bytes - rest));
 };
 const events = (count: number) => Array.from({ length: count }, (_, n) => published(100, n));
-const PUBLISHED = { outcome: 'published' };
+const PUBLISHED: PutResult = { outcome: 'published' };
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 const numbers = (calls: PutEventsRequestEntry[][]) =>
   calls.map((entries) => entries.map(({ Detail = '' }) => JSON.parse(Detail).n));
@@ -136,7 +136,7 @@ describe('an entry that is not published', () => {
     answers = [3, 0, 0].map((refused) => refusing(refused, { ErrorCode: 'ThrottlingException' }));
     const results = await putEvents(client, 'bus', events(12));
     expect(results.slice(0, 10)).toEqual(
-      times(10, PUBLISHED).with(3, { outcome: 'failed', reason: 'ThrottlingException' }),
+      times<PutResult>(10, PUBLISHED).with(3, { outcome: 'failed', reason: 'ThrottlingException' }),
     );
     expect(results.slice(10)).toEqual(times(2, { outcome: 'failed', reason: 'NotTried' }));
     expect(calls).toHaveLength(3);
