@@ -55,7 +55,10 @@ export async function startGateway(
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path = '', rawQueryString = ''] = splitOnce(originForm(request.url ?? ''), '?');
     const local = Object.entries(localPaths).find(([localPath]) => localPath === path && request.method === 'GET');
-    if (local !== undefined) return local[1](request, response);
+    if (local !== undefined) {
+      endWithClient(request, response);
+      return local[1](request, response);
+    }
     if (request.method !== route.method || path !== route.path) {
       request.resume();
       return send(response, 404, 'Not Found');
@@ -87,6 +90,16 @@ export async function startGateway(
       await close();
     },
   };
+}
+
+/**
+ * Ends an answer that has no end of its own, as that of the events, once its client closes the connection. Each further
+ * write would raise SIGPIPE, which ends `npm start`.
+ */
+function endWithClient({ socket }: IncomingMessage, response: ServerResponse): void {
+  const end = () => response.destroy();
+  socket.once('end', end);
+  response.once('close', () => socket.off('end', end));
 }
 
 /** What API Gateway would not add: how long the delivery waited for an instance, which AWS would have started at once. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -127,6 +127,29 @@ describe('the answer is', () => {
     socket.end(`POST /webhook HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 2\r\n\r\n{}`);
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*好/); // and then the gateway closes its own
     expect(events).toHaveLength(1);
+  });
+
+  test('for a local path, without end until the client closes the connection, and over then', async () => {
+    const open = new Set<ServerResponse>();
+    const local = await startGateway({ method: 'POST', path: '/webhook' }, async () => ({}), 0, {
+      '/listen': (_request, response) => {
+        open.add(response.on('close', () => open.delete(response)));
+        response.writeHead(200).write('listening');
+      },
+    });
+    const { hostname, port } = new URL(local.url);
+    try {
+      for (const close of ['end', 'destroy'] as const) {
+        const socket = connect(Number(port), hostname);
+        socket.write(`GET /listen HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+        await once(socket, 'data');
+        expect(open.size).toBe(1);
+        socket[close]();
+        await until(() => open.size === 0 || undefined);
+      }
+    } finally {
+      await local.close();
+    }
   });
 
   test.each([
