@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
@@ -9,8 +10,7 @@ export class Failure extends Error {}
 
 /**
  * Runs a command: prints its usage where asked to, and ends with exit code 2 where its options make no sense, and with 1
- * where it fails. Where nobody reads its output any more (`| head`), it gets a SIGPIPE; without a listener for that it
- * ends.
+ * where it fails. Where nobody reads its output any more (`| head`), it ends, or does what {@link onOutputClosed} says.
  *
  * @param usage what `--help` prints, and how a user learns of the options; it names their defaults.
  * @param command gets the options, and the words between them: none are allowed where it takes none.
@@ -25,7 +25,8 @@ export async function run<Options extends NonNullable<ParseArgsConfig['options']
 ): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    if (!process.emit('SIGPIPE', 'SIGPIPE')) process.exit(1);
+    if (outputClosed.listenerCount('closed') === 0) process.exit(1);
+    outputClosed.emit('closed');
   });
   try {
     const { values, positionals } = parseArgs({
@@ -41,6 +42,16 @@ export async function run<Options extends NonNullable<ParseArgsConfig['options']
     console.error((error as Error).message + (isUsage ? '\nSee --help.' : ''));
     process.exitCode = isUsage ? 2 : 1;
   }
+}
+
+const outputClosed = new EventEmitter();
+
+/**
+ * Calls the listener when nobody reads the output any more. Not the signal SIGPIPE: with a listener for that, a write to
+ * any connection that is gone would look the same.
+ */
+export function onOutputClosed(listener: () => void): void {
+  outputClosed.on('closed', listener);
 }
 
 /** @throws UsageError where the text is no whole number from `min` to `max`. */

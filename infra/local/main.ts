@@ -18,7 +18,7 @@ import {
 import { LOCAL_AWS, dynamoDbClient } from './aws/dynamodb.ts';
 import type { BusEvent } from './aws/event-bus.ts';
 import { listen } from './aws/loopback.ts';
-import { run, UsageError, userPath, wholeNumber } from './command-line.ts';
+import { onOutputClosed, run, UsageError, userPath, wholeNumber } from './command-line.ts';
 import { isLocked, prepareDataDirectory, unusable } from './data-directory.ts';
 import { startDeployment, type Deployment, type DeploymentOptions } from './deployment.ts';
 import { readAssembly } from './template.ts';
@@ -132,10 +132,11 @@ async function checkPort(port: number): Promise<void> {
   await server.close();
 }
 
-/** Ctrl-C comes twice: from the terminal and from npm. SIGPIPE comes where nobody reads the output any more. */
+/** Ctrl-C comes twice: from the terminal and from npm. */
 function atSignal(): AbortSignal {
   const over = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const) process.on(signal, () => over.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.abort());
+  onOutputClosed(() => over.abort());
   return over.signal;
 }
 

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Writable, type Readable } from 'node:stream';
-import { UsageError } from '../local/command-line.ts';
+import { onOutputClosed, UsageError } from '../local/command-line.ts';
 
 /** Takes out of a stranger's text what would steer a terminal. */
 export function printable(text: string): string {
@@ -75,12 +75,12 @@ function ask(question: string, input: Readable, output: Writable): Promise<strin
 export function untilInterrupted(): AbortSignal {
   const over = new AbortController();
   let interruptedAt = 0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const) {
-    process.on(signal, () => {
-      if (over.signal.aborted && performance.now() - interruptedAt > 500) process.exit(1);
-      if (!over.signal.aborted) interruptedAt = performance.now();
-      over.abort();
-    });
-  }
+  const interrupt = () => {
+    if (over.signal.aborted && performance.now() - interruptedAt > 500) process.exit(1);
+    if (!over.signal.aborted) interruptedAt = performance.now();
+    over.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  onOutputClosed(interrupt);
   return over.signal;
 }

@@ -93,8 +93,7 @@ export async function startGateway(
 }
 
 /**
- * Ends an answer that has no end of its own, as that of the events, once its client closes the connection. Each further
- * write would raise SIGPIPE, which ends `npm start`.
+ * Ends an answer that has no end of its own, as that of the events, once its client closes the connection.
  */
 function endWithClient({ socket }: IncomingMessage, response: ServerResponse): void {
   const end = () => response.destroy();
