@@ -64,6 +64,7 @@ export async function startDynamoDb(
   return {
     url: server.url,
     async close() {
+      database.closeAllConnections(); // a caller that never ends its request
       await Promise.all(underWay); // a write whose caller has gone needs the database as well
       await server.close();
     },

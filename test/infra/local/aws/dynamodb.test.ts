@@ -23,6 +23,17 @@ test('a caller who hangs up in the middle of a request ends nothing', async () =
   await dynamoDb.close();
 });
 
+test('a caller who never ends its request does not keep the database open', async () => {
+  const dynamoDb = await startDynamoDb([]);
+  const { hostname, port } = new URL(dynamoDb.url);
+  const socket = connect(Number(port), hostname).on('error', () => {});
+  await once(socket, 'connect');
+  socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
+  expect((await fetch(dynamoDb.url)).status).toBe(200); // by then the request before it has begun
+  await dynamoDb.close();
+  socket.destroy();
+});
+
 const headersOf = (operation: string) => ({
   'content-type': 'application/x-amz-json-1.0',
   'x-amz-target': `DynamoDB_20120810.${operation}`,
