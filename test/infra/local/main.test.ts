@@ -15,6 +15,8 @@ import { httpDelivery, post } from '../../delivery.ts';
 import { Failure } from '../../../infra/local/command-line.ts';
 import { prepareDataDirectory } from '../../../infra/local/data-directory.ts';
 import { featureFlags } from '../../../infra/local/synthesize.ts';
+import { readAssembly } from '../../../infra/local/template.ts';
+import { synthesizeOnce } from '../../assemblies.ts';
 import { LOCAL_OPTIONS, startLocalReceiver, startSynthesizing, type LocalReceiver } from '../../local-receiver.ts';
 import { command, program, ROOT, signalGroup } from '../../program.ts';
 import { until } from '../../until.ts';
@@ -266,6 +268,8 @@ test.each([
   [['--token', ''], '--token is empty'],
   [['--data-dir', ''], '--data-dir is empty'],
   [['--nonsense'], "Unknown option '--nonsense'"],
+  [['--app', 'cdk.out', '-c', 'stage=x'], '--app leaves no use for --context'],
+  [['--time-scale', '0'], "--time-scale is '0', but must be a whole number from 1 to 100"],
   [['-c', 'sdkAppId'], "--context is 'sdkAppId', but must be NAME=VALUE"],
   [['-c', 'sdkAppId=x', '-c', 'authentication=y'], "- authentication is 'y', but must be 'token' or 'off'"],
 ])('options that make no sense end it with exit code 2 and no stack trace: %j', async (args, message) => {
@@ -279,6 +283,21 @@ test('a temporary directory that can’t be used is named, without a stack trace
   const { code, stderr } = await program('infra/local/main.ts', ['--port', '0'], { TMPDIR: '/proc/nowhere' }).ended;
   expect(stderr).toMatch(/^the temporary directory \(\$TMPDIR\) can't be used: ENOENT.*\n$/);
   expect(code).toBe(1);
+});
+
+test('a cloud assembly that is none, or does not say where the bundles are, is named', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'assembly-test-'));
+  const read = () => readAssembly(directory);
+  const failure = (message: string) =>
+    expect.objectContaining({ constructor: Failure, message: expect.stringContaining(message) });
+  expect(read).toThrow(failure(`${directory} should hold one *.template.json, as cdk synth makes it, and holds 0`));
+  const template = readFileSync(join(synthesizeOnce({}), 'TencentChatWebhook.template.json'), 'utf8');
+  writeFileSync(join(directory, 'a.template.json'), template.replaceAll('aws:asset:path', 'other'));
+  expect(read).toThrow(failure(`${directory} does not say where the functions' bundles are`));
+  writeFileSync(join(directory, 'b.template.json'), '{}');
+  expect(read).toThrow(failure('and holds 2'));
+  rmSync(directory, { recursive: true });
+  expect(read).toThrow(failure(`${directory} can't be read: ENOENT`));
 });
 
 test('a cdk.json that can’t be read, or holds no object, is named, without a stack trace', () => {

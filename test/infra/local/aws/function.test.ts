@@ -115,6 +115,22 @@ test('the lines of several instances do not mix', async () => {
   expect(lines.toSorted()).toEqual(['a', 'b', 'c'].map((n) => `${n.repeat(20)}\u2028新`));
 });
 
+test('with a timeScale the timers of a function run so many times slower, and its clock as ever', async () => {
+  const { invoke } = await start(
+    `export const handler = async () => {
+      const start = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const ofTimer = performance.now() - start;
+      await new Promise((resolve) => AbortSignal.timeout(100).addEventListener('abort', resolve));
+      return [ofTimer, performance.now() - start];
+    }`,
+    { timeScale: 3 },
+  );
+  const [ofTimer, ofBoth] = (await invoke({})) as [number, number];
+  expect(ofTimer).toBeGreaterThan(299);
+  expect(ofBoth).toBeGreaterThan(598);
+});
+
 test('an error of the function is an error of the invocation', async () => {
   const { invoke } = await start('export const handler = async () => { throw new Error("on purpose") }');
   await expect(invoke({})).rejects.toThrow('on purpose');

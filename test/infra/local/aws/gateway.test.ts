@@ -218,6 +218,26 @@ describe('the answer is', () => {
     expect(await timing(0)).toBeNull();
   });
 
+  test('still given to a delivery under way when the gateway stops', async () => {
+    const invoked = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const stopping = await startGateway(
+      { method: 'POST', path: '/webhook' },
+      async () => {
+        invoked.resolve();
+        await released.promise;
+        return { statusCode: 200, body: '好' };
+      },
+      0,
+    );
+    const reply = fetch(`${stopping.url}/webhook`, { method: 'POST' });
+    await invoked.promise;
+    const stopped = stopping.close();
+    released.resolve();
+    expect(await (await reply).text()).toBe('好');
+    await stopped;
+  });
+
   test('500 where the function fails', async () => {
     const replied = send('POST', '/webhook');
     answer = () => Promise.reject(new Error('on purpose'));
