@@ -3,7 +3,7 @@ import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { readSettings, SettingsError } from './settings.ts';
 import { WebhookStack } from './stack.ts';
 
-/** The whole CDK app, checked against cdk-nag's packs: a finding makes synth fail. */
+/** Creates the CDK app with its stack. `synth` fails if a rule of cdk-nag finds a problem. */
 export function webhookApp(props?: AppProps): { app: App; stack: WebhookStack } {
   const app = new App(props);
   const { stage, ...settings } = readSettings(app.node.getAllContext());
