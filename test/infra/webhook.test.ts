@@ -278,7 +278,7 @@ describe('with what only a host can give', () => {
   });
 
   test('a key in a stack that does not know its region is refused', () => {
-    expect(() => embedded(ownKey)).toThrow('- encryptionKey needs a stack that knows its region');
+    expect(() => embedded(ownKey)).toThrow('- encryptionKey needs a stack with a region');
   });
 });
 
@@ -296,7 +296,7 @@ describe('with a table of the host’s', () => {
       Environment: { Variables: Match.objectLike({ TABLE_NAME: stack.resolve(webhook.table.tableName) }) },
     });
     // The key that encrypts the rest is another app's: its policy can't be changed from here.
-    const warning = Match.stringLikeRegexp('The policy of encryptionKey belongs to another app');
+    const warning = Match.stringLikeRegexp('The policy of encryptionKey cannot be changed from this app');
     expect(Annotations.fromStack(stack).findWarning('/Host/Webhook', warning)).toHaveLength(1);
   });
 
@@ -383,7 +383,7 @@ describe('props', () => {
       allowedCIDRs: ['10.0.0.0/8'],
     };
     expect(() => new TencentChatWebhook(stack, 'Webhook', props)).toThrow(
-      /^The props of Host\/Webhook are wrong:\n- 'allowedCIDRs' is not a prop; .*\n- sdkAppId is .*\n- allowedCidrs holds .*\n- silenceHours is .*\n- certificateArn is missing: .*\n- table has no stream: .*\n- removalPolicy is of no use with table: .*\n- removalPolicy is 'snapshot', .*\n$/,
+      /^The props of Host\/Webhook are wrong:\n- 'allowedCIDRs' is not a prop; .*\n- sdkAppId is .*\n- allowedCidrs contains .*\n- silenceHours is .*\n- certificateArn is missing: .*\n- table has no stream: .*\n- removalPolicy has no effect with table: .*\n- removalPolicy is 'snapshot', .*\n$/,
     );
     expect(stack.node.findChild('Webhook').node.children).toEqual([]);
   });
@@ -394,7 +394,7 @@ describe('props', () => {
   });
 
   test('know no shorter list than the one that an allow-list needs', () => {
-    expect(() => embedded(() => ({ allowedCidrs: [] }))).toThrow('- allowedCidrs holds no address');
+    expect(() => embedded(() => ({ allowedCidrs: [] }))).toThrow('- allowedCidrs is empty');
   });
 });
 
