@@ -3,6 +3,11 @@ import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { TencentChatWebhook, type TencentChatWebhookProps } from './webhook.ts';
 
+/** Returns the name of the stack, with the stage as its suffix. */
+export function stackName(stage: string | undefined): string {
+  return stage === undefined ? 'TencentChatWebhook' : `TencentChatWebhook-${stage}`;
+}
+
 /** Stack that contains the construct and nothing else, with outputs. */
 export class WebhookStack extends Stack {
   constructor(scope: Construct, id: string, props: TencentChatWebhookProps) {
