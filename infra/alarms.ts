@@ -24,7 +24,7 @@ import type { Settings } from './settings.ts';
 const MAX_BAD_SIGNATURES = 10;
 /** More deliveries for another app than this in five minutes do not come from a few stray requests. */
 const MAX_WRONG_APPS = 10;
-/** A delay above this does not end by itself. Lambda retries for 12 hours. */
+/** A longer delay does not end by itself. Lambda retries for 12 hours. */
 const MAX_PUBLISHING_DELAY = Duration.minutes(15);
 /** Any public URL gets a few requests for unknown paths, which API Gateway answers with 404. */
 const MAX_CLIENT_ERRORS = 10;
@@ -152,7 +152,7 @@ export interface AlarmsProps {
 /**
  * Creates the alarms, which notify the topic.
  *
- * @returns the alarms, the most urgent first.
+ * @returns The alarms, the most urgent first.
  */
 export function alarms(scope: Construct, { topic, monitored, settings }: AlarmsProps): Alarm[] {
   const { api, functions, queues, probe } = monitored;

@@ -99,8 +99,8 @@ export function httpApi(scope: Construct, { settings, handler, log }: HttpApiPro
 /**
  * Maps the domain to the stage.
  *
- * The mapping's ID ends in `undefined`, because early versions got it from a CDK bug, and deployed stacks have it. With
- * another ID, CloudFormation would first create a second mapping of the same domain, which API Gateway rejects.
+ * CDK's `domainMapping` forms the mapping's ID from the domain's path and the mapping key, which is undefined. Deployed stacks
+ * have this ID. With another one, CloudFormation would map the domain a second time before it deletes the old mapping.
  */
 function mapDomain(domain: DomainName, api: HttpApi, stage: HttpStage): void {
   const path = domain.node.scopes.map(({ node }) => node.id).filter((id) => id !== '' && id !== 'Default');

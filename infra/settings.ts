@@ -1,7 +1,7 @@
 import { Token } from 'aws-cdk-lib';
 import { addressList } from '../lambda/allow-list.ts';
 
-/** Lambda allows 4 KiB of environment variables, names included. The others need up to 651 bytes. */
+/** Lambda allows 4 KiB of environment variables, names included. The other variables need up to 651 bytes. */
 const MAX_CIDRS_BYTES = 3_300;
 
 /** CloudWatch evaluates at most seven days. */

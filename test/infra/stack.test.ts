@@ -138,7 +138,7 @@ describe('configured otherwise', () => {
       ApiMappingKey: Match.absent(),
       Stage: '$default',
     });
-    // The logical ID in deployed stacks. With another one, API Gateway rejects the new mapping of the same domain.
+    // The logical ID in deployed stacks. With another one, CloudFormation would map the domain a second time.
     expect(Object.keys(template.findResources('AWS::ApiGatewayV2::ApiMapping'))).toEqual([
       'ApiStageTencentChatWebhookciDomainundefined27BD63C3',
     ]);

@@ -99,7 +99,7 @@ function endWithClient({ socket }: IncomingMessage, response: ServerResponse): v
   response.once('close', () => socket.off('end', end));
 }
 
-/** Returns a header with the time that the delivery waited for an instance. AWS does not add it, because Lambda starts one. */
+/** Returns a header with the time that the delivery waited for an instance. AWS has no such wait. */
 function waitHeader(waitedMs: number): Record<string, string> {
   return waitedMs === 0 ? {} : { 'server-timing': `${WAITED};dur=${waitedMs}` };
 }
