@@ -1,7 +1,7 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Command, Image } from './command.ts';
-import { COMMANDS } from './commands.ts';
-import officialAccount from './official-account.schema.json' with { type: 'json' };
+import type { Command, Image } from './commands/command.ts';
+import { COMMANDS } from './commands/index.ts';
+import officialAccount from './commands/official-account.schema.json' with { type: 'json' };
 
 /** Version of the details' shape and of their JSON Schemas. A change that breaks consumers makes it 2. */
 const VERSION = 1;

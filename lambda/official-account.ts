@@ -1,11 +1,11 @@
 /**
- * Attributes that an event may say. One that does not come from the creation has its time beside it, as `name` has
+ * AccountRecord that an event may say. One that does not come from the creation has its time beside it, as `name` has
  * `nameTime`.
  */
 const TEXTS = ['name', 'introduction', 'faceUrl', 'organization', 'ownerAccount', 'operatorAccount'] as const;
 type Text = (typeof TEXTS)[number];
 
-/** Attributes that take the time of an event after the creation. */
+/** AccountRecord that take the time of an event after the creation. */
 const MARKS = ['destroyedTime', 'lastFullTime'] as const;
 type Mark = (typeof MARKS)[number];
 
@@ -18,27 +18,27 @@ export interface AccountEvent {
   clientIp: string | undefined;
   optPlatform: string | undefined;
   /** The attribute that takes the event's time. `createdTime` begins a new account: nothing older remains of it. */
-  marks?: 'createdTime' | Mark;
-  /** Attributes that it says: an absent one stays as it is, an empty one is empty from now on. */
-  texts: Partial<Record<Text, string | undefined>>;
+  timestampAttribute?: 'createdTime' | Mark;
+  /** AccountRecord that it says: an absent one stays as it is, an empty one is empty from now on. */
+  attributes: Partial<Record<Text, string | undefined>>;
 }
 
-/** Attributes of a record, as far as they are texts and numbers. Where it is changed, undefined removes one. */
-export type Attributes = Readonly<Record<string, string | number | undefined>>;
+/** AccountRecord of a record, as far as they are attributes and numbers. Where it is changed, undefined removes one. */
+export type AccountRecord = Readonly<Record<string, string | number | undefined>>;
 
 /**
  * Says what an event changes in its account's record, so that the record ends as if all events had come once each, in
  * the order of their EventTime, whatever order they come in and however often: each text is that of the newest event
  * that says it.
  *
- * Of events with the same EventTime a creation comes first. Of two texts that are still as new as each other the
+ * Of events with the same EventTime a creation comes first. Of two attributes that are still as new as each other the
  * greater stays, compared by UTF-16 code units. optPlatform and clientIp are compared as one value, so that both come
  * from one event. So the end never depends on which delivery came first, except for receivedTime.
  *
  * @param record what the table holds; attributes that people have added don't matter.
  * @returns the attributes to change: none where the record already holds all that the event says.
  */
-export function changesBy(event: AccountEvent, record: Attributes): Attributes {
+export function mergeEvent(event: AccountEvent, record: AccountRecord): AccountRecord {
   const createdTime = latest('createdTime', event, record);
   const after: Record<string, string | number | undefined> = { createdTime };
   const isLeftOver = (time: number) => createdTime !== undefined && time < createdTime;
@@ -62,21 +62,21 @@ export function changesBy(event: AccountEvent, record: Attributes): Attributes {
 }
 
 /**
- * Says the same as {@link changesBy} of an event that is newer than all that the record holds, without knowing what it
+ * Says the same as {@link mergeEvent} of an event that is newer than all that the record holds, without knowing what it
  * holds: nearly every event comes in order, and needs no read.
  */
-export function changesByNewest(event: AccountEvent): Attributes {
-  const { eventTime, receivedTime, clientIp, optPlatform, marks, texts } = event;
-  const isCreation = marks === 'createdTime';
+export function mergeNewestEvent(event: AccountEvent): AccountRecord {
+  const { eventTime, receivedTime, clientIp, optPlatform, timestampAttribute, attributes } = event;
+  const isCreation = timestampAttribute === 'createdTime';
   const changes: Record<string, string | number | undefined> = {
     ...(isCreation && NOTHING_OLDER),
-    ...(marks && { [marks]: eventTime }),
+    ...(timestampAttribute && { [timestampAttribute]: eventTime }),
     eventTime,
     receivedTime,
     clientIp,
     optPlatform,
   };
-  for (const [text, value] of Object.entries(texts)) {
+  for (const [text, value] of Object.entries(attributes)) {
     if (value === undefined) continue;
     changes[text] = value;
     changes[timeName(text)] = isCreation ? undefined : eventTime;
@@ -87,14 +87,18 @@ export function changesByNewest(event: AccountEvent): Attributes {
 const timeName = (text: string) => `${text}Time`;
 
 /** Removes all that a creation leaves nothing of. */
-const NOTHING_OLDER: Attributes = Object.fromEntries(
+const NOTHING_OLDER: AccountRecord = Object.fromEntries(
   [...TEXTS.flatMap((text) => [text, timeName(text)]), ...MARKS].map((name) => [name, undefined]),
 );
 
 /** The time of the newest event of its kind: `eventTime` is of all kinds. */
-function latest(name: string, { marks, eventTime }: AccountEvent, record: Attributes): number | undefined {
+function latest(
+  name: string,
+  { timestampAttribute, eventTime }: AccountEvent,
+  record: AccountRecord,
+): number | undefined {
   const before = record[name];
-  const isOfItsKind = name === marks || name === 'eventTime';
+  const isOfItsKind = name === timestampAttribute || name === 'eventTime';
   if (before === undefined) return isOfItsKind ? eventTime : undefined;
   return isOfItsKind ? Math.max(Number(before), eventTime) : Number(before);
 }
@@ -106,7 +110,7 @@ interface Dated {
   isOfCreation: boolean;
 }
 
-function recorded(text: Text, record: Attributes): Dated | undefined {
+function recorded(text: Text, record: AccountRecord): Dated | undefined {
   const [value, ownTime] = [record[text], record[timeName(text)]];
   if (value === undefined) return undefined;
   // A version before 0.2 leaves the time of the text that its creation has replaced.
@@ -114,9 +118,11 @@ function recorded(text: Text, record: Attributes): Dated | undefined {
   return { value: String(value), time: Number(isOfCreation ? record['createdTime'] : ownTime), isOfCreation };
 }
 
-function said(text: Text, { texts, eventTime, marks }: AccountEvent): Dated | undefined {
-  const value = texts[text];
-  return value === undefined ? undefined : { value, time: eventTime, isOfCreation: marks === 'createdTime' };
+function said(text: Text, { attributes, eventTime, timestampAttribute }: AccountEvent): Dated | undefined {
+  const value = attributes[text];
+  return value === undefined
+    ? undefined
+    : { value, time: eventTime, isOfCreation: timestampAttribute === 'createdTime' };
 }
 
 function newer(a: Dated | undefined, b: Dated | undefined): Dated | undefined {
@@ -128,10 +134,10 @@ function newer(a: Dated | undefined, b: Dated | undefined): Dated | undefined {
 
 /**
  * Compares optPlatform and clientIp of an event with those of the record: platform first, then address, as one value.
- * The kind of the event does not count. A change without texts leaves nothing else in the record, so that the record
+ * The kind of the event does not count. A change without attributes leaves nothing else in the record, so that the record
  * could not tell whether its values are those of a creation.
  */
-function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: Attributes): boolean {
+function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: AccountRecord): boolean {
   return optPlatform === record['optPlatform']
     ? isGreater(clientIp, record['clientIp'])
     : isGreater(optPlatform, record['optPlatform']);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { AccountEvent } from '../lambda/official-account.ts';
 import type { Delivery } from '../lambda/delivery.ts';
-import type { OfficialAccounts } from '../lambda/official-accounts.ts';
+import type { OfficialAccounts } from '../lambda/official-accounts-table.ts';
 import { delivery, RECEIVED } from './delivery.ts';
 
 /** EventTime of the oldest event, near the documented samples'. */
@@ -12,36 +12,46 @@ export const eventTimes = (count: number) => fc.nat(count - 1).map((n) => FIRST_
 const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_for_penn' };
 
 /** Few, so that events often agree, and of every kind that compares in a way of its own. */
-const texts = fc.constantFrom('', 'A', 'a', 'ä', '新闻', '新闻公众号', '😀', '\uffff');
+const attributes = fc.constantFrom('', 'A', 'a', 'ä', '新闻', '新闻公众号', '😀', '\uffff');
 const absent = fc.constant(undefined);
-const maybe = fc.oneof(absent, texts);
+const maybe = fc.oneof(absent, attributes);
 const CREATION = {
-  marks: fc.constant('createdTime' as const),
-  texts: fc.record({ name: texts, ownerAccount: texts, operatorAccount: texts }),
+  timestampAttribute: fc.constant('createdTime' as const),
+  attributes: fc.record({ name: attributes, ownerAccount: attributes, operatorAccount: attributes }),
 };
 const CHANGE = {
-  marks: absent,
-  texts: fc.record({ name: maybe, introduction: maybe, faceUrl: maybe, organization: maybe, operatorAccount: maybe }),
+  timestampAttribute: absent,
+  attributes: fc.record({
+    name: maybe,
+    introduction: maybe,
+    faceUrl: maybe,
+    organization: maybe,
+    operatorAccount: maybe,
+  }),
 };
 const DESTRUCTION = {
-  marks: fc.constant('destroyedTime' as const),
-  texts: fc.record({ name: maybe, ownerAccount: maybe }),
+  timestampAttribute: fc.constant('destroyedTime' as const),
+  attributes: fc.record({ name: maybe, ownerAccount: maybe }),
 };
-const FULL = { marks: fc.constant('lastFullTime' as const), texts: fc.constant({}) };
+const FULL = { timestampAttribute: fc.constant('lastFullTime' as const), attributes: fc.constant({}) };
 
 /** Any event of one account. Its times are few, so that many have the same. */
 export const accountEvent: fc.Arbitrary<AccountEvent> = fc.oneof(
-  ...[CREATION, CHANGE, CHANGE, DESTRUCTION, FULL].map(({ marks, texts: saying }) =>
+  ...[CREATION, CHANGE, CHANGE, DESTRUCTION, FULL].map(({ timestampAttribute, attributes: saying }) =>
     fc
       .record({
         eventTime: eventTimes(8),
         receivedTime: fc.nat(1_000),
         clientIp: maybe,
         optPlatform: maybe,
-        marks,
-        texts: saying,
+        timestampAttribute,
+        attributes: saying,
       })
-      .map(({ marks: mark, ...event }): AccountEvent => ({ ...APP_AND_ID, ...event, ...(mark && { marks: mark }) })),
+      .map(({ timestampAttribute: mark, ...event }): AccountEvent => ({
+        ...APP_AND_ID,
+        ...event,
+        ...(mark && { timestampAttribute: mark }),
+      })),
   ),
 );
 
@@ -60,18 +70,19 @@ export const arrivals: fc.Arbitrary<AccountEvent[]> = fc
 /**
  * What a record holds after all these events, told without the code under test: time after time, and of the same time
  * first what creates, then all else. Platform and address are those of one event of the newest time, whatever its kind.
- * What only keeps the books (the times of texts, the revision) is left out, and so is receivedTime, for which of two
+ * What only keeps the books (the times of attributes, the revision) is left out, and so is receivedTime, for which of two
  * events with the same time arrived first is no matter of theirs.
  */
 export function modelOf(events: readonly AccountEvent[]): Record<string, unknown> {
   let record: Record<string, unknown> = {};
   for (const time of [...new Set(events.map(({ eventTime }) => eventTime))].toSorted((a, b) => a - b)) {
     const now = events.filter(({ eventTime }) => eventTime === time);
-    const creations = now.filter(({ marks }) => marks === 'createdTime');
-    const others = now.filter(({ marks }) => marks !== 'createdTime');
-    if (creations.length > 0) record = { createdTime: time, ...greatest(creations.map((event) => event.texts)) };
-    Object.assign(record, greatest(others.map((event) => event.texts)));
-    for (const { marks } of others) if (marks !== undefined) record[marks] = time;
+    const creations = now.filter(({ timestampAttribute }) => timestampAttribute === 'createdTime');
+    const others = now.filter(({ timestampAttribute }) => timestampAttribute !== 'createdTime');
+    if (creations.length > 0) record = { createdTime: time, ...greatest(creations.map((event) => event.attributes)) };
+    Object.assign(record, greatest(others.map((event) => event.attributes)));
+    for (const { timestampAttribute } of others)
+      if (timestampAttribute !== undefined) record[timestampAttribute] = time;
     const { clientIp: _, optPlatform: __, ...rest } = record;
     record = { ...rest, eventTime: time, ...origin(now) };
   }
@@ -118,16 +129,21 @@ const COMMANDS = {
 };
 
 /** The command and the body that Chat sends of an event. */
-export function payloadOf({ officialAccountId, eventTime, marks, texts }: AccountEvent): Record<string, unknown> {
+export function payloadOf({
+  officialAccountId,
+  eventTime,
+  timestampAttribute,
+  attributes,
+}: AccountEvent): Record<string, unknown> {
   return {
-    CallbackCommand: COMMANDS[marks ?? 'changed'],
+    CallbackCommand: COMMANDS[timestampAttribute ?? 'changed'],
     Official_Account: officialAccountId,
-    Operator_Account: texts.operatorAccount,
-    Owner_Account: texts.ownerAccount,
-    Name: texts.name,
-    Introduction: texts.introduction,
-    FaceUrl: texts.faceUrl,
-    Organization: texts.organization,
+    Operator_Account: attributes.operatorAccount,
+    Owner_Account: attributes.ownerAccount,
+    Name: attributes.name,
+    Introduction: attributes.introduction,
+    FaceUrl: attributes.faceUrl,
+    Organization: attributes.organization,
     EventTime: eventTime,
   };
 }

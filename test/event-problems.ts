@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { COMMANDS } from '../lambda/commands.ts';
-import officialAccount from '../lambda/official-account.schema.json' with { type: 'json' };
+import { COMMANDS } from '../lambda/commands/index.ts';
+import officialAccount from '../lambda/commands/official-account.schema.json' with { type: 'json' };
 
 const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false }).addSchema(officialAccount);
 /** Stricter than the schemas themselves, which let consumers meet attributes of later versions. */

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { DynamoDBRecord } from 'aws-lambda';
-import { officialAccountCreated } from '../../lambda/official-account-created.ts';
-import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
+import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
+import { officialAccountDestroyed } from '../../lambda/commands/official-account-destroyed.ts';
 import {
   eventOfChange,
   imageOf,

@@ -93,7 +93,7 @@ const ignored = (reason: ReasonName | undefined) => ({
   counted: reason === undefined ? { outcome: 'ignored', reason } : { outcome: undefined, reason },
 });
 
-const refused = (reason: ReasonName, { isKept = false, field = '' } = {}) => {
+const refused = (reason: ReasonName, { isDeadLettered = false, field = '' } = {}) => {
   const { status, errorCode, errorInfo } = REASONS[reason];
   return {
     status,
@@ -101,7 +101,7 @@ const refused = (reason: ReasonName, { isKept = false, field = '' } = {}) => {
     isInTime: true,
     stored: [],
     parked: 0,
-    deadLetters: isKept ? [reason] : [],
+    deadLetters: isDeadLettered ? [reason] : [],
     counted: { outcome: reason === 'notKept' ? 'failed' : 'refused', reason },
   };
 };
@@ -176,7 +176,7 @@ describe('where every caller may call', () => {
     'a command that is handled, with %s, is refused (%s), and kept for people',
     async (_what, reason, change) => {
       const field = reason === 'badPayload' ? 'Name' : '';
-      expect(await receiver.outcomeOf(handled, change)).toEqual(refused(reason, { isKept: true, field }));
+      expect(await receiver.outcomeOf(handled, change)).toEqual(refused(reason, { isDeadLettered: true, field }));
     },
   );
 
@@ -219,7 +219,7 @@ describe('where every caller may call', () => {
   test.each(changesOf('badBody'))(
     'without a command, %s is refused (%s), and kept: it may have held one',
     async (_what, reason, change) => {
-      expect(await receiver.outcomeOf(none, change)).toEqual(refused(reason, { isKept: true }));
+      expect(await receiver.outcomeOf(none, change)).toEqual(refused(reason, { isDeadLettered: true }));
     },
   );
 
@@ -270,7 +270,7 @@ describe('where only others may call', () => {
 
   test('a command that is handled is refused, kept whole, and stored once it is sent back', async () => {
     const delivery: Change = (d) => (d.payload = { ...recorded('created-chinese'), Official_Account: '@TOA#_addr' });
-    expect(await closed.outcomeOf(delivery)).toEqual(refused('wrongAddress', { isKept: true }));
+    expect(await closed.outcomeOf(delivery)).toEqual(refused('wrongAddress', { isDeadLettered: true }));
     const [letter = ''] = closed.sqs.messages(closed.deadLetterQueue);
     expect(JSON.parse(Buffer.from(JSON.parse(letter).body, 'base64').toString())).toMatchObject({
       Official_Account: '@TOA#_addr',
@@ -290,7 +290,7 @@ describe('where only others may call', () => {
   test.each(changesOf('badBody', 'commandsDisagree', 'badPayload'))(
     'a command that is handled, with %s, is refused for its address, and kept, before that is looked at',
     async (_what, _reason, change) => {
-      expect(await closed.outcomeOf(handled, change)).toEqual(refused('wrongAddress', { isKept: true }));
+      expect(await closed.outcomeOf(handled, change)).toEqual(refused('wrongAddress', { isDeadLettered: true }));
     },
   );
 

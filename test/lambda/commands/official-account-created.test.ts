@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { officialAccountCreated } from '../../lambda/official-account-created.ts';
-import { received as receivedBy } from '../account-events.ts';
-import { delivery, RECEIVED, recorded } from '../delivery.ts';
+import { officialAccountCreated } from '../../../lambda/commands/official-account-created.ts';
+import { received as receivedBy } from '../../account-events.ts';
+import { delivery, RECEIVED, recorded } from '../../delivery.ts';
 
 const received = (change?: Parameters<typeof delivery>[0]) => receivedBy(officialAccountCreated.receive, change);
 
@@ -16,8 +16,8 @@ test('a created official account is stored, field by field', async () => {
     {
       sdkAppId: '1400000000',
       officialAccountId: '@TOA#_xinwen 01',
-      marks: 'createdTime',
-      texts: { name: '新闻公众号 🗞️', ownerAccount: '李雷', operatorAccount: 'administrator' },
+      timestampAttribute: 'createdTime',
+      attributes: { name: '新闻公众号 🗞️', ownerAccount: '李雷', operatorAccount: 'administrator' },
       eventTime: 1670574414123,
       receivedTime: RECEIVED,
       clientIp: '203.0.113.7',
@@ -101,7 +101,7 @@ describe('a created delivery is refused for its payload:', () => {
 
 test('a name with half a surrogate pair, which DynamoDB refuses, is mended rather than lost', async () => {
   const { events } = await received((event) => (event.body = { ...recorded('created'), Name: '新\ud83d' }));
-  expect(events).toMatchObject([{ texts: { name: '新\ufffd' } }]);
+  expect(events).toMatchObject([{ attributes: { name: '新\ufffd' } }]);
 });
 
 test('nothing is stored without an SDKAppID, whatever the checks before let through', async () => {

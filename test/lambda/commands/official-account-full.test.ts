@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { officialAccountFull } from '../../lambda/official-account-full.ts';
-import { received } from '../account-events.ts';
-import { RECEIVED, recorded } from '../delivery.ts';
+import { officialAccountFull } from '../../../lambda/commands/official-account-full.ts';
+import { received } from '../../account-events.ts';
+import { RECEIVED, recorded } from '../../delivery.ts';
 
 test('the documented sample says when the account was full, and nothing else', async () => {
   const { events } = await received(officialAccountFull.receive, (event) => (event.body = recorded('full')));
@@ -11,8 +11,8 @@ test('the documented sample says when the account was full, and nothing else', a
       officialAccountId: '@TOA#_test_OA_for_penn',
       eventTime: 1670574414123,
       receivedTime: RECEIVED,
-      marks: 'lastFullTime',
-      texts: {},
+      timestampAttribute: 'lastFullTime',
+      attributes: {},
     },
   ]);
 });

@@ -18,8 +18,8 @@ export const officialAccountCreated: Command = {
     const { event, payload } = readEvent(PAYLOAD, delivery);
     return officialAccounts.apply({
       ...event,
-      marks: 'createdTime',
-      texts: {
+      timestampAttribute: 'createdTime',
+      attributes: {
         name: payload.Name,
         ownerAccount: payload.Owner_Account,
         operatorAccount: payload.Operator_Account,

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { receivedTime, type Delivery } from './delivery.ts';
-import { MAX_AHEAD_MS, MAX_KEY_BYTES, MIN_EVENT_TIME_MS } from './limits.ts';
-import type { AccountEvent } from './official-account.ts';
-import { Refusal } from './outcomes.ts';
+import { receivedTime, type Delivery } from '../delivery.ts';
+import { MAX_AHEAD_MS, MAX_KEY_BYTES, MIN_EVENT_TIME_MS } from '../limits.ts';
+import type { AccountEvent } from '../official-account.ts';
+import { RejectedError } from '../outcomes.ts';
 
 /** A text to store. DynamoDB refuses half a surrogate pair; a damaged name is still worth keeping. */
 export const text = v.pipe(
@@ -39,28 +39,34 @@ export const EVENT_FIELDS = {
  * Reads the event that a delivery tells of.
  *
  * @param schema has {@link EVENT_FIELDS} and what else the command carries.
- * @throws Refusal with the field at fault.
+ * @throws RejectedError with the field at fault.
  */
 export function readEvent<Entries extends v.ObjectEntries & typeof EVENT_FIELDS>(
   schema: v.ObjectSchema<Entries, undefined>,
   delivery: Delivery,
-): { event: Omit<AccountEvent, 'marks' | 'texts'>; payload: v.InferOutput<v.ObjectSchema<Entries, undefined>> } {
+): {
+  event: Omit<AccountEvent, 'timestampAttribute' | 'attributes'>;
+  payload: v.InferOutput<v.ObjectSchema<Entries, undefined>>;
+} {
   const { query, body } = delivery;
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (!result.success) {
     const [issue] = result.issues;
     // Only names from the schema: an issue's own text repeats what was sent.
     const name = v.getDotPath(issue);
-    throw new Refusal('badPayload', name === null ? { detail: 'not an object' } : { field: name });
+    throw new RejectedError('badPayload', name === null ? { detail: 'not an object' } : { field: name });
   }
   const { Official_Account, EventTime } = result.output as v.InferOutput<
     v.ObjectSchema<typeof EVENT_FIELDS, undefined>
   >;
   delivery.eventAgeMs = receivedTime(delivery) - EventTime;
   if (delivery.eventAgeMs < -MAX_AHEAD_MS) {
-    throw new Refusal('badPayload', { field: 'EventTime', detail: `${-delivery.eventAgeMs} ms ahead of the receipt` });
+    throw new RejectedError('badPayload', {
+      field: 'EventTime',
+      detail: `${-delivery.eventAgeMs} ms ahead of the receipt`,
+    });
   }
-  if (query.sdkAppId === undefined) throw new Refusal('wrongApp');
+  if (query.sdkAppId === undefined) throw new RejectedError('wrongApp');
   const event = {
     sdkAppId: query.sdkAppId,
     officialAccountId: Official_Account,

@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { COMMANDS, receive } from '../../lambda/commands.ts';
+import { COMMANDS } from '../../lambda/commands/index.ts';
+import { dispatch } from '../../lambda/dispatch.ts';
 import { received as receivedBy } from '../account-events.ts';
 import { CREATED, delivery, OFFICIAL_ACCOUNT_COMMANDS, recorded } from '../delivery.ts';
 
 const received = (change?: Parameters<typeof delivery>[0]) =>
-  receivedBy((accounts, event) => receive(accounts)(event), change);
+  receivedBy((accounts, event) => dispatch(accounts)(event), change);
 
 test('the command may stand in the URL or in the body alone', async () => {
   expect((await received((event) => delete event.query.callbackCommand)).outcome).toBe('stored');

@@ -15,7 +15,7 @@ export const officialAccountFull: Command = {
   name: 'OfficialAccount.CallbackAfterOfficialAccountFull',
   async receive(officialAccounts, delivery) {
     const { event } = readEvent(PAYLOAD, delivery);
-    return officialAccounts.apply({ ...event, marks: 'lastFullTime', texts: {} });
+    return officialAccounts.apply({ ...event, timestampAttribute: 'lastFullTime', attributes: {} });
   },
   event: { schema, matches: isNewTime('lastFullTime') },
 };

@@ -25,7 +25,7 @@ export const officialAccountChanged: Command = {
     const { event, payload } = readEvent(PAYLOAD, delivery);
     return officialAccounts.apply({
       ...event,
-      texts: {
+      attributes: {
         name: payload.Name,
         introduction: payload.Introduction,
         faceUrl: payload.FaceUrl,

@@ -1,11 +1,11 @@
-import type { Delivery } from './delivery.ts';
-import type { ApplyResult, OfficialAccounts } from './official-accounts.ts';
+import type { Delivery } from '../delivery.ts';
+import type { ApplyResult, OfficialAccounts } from '../official-accounts-table.ts';
 
 /** A callback command that is handled here: one file each. */
 export interface Command {
   /** The whole CallbackCommand, with its group: commands of other groups end in the same words. */
   name: string;
-  /** @throws Refusal where the payload is at fault, and what DynamoDB's client throws. */
+  /** @throws RejectedError where the payload is at fault, and what DynamoDB's client throws. */
   receive(officialAccounts: OfficialAccounts, delivery: Delivery): Promise<ApplyResult>;
   /** The event that is published for other systems. */
   event: {

@@ -21,8 +21,8 @@ export const officialAccountDestroyed: Command = {
     const { event, payload } = readEvent(PAYLOAD, delivery);
     return officialAccounts.apply({
       ...event,
-      marks: 'destroyedTime',
-      texts: { name: payload.Name, ownerAccount: payload.Owner_Account },
+      timestampAttribute: 'destroyedTime',
+      attributes: { name: payload.Name, ownerAccount: payload.Owner_Account },
     });
   },
   event: { schema, matches: isNewTime('destroyedTime') },

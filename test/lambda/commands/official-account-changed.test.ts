@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import type { AccountEvent } from '../../lambda/official-account.ts';
-import { officialAccountChanged } from '../../lambda/official-account-changed.ts';
-import { received } from '../account-events.ts';
-import { RECEIVED, recorded } from '../delivery.ts';
+import type { AccountEvent } from '../../../lambda/official-account.ts';
+import { officialAccountChanged } from '../../../lambda/commands/official-account-changed.ts';
+import { received } from '../../account-events.ts';
+import { RECEIVED, recorded } from '../../delivery.ts';
 
 async function applied(change: (payload: Record<string, unknown>) => void = () => {}): Promise<AccountEvent[]> {
   const body = recorded('changed');
@@ -17,7 +17,7 @@ test('the documented sample says what the profile is now, and who changed it', a
       officialAccountId: '@TOA#_test_OA_for_penn',
       eventTime: 1670574414123,
       receivedTime: RECEIVED,
-      texts: {
+      attributes: {
         name: 'NewName',
         introduction: 'NewNotification',
         faceUrl: 'http://this.is.newface.url',
@@ -36,9 +36,9 @@ test.each([
   ['Operator_Account', 'operatorAccount'],
 ])('%s may be absent, and an empty one is a value', async (field, attribute) => {
   const [absent] = await applied((payload) => delete payload[field]);
-  expect(absent?.texts).toHaveProperty(attribute, undefined);
+  expect(absent?.attributes).toHaveProperty(attribute, undefined);
   const [empty] = await applied((payload) => (payload[field] = ''));
-  expect(empty?.texts).toHaveProperty(attribute, '');
+  expect(empty?.attributes).toHaveProperty(attribute, '');
 });
 
 test.each(['Official_Account', 'EventTime'])('%s may not be absent', async (field) => {

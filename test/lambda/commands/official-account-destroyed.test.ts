@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import type { AccountEvent } from '../../lambda/official-account.ts';
-import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
-import { received } from '../account-events.ts';
-import { RECEIVED, recorded } from '../delivery.ts';
+import type { AccountEvent } from '../../../lambda/official-account.ts';
+import { officialAccountDestroyed } from '../../../lambda/commands/official-account-destroyed.ts';
+import { received } from '../../account-events.ts';
+import { RECEIVED, recorded } from '../../delivery.ts';
 
 async function applied(change: (payload: Record<string, unknown>) => void = () => {}): Promise<AccountEvent[]> {
   const body = recorded('destroyed');
@@ -17,8 +17,8 @@ test('the documented sample says when, and what the account was', async () => {
       officialAccountId: '@TOA#_test_OA_for_penn',
       eventTime: 1670574414123,
       receivedTime: RECEIVED,
-      marks: 'destroyedTime',
-      texts: { name: 'TestOfficialAccount', ownerAccount: '107867' },
+      timestampAttribute: 'destroyedTime',
+      attributes: { name: 'TestOfficialAccount', ownerAccount: '107867' },
     },
   ]);
 });
@@ -28,7 +28,10 @@ test('that it was destroyed counts, whatever else is missing', async () => {
     delete payload['Name'];
     delete payload['Owner_Account'];
   });
-  expect(event).toMatchObject({ marks: 'destroyedTime', texts: { name: undefined, ownerAccount: undefined } });
+  expect(event).toMatchObject({
+    timestampAttribute: 'destroyedTime',
+    attributes: { name: undefined, ownerAccount: undefined },
+  });
 });
 
 test('a destruction whose EventTime counts seconds is refused: as a time in 1970 it would change nothing and be lost', async () => {
