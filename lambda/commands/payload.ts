@@ -1,17 +1,27 @@
 import * as v from 'valibot';
-import { receivedTime, type Delivery } from '../delivery.ts';
+import { field, receivedTime, type Delivery } from '../delivery.ts';
 import { MAX_AHEAD_MS, MAX_KEY_BYTES, MIN_EVENT_TIME_MS } from '../limits.ts';
 import type { AccountEvent } from '../official-account.ts';
 import { RejectedError } from '../outcomes.ts';
+import type { Command } from './command.ts';
 
-/** A text to store. DynamoDB refuses half a surrogate pair; a damaged name is still worth keeping. */
-export const text = v.pipe(
+/** DynamoDB rejects half a surrogate pair. It is replaced, because a damaged name is better than none. */
+const TEXT = v.pipe(
   v.string(),
   v.transform((value) => value.toWellFormed()),
 );
 
-/** Unix milliseconds. A sister page of Tencent's (1047/34376) shows them as digits, which may have zeros in front. */
-const milliseconds = v.pipe(
+const OPTIONAL_TEXT = v.optional(TEXT);
+
+const ID = v.pipe(
+  v.string(),
+  v.nonEmpty(),
+  v.maxBytes(MAX_KEY_BYTES),
+  v.check((value) => value.isWellFormed()),
+);
+
+/** Unix milliseconds. A related page of Tencent (1047/34376) shows them as digits, which may have leading zeros. */
+const MILLISECONDS = v.pipe(
   v.union([
     v.number(),
     v.pipe(
@@ -24,42 +34,21 @@ const milliseconds = v.pipe(
   v.minValue(MIN_EVENT_TIME_MS),
 );
 
-/** The fields that every command about an official account has. */
-export const EVENT_FIELDS = {
-  Official_Account: v.pipe(
-    v.string(),
-    v.nonEmpty(),
-    v.maxBytes(MAX_KEY_BYTES),
-    v.check((value) => value.isWellFormed()),
-  ),
-  EventTime: milliseconds,
-};
-
 /**
- * Reads the event that a delivery tells of.
+ * Reads the event of a command from a delivery, and sets the delivery's `eventAgeMs`.
  *
- * @param schema has {@link EVENT_FIELDS} and what else the command carries.
- * @throws RejectedError with the field at fault.
+ * @throws RejectedError with the first invalid field.
  */
-export function readEvent<Entries extends v.ObjectEntries & typeof EVENT_FIELDS>(
-  schema: v.ObjectSchema<Entries, undefined>,
-  delivery: Delivery,
-): {
-  event: Omit<AccountEvent, 'timestampAttribute' | 'attributes'>;
-  payload: v.InferOutput<v.ObjectSchema<Entries, undefined>>;
-} {
+export function readEvent({ attributes, timestampAttribute }: Command, delivery: Delivery): AccountEvent {
   const { query, body } = delivery;
-  const result = v.safeParse(schema, body, { abortEarly: true });
-  if (!result.success) {
-    const [issue] = result.issues;
-    // Only names from the schema: an issue's own text repeats what was sent.
-    const name = v.getDotPath(issue);
-    throw new RejectedError('badPayload', name === null ? { detail: 'not an object' } : { field: name });
+  if (typeof body !== 'object' || body === null) throw new RejectedError('badPayload', { detail: 'not an object' });
+  const officialAccountId = readField(ID, body, 'Official_Account');
+  const eventTime = readField(MILLISECONDS, body, 'EventTime');
+  const values: Record<string, string | undefined> = {};
+  for (const [name, { wireName, isOptional }] of Object.entries(attributes)) {
+    values[name] = readField(isOptional ? OPTIONAL_TEXT : TEXT, body, wireName);
   }
-  const { Official_Account, EventTime } = result.output as v.InferOutput<
-    v.ObjectSchema<typeof EVENT_FIELDS, undefined>
-  >;
-  delivery.eventAgeMs = receivedTime(delivery) - EventTime;
+  delivery.eventAgeMs = receivedTime(delivery) - eventTime;
   if (delivery.eventAgeMs < -MAX_AHEAD_MS) {
     throw new RejectedError('badPayload', {
       field: 'EventTime',
@@ -67,13 +56,21 @@ export function readEvent<Entries extends v.ObjectEntries & typeof EVENT_FIELDS>
     });
   }
   if (query.sdkAppId === undefined) throw new RejectedError('wrongApp');
-  const event = {
+  return {
     sdkAppId: query.sdkAppId,
-    officialAccountId: Official_Account,
-    eventTime: EventTime,
+    officialAccountId,
+    eventTime,
     receivedTime: receivedTime(delivery),
     clientIp: query.clientIp,
     optPlatform: query.optPlatform,
+    timestampAttribute,
+    attributes: values,
   };
-  return { event, payload: result.output };
+}
+
+function readField<Output>(schema: v.GenericSchema<unknown, Output>, body: unknown, wireName: string): Output {
+  const result = v.safeParse(schema, field(body, wireName), { abortEarly: true });
+  // The issues are not logged, because they repeat the body.
+  if (!result.success) throw new RejectedError('badPayload', { field: wireName });
+  return result.output;
 }

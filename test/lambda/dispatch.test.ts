@@ -1,56 +1,58 @@
 import { expect, test } from '@jest/globals';
 import { COMMANDS } from '../../lambda/commands/index.ts';
 import { dispatch } from '../../lambda/dispatch.ts';
-import { received as receivedBy } from '../account-events.ts';
-import { CREATED, delivery, OFFICIAL_ACCOUNT_COMMANDS, recorded } from '../delivery.ts';
+import type { AccountEvent } from '../../lambda/official-account.ts';
+import { CREATED, delivery, DOCUMENTED_COMMANDS, recorded, SAMPLES } from '../delivery.ts';
 
-const received = (change?: Parameters<typeof delivery>[0]) =>
-  receivedBy((accounts, event) => dispatch(accounts)(event), change);
+async function dispatched(change?: Parameters<typeof delivery>[0]) {
+  const events: AccountEvent[] = [];
+  const apply = async (event: AccountEvent) => {
+    events.push(event);
+    return 'stored' as const;
+  };
+  return { outcome: await dispatch({ apply })(delivery(change)), events };
+}
 
 test('the command may stand in the URL or in the body alone', async () => {
-  expect((await received((event) => delete event.query.callbackCommand)).outcome).toBe('stored');
+  expect((await dispatched((event) => delete event.query.callbackCommand)).outcome).toBe('stored');
   const { CallbackCommand: _, ...payload } = recorded('created');
-  expect((await received((event) => (event.body = payload))).outcome).toBe('stored');
+  expect((await dispatched((event) => (event.body = payload))).outcome).toBe('stored');
 });
 
-const named = (wanted: (what: string) => boolean) =>
-  Object.entries(OFFICIAL_ACCOUNT_COMMANDS).flatMap(([name, what]) => (wanted(what) ? [[name, what] as const] : []));
-
-test.each(named((what) => what !== 'ignored'))(
-  'the command %s, as documented, is stored (%s)',
-  async (command, name) => {
-    const { outcome, events } = await received((event) => {
-      event.query.callbackCommand = command;
-      event.body = recorded(name);
-    });
-    expect(outcome).toBe('stored');
-    expect(events).toMatchObject([{ officialAccountId: '@TOA#_test_OA_for_penn', eventTime: 1670574414123 }]);
-    expect(recorded(name)['CallbackCommand']).toBe(command);
-  },
-);
-
-test('no other command is in the table', () => {
-  const handled = named((what) => what !== 'ignored').map(([name]) => name);
-  expect([...COMMANDS.keys()].toSorted()).toEqual(handled.toSorted());
+test.each([...COMMANDS.values()])('the documented sample of the command $name is stored', async (command) => {
+  const { outcome, events } = await dispatched((event) => {
+    event.query.callbackCommand = command.name;
+    event.body = SAMPLES.get(command.name);
+  });
+  expect(outcome).toBe('stored');
+  expect(events).toMatchObject([{ officialAccountId: '@TOA#_test_OA_for_penn', eventTime: 1670574414123 }]);
+  expect(Object.values(events[0]?.attributes ?? {})).not.toContain(undefined);
 });
 
-const OTHER_COMMANDS = named((what) => what === 'ignored').map(([name]) => name);
+test('every command in the table is documented and has a sample, and every sample has a command', () => {
+  expect([...COMMANDS.keys()].toSorted()).toEqual([...SAMPLES.keys()].toSorted());
+  expect(DOCUMENTED_COMMANDS).toEqual(expect.arrayContaining([...SAMPLES.keys()]));
+});
 
-test.each([...OTHER_COMMANDS, 'C2C.CallbackBeforeSendMsg', CREATED.toLowerCase(), 'constructor', '__proto__', 'size'])(
-  'the command %s is none that we handle',
-  async (command) => {
-    const { outcome, events } = await received((event) => {
-      event.query.callbackCommand = command;
-      event.body = { CallbackCommand: command };
-    });
-    expect({ outcome, events }).toEqual({ outcome: 'ignored', events: [] });
-  },
-);
+test.each([
+  ...DOCUMENTED_COMMANDS.filter((command) => !SAMPLES.has(command)),
+  'C2C.CallbackBeforeSendMsg',
+  CREATED.toLowerCase(),
+  'constructor',
+  '__proto__',
+  'size',
+])('the command %s is ignored', async (command) => {
+  const { outcome, events } = await dispatched((event) => {
+    event.query.callbackCommand = command;
+    event.body = { CallbackCommand: command };
+  });
+  expect({ outcome, events }).toEqual({ outcome: 'ignored', events: [] });
+});
 
 test.each([{}, [], null, 'text', 5])(
-  'a delivery without a command is the Verify probe, whatever its body: %j',
+  'a delivery without a command is a Verify request, whatever its body: %j',
   async (body) => {
-    const { outcome, events } = await received((event) => Object.assign(event, { query: {}, body }));
+    const { outcome, events } = await dispatched((event) => Object.assign(event, { query: {}, body }));
     expect({ outcome, events }).toEqual({ outcome: 'ignored', events: [] });
   },
 );

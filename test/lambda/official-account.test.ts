@@ -188,11 +188,4 @@ describe('in words:', () => {
       expect({ optPlatform, clientIp }).toEqual(expected);
     }
   });
-
-  test('a text whose time is older than the creation is the creation’s: a version before 0.2 has written it', () => {
-    const { name: _, ...rest } = recordAfter([created(1), changedTo(2, { name: '改名' }), created(5, '再')]);
-    const record = { ...rest, name: '再', nameTime: 2 };
-    expect(changed(record, mergeEvent(changedTo(6, { introduction: 'x' }), record))).toMatchObject({ name: '再' });
-    expect(changed(record, mergeEvent(changedTo(4, { name: '旧' }), record))).toMatchObject({ name: '再' });
-  });
 });

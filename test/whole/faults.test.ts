@@ -62,7 +62,7 @@ const deliver = (id: string, change: (delivery: HttpDelivery) => void = () => {}
   post(
     deployment.url,
     httpDelivery((delivery) => {
-      delivery.payload = { ...recorded('created-chinese'), Official_Account: id };
+      delivery.payload = { ...recorded('made-up/created-chinese'), Official_Account: id };
       change(delivery);
     }),
   );
