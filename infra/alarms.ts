@@ -293,7 +293,9 @@ function functionAdvice<Name extends string>(name: Name, act: Advice['act'], los
 }
 
 /** What tells that Chat calls: all that was not refused. */
-const GENUINE = Object.entries(OUTCOMES).flatMap(([outcome, { isGenuine }]) => (isGenuine ? [outcome as Outcome] : []));
+const GENUINE = Object.entries(OUTCOMES).flatMap(([outcome, { provesTraffic }]) =>
+  provesTraffic ? [outcome as Outcome] : [],
+);
 
 function silence(watched: Watched, hours: number): Rule {
   const period = Duration.hours(1);
