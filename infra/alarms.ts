@@ -269,7 +269,9 @@ function functionAdvice<Name extends string>(name: Name, urgency: Advice['urgenc
 }
 
 /** Outcomes that prove that Chat can reach the receiver. */
-const TRAFFIC = Object.entries(OUTCOMES).flatMap(([outcome, { isGenuine }]) => (isGenuine ? [outcome as Outcome] : []));
+const TRAFFIC = Object.entries(OUTCOMES).flatMap(([outcome, { provesTraffic }]) =>
+  provesTraffic ? [outcome as Outcome] : [],
+);
 
 function silence(monitored: Monitored, hours: number): Rule {
   const period = Duration.hours(1);

@@ -32,7 +32,7 @@ beforeAll(() => {
 const namesOf = (paths: readonly string[] = []) => paths.map((path) => path.slice(dirname(path).length + 1));
 
 test('the receiver and the publisher have the SQS client in a bundle of its own', () => {
-  expect(namesOf(files['receiver'])).toEqual(['index.mjs', 'parking.mjs']);
+  expect(namesOf(files['receiver'])).toEqual(['index.mjs', 'delivery-queues.mjs']);
   expect(namesOf(files['publisher'])).toEqual(['index.mjs', 'unpublished.mjs']);
   expect(namesOf(files['redrive'])).toEqual(['index.mjs']);
   for (const name of ['receiver', 'publisher']) {
@@ -61,7 +61,7 @@ test('a bundle imports nothing at its start: the ES face of node:http alone woul
     );
   }
   expect(Object.values(imports).toSorted((a, b) => b.length - a.length)).toEqual([
-    ['dynamic-import ./parking.mjs'],
+    ['dynamic-import ./delivery-queues.mjs'],
     ['dynamic-import ./unpublished.mjs'],
     [],
     [],

@@ -78,7 +78,7 @@ test('the tarball holds the construct, its types and the bundles, and installs n
     'bundle/publisher/index.mjs',
     'bundle/publisher/unpublished.mjs',
     'bundle/receiver/index.mjs',
-    'bundle/receiver/parking.mjs',
+    'bundle/receiver/delivery-queues.mjs',
     'bundle/redrive/index.mjs',
     'queues.d.ts',
     'settings.d.ts',

@@ -1,11 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { readSettings } from '../../infra/settings.ts';
-import { stackName, WebhookStack } from '../../infra/stack.ts';
-import { featureFlags } from '../../infra/local/synthesize.ts';
-import { SDK_APP_ID } from '../delivery.ts';
 import { readTemplate } from '../deployment.ts';
+import { synthesized } from './synthesized.ts';
 
 /** Logical IDs of 0.2.0. With another ID, CloudFormation creates a new resource and deletes or abandons the old one. */
 const LOGICAL_IDS = {
@@ -27,12 +23,6 @@ const LOGICAL_IDS = {
   UnannouncedPolicy4272D498: 'AWS::SQS::QueuePolicy',
   WebhookToken988BAB69: 'AWS::SecretsManager::Secret',
 };
-
-/** Synthesizes the stack with options, without cdk-nag, which takes longer than the synthesis. */
-function synthesized(context: Record<string, string>): Template {
-  const { stage, ...settings } = readSettings({ sdkAppId: SDK_APP_ID, ...context });
-  return Template.fromStack(new WebhookStack(new App({ context: featureFlags() }), stackName(stage), settings));
-}
 
 describe('the stack', () => {
   const template = Template.fromJSON(readTemplate());

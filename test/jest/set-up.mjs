@@ -1,9 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** What a run needs at most, measured: 150 MB. */
+const NEEDED_MB = 300;
+
 /** Gives a run a temporary directory of its own: its workers inherit it, and it is removed with all that is left there. */
 export default function setUp() {
+  const { bavail, bsize } = statfsSync(tmpdir());
+  const freeMb = Math.floor((bavail * bsize) / 1e6);
+  if (freeMb < NEEDED_MB) {
+    console.error(`${tmpdir()} has ${freeMb} MB free, and the tests need ${NEEDED_MB}: free some, or set TMPDIR.`);
+    process.exit(1);
+  }
   const directory = mkdtempSync(join(tmpdir(), 'tencent-chat-test-'));
   process.env.TMPDIR = directory;
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));

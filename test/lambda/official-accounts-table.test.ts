@@ -4,8 +4,8 @@ import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/c
 import * as fc from 'fast-check';
 import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
-import { officialAccounts, type OfficialAccounts } from '../../lambda/official-accounts.ts';
-import { oneAtATime, severalAtATime } from '../../lambda/sdk-client.ts';
+import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
+import { destroyAtDeadline, abortAtDeadline } from '../../lambda/sdk-client.ts';
 import { arrivals, modelOf, visible } from '../account-events.ts';
 import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
 
@@ -24,19 +24,19 @@ function created(officialAccountId: string, eventTime: number): AccountEvent {
     receivedTime: eventTime + 100,
     clientIp: '203.0.113.7',
     optPlatform: 'RESTAPI',
-    marks: 'createdTime',
-    texts: { name: `新闻 ${eventTime}`, ownerAccount: '107867', operatorAccount: '107867' },
+    timestampAttribute: 'createdTime',
+    attributes: { name: `新闻 ${eventTime}`, ownerAccount: '107867', operatorAccount: '107867' },
   };
 }
 
 /** What is stored of a creation that is the first event. */
-function recordOf({ marks: _, texts, ...event }: AccountEvent): Record<string, unknown> {
-  return { ...event, ...texts, createdTime: event.eventTime, revision: 1 };
+function recordOf({ timestampAttribute: _, attributes, ...event }: AccountEvent): Record<string, unknown> {
+  return { ...event, ...attributes, createdTime: event.eventTime, revision: 1 };
 }
 
-const changed = (id: string, eventTime: number, texts: AccountEvent['texts']): AccountEvent => {
-  const { marks: _, ...event } = created(id, eventTime);
-  return { ...event, texts };
+const changed = (id: string, eventTime: number, attributes: AccountEvent['attributes']): AccountEvent => {
+  const { timestampAttribute: _, ...event } = created(id, eventTime);
+  return { ...event, attributes };
 };
 
 test.each(['@TOA#_news', '#TOA#_ two  spaces ', '@TOA#_新闻😀', 'x'.repeat(1024)])(
@@ -93,8 +93,8 @@ test('once its time is over, an event out of order makes no further call', async
     },
     destroy() {},
   } as unknown as DynamoDBClient;
-  const inTime = oneAtATime(client, { attempts: 1, attemptMs: 100, totalMs: 100 });
-  const given = officialAccounts(client, 'accounts', inTime).apply(created('given up', 8));
+  const withDeadline = destroyAtDeadline(client, { attempts: 1, attemptMs: 100, totalMs: 100 });
+  const given = officialAccountsTable(client, 'accounts', withDeadline).apply(created('given up', 8));
   await expect(given).rejects.toMatchObject({ name: 'TimeoutError' });
   const before = calls;
   await sleep(100);
@@ -103,7 +103,7 @@ test('once its time is over, an event out of order makes no further call', async
 
 test('what DynamoDB refuses for another reason than the condition is thrown', async () => {
   await expect(
-    officialAccounts(table.client, 'nowhere', severalAtATime(REDRIVE_LIMITS)).apply(created('a', 1)),
+    officialAccountsTable(table.client, 'nowhere', abortAtDeadline(REDRIVE_LIMITS)).apply(created('a', 1)),
   ).rejects.toMatchObject({
     name: 'ResourceNotFoundException',
   });
@@ -120,7 +120,7 @@ test('events that come in order take one write each, and no read', async () => {
   for (const event of [
     created(id, 1),
     changed(id, 2, { name: '新' }),
-    { ...changed(id, 3, {}), marks: 'destroyedTime' as const },
+    { ...changed(id, 3, {}), timestampAttribute: 'destroyedTime' as const },
   ]) {
     expect(await apply(event)).toEqual({ result: 'stored', calls: [WRITE] });
   }
@@ -162,7 +162,7 @@ test('a record of the version before, without the new attributes, goes on', asyn
   expect((await apply(changed(id, 4, { name: '旧' }))).result).toBe('stale');
   expect(await table.record(id)).toEqual(before);
   expect((await apply(changed(id, 6, { introduction: '简介' }))).result).toBe('stored');
-  expect((await apply({ ...changed(id, 5, {}), marks: 'lastFullTime' })).result).toBe('stored');
+  expect((await apply({ ...changed(id, 5, {}), timestampAttribute: 'lastFullTime' })).result).toBe('stored');
   expect((await apply(changed(id, 5, { organization: '组织' }))).result).toBe('stored');
   expect(await table.record(id)).toEqual({
     ...before,
@@ -224,7 +224,7 @@ function accountsWhere(beforeWrite: (write: number) => Promise<void>): OfficialA
       return table.client.send(command as never, options);
     },
   } as unknown as DynamoDBClient;
-  return officialAccounts(client, table.name, severalAtATime(REDRIVE_LIMITS));
+  return officialAccountsTable(client, table.name, abortAtDeadline(REDRIVE_LIMITS));
 }
 
 let sequences = 0;

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
-import { receiver, type Parts } from '../../lambda/receive.ts';
+import { createHandler, type Dependencies } from '../../lambda/handler.ts';
 import { sign } from '../../lambda/signature.ts';
 import { webhookToken } from '../../lambda/token.ts';
 import { CREATED, delivery, RECEIVED, SDK_APP_ID, TOKEN } from '../delivery.ts';
@@ -19,7 +19,7 @@ class BrokenMetrics extends Metrics {
 }
 
 const store = { send: async () => ({}), destroy: () => {} };
-const parts = () =>
+const dependencies = () =>
   ({
     logger: new BrokenLogger(),
     metrics: new BrokenMetrics({ namespace: 'test' }),
@@ -28,8 +28,8 @@ const parts = () =>
     token: webhookToken(async () => [TOKEN]),
     dynamoDb: store,
     tableName: 'accounts',
-    parking: () => Promise.reject(new Error('nothing is parked here')),
-  }) as unknown as Parts;
+    queues: () => Promise.reject(new Error('nothing is parked here')),
+  }) as unknown as Dependencies;
 
 const requestTime = String(Math.floor(RECEIVED / 1000));
 const wireQuery = (change: Record<string, string>) => ({
@@ -54,7 +54,7 @@ test.each([
     const said: string[] = [];
     const write = process.stderr.write;
     process.stderr.write = ((text: string) => said.push(text)) as never;
-    const reply = await receiver(parts())(event, {} as never).finally(() => {
+    const reply = await createHandler(dependencies())(event, {} as never).finally(() => {
       process.stderr.write = write;
     });
     expect(reply).toEqual({ statusCode: 200, headers: { 'content-type': 'application/json' }, body });

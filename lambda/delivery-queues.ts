@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { asciiJson } from './ascii-json.ts';
 import { bodyBytes, receivedTime, type Delivery, type Query } from './delivery.ts';
 import { MAX_BODY_BYTES, PARK_LIMITS } from './limits.ts';
-import { KEPT_REASONS, type KeptReason } from './outcomes.ts';
+import { DEAD_LETTER_REASONS, type DeadLetterReason } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 
 /** The version of the messages' shape. Readers leave a message of another version to people. */
@@ -13,10 +13,10 @@ const VERSION = 1;
  * A delivery in a queue: what is needed to receive it once more. Its sender was proven before it got here;
  * Sign and RequestTime stay behind.
  */
-const PARKED_DELIVERY = v.object({
+const QUEUED_DELIVERY = v.object({
   version: v.literal(VERSION),
   /** The reason why it is here: it could not be stored, or was refused. */
-  reason: v.picklist(['notStored', ...KEPT_REASONS]),
+  reason: v.picklist(['notStored', ...DEAD_LETTER_REASONS]),
   /** The field that it was refused for. */
   field: v.optional(v.string()),
   /** API Gateway's ID of the request, as in the logs. */
@@ -32,28 +32,28 @@ const PARKED_DELIVERY = v.object({
   /** The body as it came, its first 64 KiB, in base64: it need not be text. */
   body: v.pipe(v.string(), v.base64()),
 });
-export type ParkedDelivery = v.InferOutput<typeof PARKED_DELIVERY>;
+export type QueuedDelivery = v.InferOutput<typeof QUEUED_DELIVERY>;
 
 /** Keeps what could not be stored or understood. Whatever fails is thrown: then the delivery is not kept. */
-export interface Parking {
+export interface DeliveryQueues {
   /** Puts it into the queue from which it is stored later. */
   park(delivery: Delivery): Promise<void>;
   /** Puts it into the dead-letter queue, for people. */
-  deadLetter(delivery: Delivery, reason: KeptReason, field?: string): Promise<void>;
+  deadLetter(delivery: Delivery, reason: DeadLetterReason, field?: string): Promise<void>;
   /** Cuts the connections: what is on its way is given up. */
   destroy(): void;
 }
 
 /** The queues' URLs. */
-export interface ParkingQueues {
+export interface QueueUrls {
   parkingQueueUrl: string;
   deadLetterQueueUrl: string;
 }
 
 /** Opens the queues. This module, and the SQS client with it, is loaded only when something has gone wrong. */
-export function openParking({ parkingQueueUrl, deadLetterQueueUrl }: ParkingQueues): Parking {
+export function openDeliveryQueues({ parkingQueueUrl, deadLetterQueueUrl }: QueueUrls): DeliveryQueues {
   const client = new SQSClient(clientSettings(PARK_LIMITS));
-  const send = async (queueUrl: string, delivery: ParkedDelivery) => {
+  const send = async (queueUrl: string, delivery: QueuedDelivery) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) });
     await client.send(message);
   };
@@ -64,7 +64,7 @@ export function openParking({ parkingQueueUrl, deadLetterQueueUrl }: ParkingQueu
   };
 }
 
-function parked(delivery: Delivery, reason: ParkedDelivery['reason'], field?: string): ParkedDelivery {
+function parked(delivery: Delivery, reason: QueuedDelivery['reason'], field?: string): QueuedDelivery {
   const { sign: _, requestTime: __, ...query } = delivery.query;
   return {
     version: VERSION,
@@ -82,17 +82,17 @@ function parked(delivery: Delivery, reason: ParkedDelivery['reason'], field?: st
  *
  * @throws where the message is none of ours, cut short, or of another version of this software.
  */
-export function readParked(message: string): ParkedDelivery {
-  return v.parse(PARKED_DELIVERY, JSON.parse(message));
+export function parseQueuedDelivery(message: string): QueuedDelivery {
+  return v.parse(QUEUED_DELIVERY, JSON.parse(message));
 }
 
 /**
  * Makes the delivery of a message again, ready for the steps that come after its sender is proven.
  *
- * @throws as {@link readParked}.
+ * @throws as {@link parseQueuedDelivery}.
  */
-export function unparked(message: string): Delivery {
-  const { requestId, receivedTime: timeEpoch, query, body } = readParked(message);
+export function toDelivery(message: string): Delivery {
+  const { requestId, receivedTime: timeEpoch, query, body } = parseQueuedDelivery(message);
   return {
     headers: {},
     requestContext: { requestId, timeEpoch, http: { sourceIp: '' } },

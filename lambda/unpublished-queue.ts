@@ -2,7 +2,7 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { asciiJson } from './ascii-json.ts';
 import { MAX_MESSAGE_BYTES, REDRIVE_LIMITS } from './limits.ts';
-import { clientSettings, severalAtATime } from './sdk-client.ts';
+import { clientSettings, abortAtDeadline } from './sdk-client.ts';
 
 /** Version of the messages' shape. */
 const VERSION = 1;
@@ -13,10 +13,10 @@ export type SetAside = (record: DynamoDBRecord, reason: string) => Promise<void>
 /** Opens the queue for unpublished changes. This module, and the SQS client with it, is loaded only when it is needed. */
 export function openUnpublishedQueue(queueUrl: string): SetAside {
   const client = new SQSClient(clientSettings(REDRIVE_LIMITS));
-  const inTime = severalAtATime(REDRIVE_LIMITS);
+  const withDeadline = abortAtDeadline(REDRIVE_LIMITS);
   return async (record, reason) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: toMessage(record, reason) });
-    await inTime(({ options }) => client.send(message, options));
+    await withDeadline(({ options }) => client.send(message, options));
   };
 }
 

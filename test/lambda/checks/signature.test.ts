@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkSignature } from '../../lambda/check-signature.ts';
-import { webhookToken } from '../../lambda/token.ts';
-import { RECEIVED, request, signed, TOKEN } from '../delivery.ts';
+import { checkSignature } from '../../../lambda/checks/signature.ts';
+import { webhookToken } from '../../../lambda/token.ts';
+import { RECEIVED, request, signed, TOKEN } from '../../delivery.ts';
 
 describe('the signature check', () => {
   const check = checkSignature(

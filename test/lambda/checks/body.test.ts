@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { jsonBody } from '../../lambda/body.ts';
-import { request } from '../delivery.ts';
+import { parseBody } from '../../../lambda/checks/body.ts';
+import { request } from '../../delivery.ts';
 
 const OURS = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
 
@@ -13,7 +13,7 @@ function parsed(body: string | Buffer | undefined, callbackCommand?: string): un
       query: { callbackCommand },
     }),
   );
-  void jsonBody().before?.({ event } as never);
+  void parseBody().before?.({ event } as never);
   return event.body;
 }
 
@@ -60,7 +60,7 @@ test('the bytes of a body are kept as they came, even where it is refused', () =
     const { event } = request((delivery) =>
       Object.assign(delivery, { body: body.toString('base64'), isBase64Encoded: true }),
     );
-    expect(() => jsonBody().before?.({ event } as never)).toThrow(expect.objectContaining({ reason: 'badBody' }));
+    expect(() => parseBody().before?.({ event } as never)).toThrow(expect.objectContaining({ reason: 'badBody' }));
     return event.bytes;
   };
   expect(bytesOf(Buffer.from([0xff, 0x00]))).toEqual(Buffer.from([0xff, 0x00]));

@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { MiddlewareObj } from '@middy/core';
 import httpJsonBodyParser from '@middy/http-json-body-parser';
-import { bodyBytes, isVerifyProbe, type Delivery } from './delivery.ts';
-import { MAX_BODY_BYTES } from './limits.ts';
-import { Refusal } from './outcomes.ts';
+import { bodyBytes, isVerifyProbe, type Delivery } from '../delivery.ts';
+import { MAX_BODY_BYTES } from '../limits.ts';
+import { RejectedError } from '../outcomes.ts';
 
 /** Turns the body into the JSON value that it holds, or refuses it. Chat's documented request has no content type. */
-export function jsonBody(): MiddlewareObj<Delivery, unknown> {
+export function parseBody(): MiddlewareObj<Delivery, unknown> {
   const parser = httpJsonBodyParser({ disableContentTypeCheck: true }) as MiddlewareObj<any, unknown>;
   return {
     before: (request) => {
@@ -14,7 +14,7 @@ export function jsonBody(): MiddlewareObj<Delivery, unknown> {
       try {
         parser.before?.(request);
       } catch (error) {
-        throw isParserError(error) ? new Refusal('badBody', { detail: UNREADABLE }) : error;
+        throw isParserError(error) ? new RejectedError('badBody', { detail: UNREADABLE }) : error;
       }
     },
   };
@@ -29,9 +29,9 @@ const UNREADABLE = 'not JSON, nested too deep, or with a __proto__ or constructo
  */
 function decode(event: Delivery): void {
   const bytes = bodyBytes(event);
-  if (bytes.length > MAX_BODY_BYTES) throw new Refusal('badBody', { detail: `${bytes.length} bytes` });
+  if (bytes.length > MAX_BODY_BYTES) throw new RejectedError('badBody', { detail: `${bytes.length} bytes` });
   // Decoded all the same, replacement characters in a name would be stored for good.
-  if (!isUtf8(bytes)) throw new Refusal('badBody', { detail: 'not UTF-8' });
+  if (!isUtf8(bytes)) throw new RejectedError('badBody', { detail: 'not UTF-8' });
   event.body = isVerifyProbe(event) ? '{}' : bytes.toString().replace(/^\uFEFF/, ''); // JSON takes no byte order mark
   event.isBase64Encoded = false;
 }

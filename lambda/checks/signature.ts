@@ -1,7 +1,7 @@
 import type { Request } from '@middy/core';
-import { receivedTime, type Delivery } from './delivery.ts';
-import { Refusal } from './outcomes.ts';
-import type { WebhookToken } from './token.ts';
+import { receivedTime, type Delivery } from '../delivery.ts';
+import { RejectedError } from '../outcomes.ts';
+import type { WebhookToken } from '../token.ts';
 
 /** Chat's own limit against replay, either way: its clock and ours may differ. */
 const MAX_AGE_SECONDS = 60;
@@ -16,14 +16,14 @@ const MAX_AGE_SECONDS = 60;
 export function checkSignature(token: WebhookToken) {
   return async ({ event }: Request<Delivery>): Promise<void> => {
     const { sign: signature, requestTime } = event.query;
-    if (signature === undefined || requestTime === undefined || !(await token.hasSigned(signature, requestTime))) {
-      throw new Refusal('badSignature');
+    if (signature === undefined || requestTime === undefined || !(await token.verify(signature, requestTime))) {
+      throw new RejectedError('badSignature');
     }
-    // Other texts that JavaScript takes for numbers ('0x…', '+1', '1.9') are none of Chat's.
-    if (!/^\d+$/.test(requestTime)) throw new Refusal('expired', { detail: 'RequestTime is not Unix seconds' });
+    // Other attributes that JavaScript takes for numbers ('0x…', '+1', '1.9') are none of Chat's.
+    if (!/^\d+$/.test(requestTime)) throw new RejectedError('expired', { detail: 'RequestTime is not Unix seconds' });
     const ageSeconds = Math.floor(receivedTime(event) / 1000) - Number(requestTime);
     if (Math.abs(ageSeconds) > MAX_AGE_SECONDS) {
-      throw new Refusal('expired', { detail: `RequestTime is ${ageSeconds} s before the receipt` });
+      throw new RejectedError('expired', { detail: `RequestTime is ${ageSeconds} s before the receipt` });
     }
   };
 }

@@ -4,8 +4,8 @@ import {
   type AttributeValue,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { changesBy, changesByNewest, type AccountEvent, type Attributes } from './official-account.ts';
-import type { InTime } from './sdk-client.ts';
+import { mergeEvent, mergeNewestEvent, type AccountEvent, type AccountRecord } from './official-account.ts';
+import type { WithDeadline } from './sdk-client.ts';
 
 /** `stale`: the record already held all that the event says, and nothing was changed. */
 export type ApplyResult = 'stored' | 'stale';
@@ -29,14 +29,18 @@ const MAX_ROUNDS = 50;
  * in its way decides: where there is something to change, a second write does it, on condition that the record is still
  * that one.
  */
-export function officialAccounts(client: DynamoDBClient, tableName: string, inTime: InTime): OfficialAccounts {
+export function officialAccountsTable(
+  client: DynamoDBClient,
+  tableName: string,
+  withDeadline: WithDeadline,
+): OfficialAccounts {
   return {
     apply: (event) =>
-      inTime(async ({ options, isOver }) => {
+      withDeadline(async ({ options, isExpired }) => {
         const { sdkAppId, officialAccountId } = event;
 
         /** @returns the record that stood in the way, if one did. */
-        async function write(changes: Attributes, condition: Condition): Promise<Attributes | undefined> {
+        async function write(changes: AccountRecord, condition: Condition): Promise<AccountRecord | undefined> {
           const update = {
             TableName: tableName,
             Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
@@ -56,10 +60,11 @@ export function officialAccounts(client: DynamoDBClient, tableName: string, inTi
           }
         }
 
-        let record = await write(changesByNewest(event), newerThanAll(event));
+        let record = await write(mergeNewestEvent(event), newerThanAll(event));
         for (let round = 0; record !== undefined; round += 1) {
-          if (round === MAX_ROUNDS || isOver()) throw new Error(`the record could not be written in ${round} rounds`);
-          const changes = changesBy(event, record);
+          if (round === MAX_ROUNDS || isExpired())
+            throw new Error(`the record could not be written in ${round} rounds`);
+          const changes = mergeEvent(event, record);
           if (Object.keys(changes).length === 0) return 'stale';
           record = await write(changes, stillAs(record));
         }
@@ -81,7 +86,7 @@ function newerThanAll({ eventTime }: AccountEvent): Condition {
 }
 
 /** Compares EventTime as well as revision: versions of this software before 0.2 write no revision. */
-function stillAs(record: Attributes): Condition {
+function stillAs(record: AccountRecord): Condition {
   const values: Record<string, AttributeValue> = {};
   const isSame = ['eventTime', 'revision'].map((name) => {
     const before = record[name];
@@ -96,7 +101,7 @@ function stillAs(record: Attributes): Condition {
 const ALIASES = { '#name': 'name' };
 const RESERVED = new Map(Object.entries(ALIASES).map(([alias, name]) => [name, alias]));
 
-function expressions(changes: Attributes, condition: Condition) {
+function expressions(changes: AccountRecord, condition: Condition) {
   const set: string[] = [];
   const remove: string[] = [];
   const values: Record<string, AttributeValue> = { ':one': toValue(1), ...condition.values };
@@ -126,7 +131,7 @@ function toValue(value: string | number): AttributeValue {
 }
 
 /** Texts and numbers alone: people may have added other attributes. */
-function attributesOf(item: Readonly<Record<string, AttributeValue>>): Attributes {
+function attributesOf(item: Readonly<Record<string, AttributeValue>>): AccountRecord {
   const values = Object.entries(item).map(([name, { S, N }]) => [name, S ?? (N === undefined ? undefined : Number(N))]);
   return Object.fromEntries(values);
 }

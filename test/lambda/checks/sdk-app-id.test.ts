@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Query } from '../../lambda/delivery.ts';
-import { checkSdkAppId } from '../../lambda/sdk-app-id.ts';
-import { CREATED, request } from '../delivery.ts';
+import type { Query } from '../../../lambda/delivery.ts';
+import { checkSdkAppId } from '../../../lambda/checks/sdk-app-id.ts';
+import { CREATED, request } from '../../delivery.ts';
 
 describe('a delivery for the app 1400000000', () => {
   test.each<[string, string, Query]>([

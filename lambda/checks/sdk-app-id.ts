@@ -1,6 +1,6 @@
 import type { Request } from '@middy/core';
-import type { Delivery } from './delivery.ts';
-import { Refusal } from './outcomes.ts';
+import type { Delivery } from '../delivery.ts';
+import { RejectedError } from '../outcomes.ts';
 
 /**
  * Lets only this app's deliveries through. Chat names the app in the URL alone, never in the body.
@@ -10,8 +10,8 @@ import { Refusal } from './outcomes.ts';
  */
 export function checkSdkAppId(sdkAppId: string) {
   return ({ event: { query } }: Request<Delivery>): void => {
-    // The console's Verify probe may lack SdkAppid. It has no command either; checkCommand sees to the one in the body.
+    // The console's Verify probe may lack SdkAppid. It has no command either; checkCallbackCommand sees to the one in the body.
     if (query.sdkAppId === undefined && query.callbackCommand === undefined) return;
-    if (query.sdkAppId !== sdkAppId) throw new Refusal('wrongApp');
+    if (query.sdkAppId !== sdkAppId) throw new RejectedError('wrongApp');
   };
 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkCommand } from '../../lambda/check-command.ts';
-import { CREATED, request } from '../delivery.ts';
+import { checkCallbackCommand } from '../../../lambda/checks/callback-command.ts';
+import { CREATED, request } from '../../delivery.ts';
 
 describe('the commands of URL and body', () => {
   const check = (query: object, body: unknown) => () =>
-    checkCommand(request((event) => Object.assign(event, { query, body })) as never);
+    checkCallbackCommand(request((event) => Object.assign(event, { query, body })) as never);
   const sdkAppId = '1400000000';
 
   test.each([
