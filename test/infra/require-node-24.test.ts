@@ -17,7 +17,7 @@ test('an older Node is told what to do, instead of failing at the first file', a
   expect(await preload(CHECK, older)).toEqual({
     code: 1,
     stdout: '',
-    stderr: expect.stringMatching(/^.*Node 24.*v20\.19\.5\.\nRun 'npm ci'/),
+    stderr: expect.stringMatching(/^.*Node 24.*20\.19\.5\.\nRun 'npm ci'/),
   });
 });
 
