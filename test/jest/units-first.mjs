@@ -1,6 +1,6 @@
 import Sequencer from '@jest/test-sequencer';
 
-/** The files that take longest, the longest first: begun last, one of them would keep the second worker waiting. */
+/** The slowest files, the slowest first. At the end of a run, a slow file would leave the second worker idle. */
 const SLOW = ['local/main', 'whole/faults', 'infra/nag', 'whole/cold-start', 'whole/publishing', 'whole/checks'];
 
 /** Runs the unit tests first, then the slow ones. */
