@@ -17,145 +17,125 @@ import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
 import { acknowledge } from './findings.ts';
-import { deliveryMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
+import { deliveryMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
-/** More wrong signatures than that in five minutes are no accident. */
+/** More wrong signatures than this in five minutes are not an accident. */
 const MAX_BAD_SIGNATURES = 10;
-/** More deliveries for another app than that in five minutes are no stranger's. */
+/** More deliveries for another app than this in five minutes do not come from a few stray requests. */
 const MAX_WRONG_APPS = 10;
-/** Lambda tries for 12 hours; what takes longer than this does not pass by itself. */
+/** A longer delay does not end by itself. Lambda retries for 12 hours. */
 const MAX_PUBLISHING_DELAY = Duration.minutes(15);
-/** Strangers who try other paths are answered 404: a few are always about. */
+/** Any public URL gets a few requests for unknown paths, which API Gateway answers with 404. */
 const MAX_CLIENT_ERRORS = 10;
 
+/** What the description of an alarm says. Its section in infra/README.md has the details. */
 export interface Advice {
   /** How soon people must act. */
-  act: 'at once' | 'today' | 'this week';
-  /** What has happened, and what that costs. */
-  means: string;
+  urgency: 'at once' | 'today' | 'this week';
+  /** What has happened, and what it costs. */
+  meaning: string;
   /** What to do first. */
-  first: string;
+  firstStep: string;
 }
 
-/** What each alarm means, and what to do first: the alarm's own description. The most urgent first. */
+/** The advice of each alarm, the most urgent first. */
 export const ADVICE = {
   NotKept: {
-    act: 'at once',
-    means:
-      'Neither DynamoDB nor SQS took a delivery, or the token could not be read. With outcome failed it was answered ' +
-      '503 and is lost, unless Chat repeats it; with outcome ignored it held nothing to store, but the next one may.',
-    first:
-      "in the receiver's log, the lines with reason notKept say which service failed and how; then look at the AWS " +
-      'Health Dashboard, and compare the table with the Chat console.',
+    urgency: 'at once',
+    meaning:
+      'A delivery could be neither stored nor queued, or the token could not be read. ' +
+      'The delivery is lost unless Chat sends it again.',
+    firstStep: "Find the lines with reason notKept in the receiver's log. They name the service that failed.",
   },
   ApiServerErrors: {
-    act: 'at once',
-    means: 'Chat was answered 5xx.',
-    first:
-      'if NotKept has gone off as well, go on there. If not, the receiver died, timed out or could not start: see the ' +
-      "last lines of its log, and the access log's integrationError.",
+    urgency: 'at once',
+    meaning: 'Chat got a reply with status 5xx. The delivery may be lost.',
+    firstStep: "If NotKept is on as well, follow its runbook. Otherwise read the last lines of the receiver's log.",
   },
   BadSignatures: {
-    act: 'at once',
-    means: `More than ${MAX_BAD_SIGNATURES} deliveries of any command in five minutes had a wrong signature.`,
-    first:
-      'was the token changed in the Chat console or in Secrets Manager alone? Then deliveries are being lost: make both ' +
-      'the same. If not, somebody tries signatures: the access log has the addresses; consider allowedCidrs.',
+    urgency: 'at once',
+    meaning: `More than ${MAX_BAD_SIGNATURES} deliveries in five minutes had a wrong signature. Every callback command counts.`,
+    firstStep:
+      'Compare the token in the Chat console with the one in Secrets Manager. If they differ, deliveries are being lost.',
   },
   ExpiredSignatures: {
-    act: 'at once',
-    means:
-      'A delivery had a right signature, but a RequestTime more than 60 seconds from now. With outcome refused it is ' +
-      'lost; with outcome ignored it held nothing to store, but the next one may.',
-    first:
-      "compare the delivery's time in the receiver's log with a good clock, and tell Tencent's support where theirs is " +
-      'wrong. A single one may be a delivery that was delayed on its way, or sent again by somebody who saw its URL.',
+    urgency: 'at once',
+    meaning:
+      "A delivery had a correct signature, but its RequestTime was more than 60 seconds away from API Gateway's clock. " +
+      'With outcome refused, the delivery is lost.',
+    firstStep: "Find the lines with reason expired in the receiver's log, and compare their time with a correct clock.",
   },
   WrongApps: {
-    act: 'at once',
-    means: `More than ${MAX_WRONG_APPS} deliveries in five minutes were for another SDKAppID than the one deployed.`,
-    first:
-      "is sdkAppId that of the app whose console has this webhook's URL? If not, deliveries are being lost: deploy with " +
-      'the right one. If it is, another app has this URL, or strangers call it: the access log has the addresses.',
+    urgency: 'at once',
+    meaning: `More than ${MAX_WRONG_APPS} deliveries in five minutes were for another SDKAppID than the deployed one.`,
+    firstStep:
+      "Compare sdkAppId with the SDKAppID of the app whose console has this webhook's URL. " +
+      'If they differ, deliveries are being lost.',
   },
   ProbeFailed: {
-    act: 'at once',
-    means:
-      `The probe, which calls the webhook by its public URL as Chat does, was twice in a row not answered OK within ` +
-      `${CHAT_TIMEOUT_MS} ms, or could not read the token. Chat's deliveries are likely to be lost.`,
-    first:
-      "the probe's log says what it got. No answer: the domain's DNS record or its certificate; 429: the API is " +
-      'throttled; 5xx: go on as with ApiServerErrors; 120003: the receiver has another token.',
+    urgency: 'at once',
+    meaning:
+      `The probe got no OK from the webhook's public URL within ${CHAT_TIMEOUT_MS} ms, twice in a row, ` +
+      "or could not read the token. Chat's deliveries are probably being lost.",
+    firstStep: "Read what the probe got in the probe's log.",
   },
-  ...functionAdvice('Receiver', 'at once', 'The delivery is lost, unless Chat repeats it.'),
+  ...functionAdvice('Receiver', 'at once', 'The delivery is lost unless Chat sends it again.'),
   DeadLettered: {
-    act: 'today',
-    means:
-      'A genuine delivery was not understood, or could not be stored in eight and a half hours. It is kept for 14 days. ' +
-      'While it lies there, a further one raises no new alarm.',
-    first: 'look at it as infra/README.md says under "The dead-letter queue"; correct the cause, and send it back.',
+    urgency: 'today',
+    meaning:
+      'An authentic delivery was rejected for its content or its address, or could not be stored within eight and a ' +
+      'half hours. It stays in the dead-letter queue for 14 days. While the queue is not empty, a further delivery in it ' +
+      'sends no new alarm.',
+    firstStep: 'List the queue with npm run dead-letters.',
   },
   ParkedTooLong: {
-    act: 'today',
-    means:
-      'For 15 of the last 20 minutes there were deliveries that wait to be stored. Each is tried for eight and a half ' +
-      'hours, then goes to the dead-letter queue.',
-    first: "see in the redrive's log why, and whether DynamoDB throttles or is down.",
+    urgency: 'today',
+    meaning:
+      'In 15 of the last 20 minutes, deliveries were waiting to be stored. ' +
+      'A delivery that cannot be stored within eight and a half hours goes to the dead-letter queue.',
+    firstStep: "Find the reason in the redrive's log.",
   },
   WrongAddresses: {
-    act: 'today',
-    means:
-      'A delivery for this app came from an address that is not in allowedCidrs. If its signature was right and its ' +
-      'command is one that is stored here, it lies in the dead-letter queue. Without authentication it is lost.',
-    first:
-      'ask Chat for its addresses anew (infra/README.md, "An allow-list", says how), deploy, and send back what lies there.',
+    urgency: 'today',
+    meaning: 'A delivery for this app came from an address outside allowedCidrs and was rejected.',
+    firstStep: "Compare allowedCidrs with Chat's current addresses: npm run allow-list -- check.",
   },
   ApiClientErrors: {
-    act: 'today',
-    means: `More than ${MAX_CLIENT_ERRORS} requests in five minutes were answered 4xx.`,
-    first:
-      'see their status in the access log. 404 is a wrong path: strangers, or the URL in the Chat console; 429 means ' +
-      "that Chat's deliveries are throttled and lost.",
+    urgency: 'today',
+    meaning: `API Gateway answered more than ${MAX_CLIENT_ERRORS} requests in five minutes with status 4xx. With 429, deliveries are lost.`,
+    firstStep: 'Look up the status codes in the access log.',
   },
   Silence: {
-    act: 'today',
-    means: 'No genuine delivery came for the hours of silenceHours, or none yet since the first deployment.',
-    first:
-      'see on the dashboard whether deliveries are refused. If none come at all, check the URL, the event and the ' +
-      'authentication in the Chat console.',
+    urgency: 'today',
+    meaning:
+      'No authentic delivery has arrived for the number of hours in silenceHours, or since the first deployment.',
+    firstStep: 'See on the dashboard whether deliveries arrive and are rejected.',
   },
   ...functionAdvice(
     'Redrive',
     'today',
-    'Parked deliveries stay in their queue for half an hour, then go to the dead-letter queue.',
+    'Parked deliveries stay in their queue for half an hour. Then they go to the dead-letter queue.',
   ),
   PublishingDelayed: {
-    act: 'today',
-    means:
-      `Changes of official accounts are stored, but their events are more than ${MAX_PUBLISHING_DELAY.toMinutes()} minutes ` +
-      'late. Lambda goes on trying. After 12 hours the changes go to the queue for unpublished changes.',
-    first:
-      "the lines publish in the publisher's log say which reason EventBridge gives. Correct it: publishing then goes on " +
-      'by itself.',
+    urgency: 'today',
+    meaning:
+      `The events of stored changes are more than ${MAX_PUBLISHING_DELAY.toMinutes()} minutes late. Lambda retries for ` +
+      '12 hours. Then the changes go to the queue for unpublished changes.',
+    firstStep: "Find the lines publish in the publisher's log. They contain EventBridge's reason.",
   },
-  ...functionAdvice('Publisher', 'today', 'Nothing is lost: Lambda tries again for 12 hours.'),
+  ...functionAdvice('Publisher', 'today', 'Nothing is lost: Lambda retries for 12 hours.'),
   NotPublished: {
-    act: 'this week',
-    means:
-      'A change of an official account is stored, but was not published, and will not be by itself. While it lies in its ' +
-      'queue, a further one raises no new alarm.',
-    first:
-      'look at the message, correct the cause, and publish the account by hand, as infra/README.md says under ' +
-      '"Publishing again".',
+    urgency: 'this week',
+    meaning:
+      'A change is stored, but its event was not published, and nothing publishes it automatically. While the queue for ' +
+      'unpublished changes is not empty, a further change in it sends no new alarm.',
+    firstStep: 'Read the messages in the queue UnpublishedQueueUrl.',
   },
   SlowReplies: {
-    act: 'this week',
-    means:
-      `One reply in a hundred, or the only one, took longer than ${SLOW_REPLY_MS} ms; Chat stops waiting after ` +
-      `${CHAT_TIMEOUT_MS} (what is stored by then stays stored).`,
-    first:
-      'see on the dashboard whether it is cold starts (set provisionedConcurrency) or the time to store (DynamoDB).',
+    urgency: 'this week',
+    meaning: `One reply in a hundred, or a single reply, took more than ${SLOW_REPLY_MS} ms. Chat stops waiting after ${CHAT_TIMEOUT_MS} ms.`,
+    firstStep: 'See on the dashboard whether cold starts or DynamoDB take the time.',
   },
 } as const satisfies Record<string, Advice>;
 
@@ -165,78 +145,78 @@ type Rule = Pick<AlarmProps, 'metric'> & Partial<AlarmProps>;
 
 export interface AlarmsProps {
   topic: Topic;
-  watched: Watched;
+  monitored: Monitored;
   settings: Pick<Settings, 'allowedCidrs' | 'silenceHours' | 'probeMinutes'>;
 }
 
 /**
- * Creates the alarms, which tell the topic where something is wrong.
+ * Creates the alarms, which notify the topic.
  *
- * @returns the alarms, the most urgent first.
+ * @returns The alarms, the most urgent first.
  */
-export function alarms(scope: Construct, { topic, watched, settings }: AlarmsProps): Alarm[] {
-  const { api, functions, queues, probe } = watched;
+export function alarms(scope: Construct, { topic, monitored, settings }: AlarmsProps): Alarm[] {
+  const { api, functions, queues, probe } = monitored;
   const now = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
   const sum = { period: Duration.minutes(5), statistic: Stats.SUM };
   const oneMinute = { period: Duration.minutes(1), statistic: Stats.SUM };
 
   const rules: Record<AlarmName, Rule | undefined> = {
-    NotKept: { metric: deliveryMetric(watched, { reason: 'notKept' }, oneMinute) },
+    NotKept: { metric: deliveryMetric(monitored, { reason: 'notKept' }, oneMinute) },
     ApiServerErrors: { metric: api.metricServerError(oneMinute) },
     DeadLettered: { metric: queues.deadLetters.metricApproximateNumberOfMessagesVisible(now) },
     ParkedTooLong: {
-      // Not the age of the oldest message: SQS leaves those out of it that were received three times.
+      // Not the age of the oldest message: SQS does not count messages that were received three times or more.
       metric: total('Deliveries parked', now.period, {
         visible: queues.parked.metricApproximateNumberOfMessagesVisible(now),
         hidden: queues.parked.metricApproximateNumberOfMessagesNotVisible(now),
       }),
-      datapointsToAlarm: 15, // four attempts to store a delivery have failed
-      evaluationPeriods: 20, // the newest minutes may have the value of FILL, since SQS reports late
+      datapointsToAlarm: 15, // by then, four attempts to store a delivery have failed
+      evaluationPeriods: 20, // SQS reports late, so the newest minutes may have the value of FILL
     },
     SlowReplies: {
       metric: api.metricLatency({ period: Duration.minutes(5), statistic: Stats.p(99) }),
       threshold: SLOW_REPLY_MS,
     },
     BadSignatures: {
-      metric: deliveryMetric(watched, { reason: 'badSignature' }, sum),
+      metric: deliveryMetric(monitored, { reason: 'badSignature' }, sum),
       threshold: MAX_BAD_SIGNATURES,
     },
-    ExpiredSignatures: { metric: deliveryMetric(watched, { reason: 'expired' }, sum) },
-    WrongApps: { metric: deliveryMetric(watched, { reason: 'wrongApp' }, sum), threshold: MAX_WRONG_APPS },
+    ExpiredSignatures: { metric: deliveryMetric(monitored, { reason: 'expired' }, sum) },
+    WrongApps: { metric: deliveryMetric(monitored, { reason: 'wrongApp' }, sum), threshold: MAX_WRONG_APPS },
     WrongAddresses:
       settings.allowedCidrs === undefined
         ? undefined
-        : { metric: deliveryMetric(watched, { reason: 'wrongAddress' }, sum) },
+        : { metric: deliveryMetric(monitored, { reason: 'wrongAddress' }, sum) },
     ApiClientErrors: { metric: api.metricClientError(sum), threshold: MAX_CLIENT_ERRORS },
     ProbeFailed: probe && {
       metric: probe.metricErrors({ period: Duration.minutes(settings.probeMinutes ?? 1), statistic: Stats.SUM }),
-      treatMissingData: TreatMissingData.IGNORE, // between two probes it stays as it is
+      treatMissingData: TreatMissingData.IGNORE, // between two probes the state does not change
     },
     ReceiverErrors: { metric: functions.Receiver.metricErrors(oneMinute) },
     ReceiverThrottled: { metric: functions.Receiver.metricThrottles(oneMinute) },
     RedriveErrors: { metric: functions.Redrive.metricErrors(oneMinute) },
     RedriveThrottled: { metric: functions.Redrive.metricThrottles(oneMinute) },
     PublishingDelayed: {
-      // Records that the publisher reports as failed don't count as its errors: only their age shows them.
+      // The metric Errors does not count records that the publisher reports as failed. Only their age shows them.
       metric: functions.Publisher.metric('IteratorAge', { period: Duration.minutes(5), statistic: Stats.MAXIMUM }),
       threshold: MAX_PUBLISHING_DELAY.toMilliseconds(),
     },
     PublisherErrors: { metric: functions.Publisher.metricErrors(oneMinute) },
     PublisherThrottled: { metric: functions.Publisher.metricThrottles(oneMinute) },
     NotPublished: { metric: queues.unpublished.metricApproximateNumberOfMessagesVisible(now) },
-    Silence: settings.silenceHours === undefined ? undefined : silence(watched, settings.silenceHours),
+    Silence: settings.silenceHours === undefined ? undefined : silence(monitored, settings.silenceHours),
   };
 
   return (Object.keys(ADVICE) as AlarmName[]).flatMap((name) => {
     const rule = rules[name];
     if (rule === undefined) return [];
-    const { act, means, first } = ADVICE[name];
+    const { meaning, urgency, firstStep } = ADVICE[name];
     const alarm = new Alarm(scope, name, {
-      alarmDescription: `${means} Act ${act}. First: ${first}`,
+      alarmDescription: `${meaning} Act ${urgency}. First step: ${firstStep} Runbook: infra/README.md, section ${name}.`,
       threshold: 0,
       evaluationPeriods: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING, // what is idle reports nothing
+      treatMissingData: TreatMissingData.NOT_BREACHING, // an idle resource reports no data
       ...rule,
     });
     alarm.addAlarmAction(new SnsAction(topic));
@@ -247,19 +227,19 @@ export function alarms(scope: Construct, { topic, watched, settings }: AlarmsPro
 export interface AlarmTopicProps {
   serviceName: string;
   encryptionKey: IKey | undefined;
-  /** An address that is subscribed. */
+  /** The mail address that is subscribed to the topic. */
   email: string | undefined;
 }
 
-/** Creates the topic that every alarm is told to. */
+/** Creates the topic that every alarm notifies. */
 export function alarmTopic(scope: Construct, { serviceName, encryptionKey, email }: AlarmTopicProps): Topic {
   const displayName = `${serviceName} alarms`;
   const topic = new Topic(scope, 'AlarmTopic', {
-    displayName: Token.isUnresolved(displayName) ? displayName : displayName.slice(-100), // SNS takes no more
+    displayName: Token.isUnresolved(displayName) ? displayName : displayName.slice(-100), // SNS allows 100 characters
     enforceSSL: true,
     ...(encryptionKey !== undefined && { masterKey: encryptionKey }),
   });
-  // With a policy of its own, as for TLS, a topic loses the one that lets the account's alarms publish.
+  // enforceSSL replaces the topic's default policy, which lets the alarms of the account publish.
   topic.addToResourcePolicy(
     new PolicyStatement({
       principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
@@ -269,45 +249,43 @@ export function alarmTopic(scope: Construct, { serviceName, encryptionKey, email
     }),
   );
   if (email !== undefined) topic.addSubscription(new EmailSubscription(email));
-  acknowledge(
-    topic,
-    'Serverless::Serverless-SNSRedrivePolicy',
-    'an alarm whose mail is lost still stands in CloudWatch',
-  );
+  acknowledge(topic, 'Serverless::Serverless-SNSRedrivePolicy', 'CloudWatch still shows the alarm if its mail is lost');
   return topic;
 }
 
-function functionAdvice<Name extends string>(name: Name, act: Advice['act'], loss: string) {
+function functionAdvice<Name extends string>(name: Name, urgency: Advice['urgency'], loss: string) {
   return {
     [`${name}Errors`]: {
-      act,
-      means: `The function ${name} failed, crashed or timed out. ${loss}`,
-      first: 'see the last lines of its log. After a deployment, deploy the version before.',
+      urgency,
+      meaning: `The function ${name} threw an error, crashed or timed out. ${loss}`,
+      firstStep: 'Read the last lines of its log.',
     },
     [`${name}Throttled`]: {
-      act,
-      means: `Lambda had no free instance for the function ${name}. ${loss}`,
-      first: "look for what else uses the account's concurrency in this region, and ask AWS for a higher quota.",
+      urgency,
+      meaning: `Lambda throttled the function ${name}. ${loss}`,
+      firstStep: 'Find out what else uses the concurrency of the account in this region.',
     },
   } as Record<`${Name}Errors` | `${Name}Throttled`, Advice>;
 }
 
-/** What tells that Chat calls: all that was not refused. */
-const GENUINE = Object.entries(OUTCOMES).flatMap(([outcome, { isGenuine }]) => (isGenuine ? [outcome as Outcome] : []));
+/** Outcomes that prove that Chat can reach the receiver. */
+const TRAFFIC = Object.entries(OUTCOMES).flatMap(([outcome, { provesTraffic }]) =>
+  provesTraffic ? [outcome as Outcome] : [],
+);
 
-function silence(watched: Watched, hours: number): Rule {
+function silence(monitored: Monitored, hours: number): Rule {
   const period = Duration.hours(1);
-  const metrics = GENUINE.map((outcome) => [outcome, deliveryMetric(watched, { outcome }, { period })]);
+  const metrics = TRAFFIC.map((outcome) => [outcome, deliveryMetric(monitored, { outcome }, { period })]);
   return {
     metric: total('Genuine deliveries', period, Object.fromEntries(metrics)),
     threshold: 1,
     comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
     evaluationPeriods: hours,
-    treatMissingData: TreatMissingData.BREACHING, // nothing is reported where nothing comes
+    treatMissingData: TreatMissingData.BREACHING, // without deliveries there is no data
   };
 }
 
-/** Adds metrics up. With `+`, one of them that was never written would leave the whole sum without data. */
+/** Returns the sum of metrics. With `+`, a single metric without data would leave the sum without data. */
 function total(label: string, period: Duration, usingMetrics: Record<string, IMetric>): MathExpression {
   const filled = Object.keys(usingMetrics).map((id) => `FILL(${id}, 0)`);
   return new MathExpression({ expression: `SUM([${filled.join()}])`, label, period, usingMetrics });

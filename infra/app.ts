@@ -1,14 +1,13 @@
 import { App, Validations, type AppProps } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { readSettings, SettingsError } from './settings.ts';
-import { WebhookStack } from './stack.ts';
+import { stackName, WebhookStack } from './stack.ts';
 
-/** The whole CDK app, checked against cdk-nag's packs: a finding makes synth fail. */
+/** Creates the CDK app with its stack. `synth` fails if a rule of cdk-nag finds a problem. */
 export function webhookApp(props?: AppProps): { app: App; stack: WebhookStack } {
   const app = new App(props);
   const { stage, ...settings } = readSettings(app.node.getAllContext());
-  const name = ['TencentChatWebhook', stage].filter((part) => part !== undefined).join('-');
-  const stack = new WebhookStack(app, name, settings);
+  const stack = new WebhookStack(app, stackName(stage), settings);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
   return { app, stack };
 }

@@ -5,8 +5,8 @@ import { build, type Loader, type Plugin } from 'esbuild';
 import { REPLACEMENTS, type Replacement } from './replacements.ts';
 
 /**
- * Takes Node's own modules from `process.getBuiltinModule` instead of importing them: an import builds the module's
- * ES face, and that of node:http loads all of undici, more than a fifth of a cold start.
+ * Loads Node's built-in modules with `process.getBuiltinModule` instead of `import`. An import also builds the module's ES
+ * namespace, and for node:http this loads all of undici: more than a fifth of a cold start.
  */
 const builtins: Plugin = {
   name: 'builtins',
@@ -21,7 +21,11 @@ const builtins: Plugin = {
   },
 };
 
-/** @param used takes the replacements that found their module. */
+/**
+ * Replaces modules of npm packages.
+ *
+ * @param used Receives the replacements whose module was found.
+ */
 const replaced = (replacements: readonly Replacement[], used: Set<Replacement>): Plugin => ({
   name: 'replacements',
   setup({ onLoad }) {
@@ -40,10 +44,10 @@ const replaced = (replacements: readonly Replacement[], used: Set<Replacement>):
 });
 
 /**
- * Makes what our own code imports only when it is needed a bundle of its own, beside the first.
+ * Gives each module that our code imports dynamically a bundle of its own, in the same folder.
  *
- * @param entry the file of the first bundle, from whose folder the others take their names.
- * @param files takes the file of each bundle under its name.
+ * @param entry Source file of the first bundle. The names of the other bundles are relative to its folder.
+ * @param files Receives the source file of each bundle, by the bundle's name.
  */
 const lazyImports = (entry: string, files: Map<string, string>): Plugin => ({
   name: 'lazy imports',
@@ -51,26 +55,27 @@ const lazyImports = (entry: string, files: Map<string, string>): Plugin => ({
     onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) => {
       if (kind !== 'dynamic-import' || resolveDir.includes('node_modules')) return undefined;
       const file = resolve(resolveDir, path);
-      // All bundles lie in one folder: then the path is right in whichever of them the import stands.
+      // All bundles are in one folder, so the path is right in each bundle that imports the module.
       const name = relative(dirname(resolve(entry)), file)
         .replaceAll(/[\\/]/g, '-')
         .replace(/\.ts$/, '.mjs');
-      if ((files.get(name) ?? file) !== file) throw new Error(`${file} and ${files.get(name)} would both be ${name}`);
+      if ((files.get(name) ?? file) !== file)
+        throw new Error(`${file} and ${files.get(name)} would both become ${name}`);
       files.set(name, file);
       return { path: `./${name}`, external: true };
     });
   },
 });
 
-const LACKING =
-  'Where a module is said to lack an export that stands in its file, infra/replacements.ts replaces it: an update wants ' +
-  'more of it than before.';
+const MISSING_EXPORT_HINT =
+  'If the message says that a module lacks an export, and the export is in the module’s file, then ' +
+  'infra/replacements.ts replaces that module: an updated package now imports more from it.';
 
 /**
- * Bundles a function's entry into `outdir/index.mjs`, the bytes that Lambda runs.
+ * Bundles a function's entry into `outdir/index.mjs`, which Lambda runs.
  *
- * @returns for each file that it wrote, the npm packages in it, in the order of the alphabet.
- * @throws where a replacement does not fit what is installed.
+ * @returns The npm packages in each written file, in alphabetical order.
+ * @throws If a replacement does not match the installed packages.
  */
 export async function bundle(
   entry: string,
@@ -89,13 +94,13 @@ export async function bundle(
       minify: true,
       platform: 'node',
       target: 'node24',
-      format: 'esm', // for the awaits of init
-      mainFields: ['module', 'main'], // esbuild's default takes the SDK's CommonJS build, which can't be tree-shaken
+      format: 'esm', // the entries use top-level await
+      mainFields: ['module', 'main'], // esbuild's default is the SDK's CommonJS build, which can't be tree-shaken
       plugins: [builtins, replaced(replacements, used), lazyImports(entry, files)],
       metafile: true,
       logLevel: 'silent',
     }).catch((error: Error) => {
-      throw new Error(`${error.message}\n${LACKING}`);
+      throw new Error(`${error.message}\n${MISSING_EXPORT_HINT}`, { cause: error });
     });
     for (const { text, location } of warnings) console.warn(`${location?.file ?? file}: ${text}`);
     const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
@@ -103,14 +108,15 @@ export async function bundle(
     packages[name] = [...new Set(names)].toSorted();
   }
 
-  const holdsTable = Object.values(packages).flat().includes('@aws-sdk/client-dynamodb'); // else some have no place
-  const idle = replacements.filter((replacement) => !used.has(replacement));
-  if (holdsTable && idle.length > 0) {
-    const list = idle.map(({ module, reason }) => `- ${module.source}\n  (${reason})\n`).join('');
+  // Functions without the DynamoDB client don't load every replaced module.
+  const usesDynamoDb = Object.values(packages).flat().includes('@aws-sdk/client-dynamodb');
+  const unused = replacements.filter((replacement) => !used.has(replacement));
+  if (usesDynamoDb && unused.length > 0) {
+    const list = unused.map(({ module, reason }) => `- ${module.source}\n  (${reason})\n`).join('');
     throw new Error(
-      `${entry} loads no module of these names, which infra/replacements.ts replaces:\n${list}` +
-        'An update has moved or dropped them. Look in node_modules for what does their work now, and in esbuild’s ' +
-        'metafile for what that adds to the bundle; then correct the entry, or take it out.',
+      `${entry} does not load these modules, which infra/replacements.ts replaces:\n${list}` +
+        'An updated package has moved or removed them. Find the new modules in node_modules, and their size in ' +
+        'esbuild’s metafile. Then correct the entry in infra/replacements.ts, or remove it.',
     );
   }
   return packages;
@@ -120,10 +126,10 @@ function packageOf(path: string): string[] {
   return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.slice(1, 2) ?? [];
 }
 
-// A program as well, since a construct can't wait for a bundle: node infra/bundle.ts OUTDIR ENTRY …
+// Also a program, because a construct can't await a bundle: node infra/bundle.ts OUTDIR ENTRY …
 if (import.meta.main) {
   const [outdir, ...entries] = process.argv.slice(2);
-  if (outdir === undefined) throw new Error('usage: node infra/bundle.ts OUTDIR ENTRY …');
+  if (outdir === undefined) throw new Error('Usage: node infra/bundle.ts OUTDIR ENTRY …');
   const lambda = join(import.meta.dirname, '..', 'lambda');
   await Promise.all(entries.map((entry) => bundle(join(lambda, `${entry}.ts`), join(outdir, entry))));
 }

@@ -13,13 +13,13 @@ import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { EVENT_AGE, STORE_TIME } from '../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
-import { deliveryMetric, SLOW_REPLY_MS, type Watched } from './monitoring.ts';
+import { deliveryMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
 
-/** Shows what comes in, what becomes of it, how fast, and what is wrong. */
-export function dashboard(scope: Construct, watched: Watched, alarms: readonly Alarm[]): Dashboard {
-  const { api, functions, receiverLog, table, queues } = watched;
+/** Creates the dashboard: alarms, latest official accounts, outcomes, times and failures. */
+export function dashboard(scope: Construct, monitored: Monitored, alarms: readonly Alarm[]): Dashboard {
+  const { api, functions, receiverLog, table, queues } = monitored;
   const stored = (metricName: string, statistic: string) =>
-    deliveryMetric(watched, { outcome: 'stored' }, { metricName, statistic, label: statistic });
+    deliveryMetric(monitored, { outcome: 'stored' }, { metricName, statistic, label: statistic });
   const latency = (statistic: string) => api.metricLatency({ statistic, label: statistic });
   const named = (label: string) => ({ label, statistic: Stats.SUM });
   const now = (label: string) => ({ label, statistic: Stats.MAXIMUM, period: Duration.minutes(1) });
@@ -52,11 +52,11 @@ export function dashboard(scope: Construct, watched: Watched, alarms: readonly A
       [
         graph(
           'Deliveries by outcome',
-          Object.keys(OUTCOMES).map((outcome) => deliveryMetric(watched, { outcome }, { label: outcome })),
+          Object.keys(OUTCOMES).map((outcome) => deliveryMetric(monitored, { outcome }, { label: outcome })),
         ),
         graph(
           'What was wrong, by reason',
-          Object.keys(REASONS).map((reason) => deliveryMetric(watched, { reason }, { label: reason })),
+          Object.keys(REASONS).map((reason) => deliveryMetric(monitored, { reason }, { label: reason })),
         ),
         new GraphWidget({
           title: 'Time to reply, ms: Chat stops waiting at the red line',

@@ -23,16 +23,16 @@ import { permit, type Permissions } from './permissions.ts';
 import { REDRIVE_TIMEOUT, type Queues } from './queues.ts';
 import type { Settings } from './settings.ts';
 
-/** The functions' entries: the stems of files in `lambda/`. */
+/** Entry points of the functions: file names in `lambda/`, without `.ts`. */
 export const ENTRIES = ['receiver', 'redrive', 'publisher', 'probe'] as const;
 
 export interface Functions {
   /** Checks Chat's deliveries and stores official accounts. */
   receiver: Function;
   receiverLog: LogGroup;
-  /** What the API invokes: the receiver, or its instances that are kept warm. */
+  /** The function or alias that the API invokes: the receiver, or the alias of its warm instances. */
   invoked: IFunction;
-  /** Stores the deliveries that could not be stored at once. */
+  /** Stores parked deliveries. */
   redrive: Function;
 }
 
@@ -46,7 +46,7 @@ export interface FunctionsProps {
   log: (id: string) => LogGroup;
 }
 
-/** Creates the functions, each with a role that may do what it calls and nothing else. */
+/** Creates the receiver and the redrive, each with a role of least privilege. */
 export function functions(scope: Construct, props: FunctionsProps): Functions {
   const { settings, table, queues, token, log } = props;
   const environment: RedriveEnvironment = {
@@ -58,8 +58,8 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
 
   const { lambda: receiver, logGroup: receiverLog } = createFunction(scope, 'Receiver', log, {
     description: "Checks Chat's deliveries and stores official accounts",
-    code: bundle(scope, 'receiver'),
-    timeout: Duration.seconds(10), // Chat stops listening after 2 s; a late write still counts
+    code: functionCode(scope, 'receiver'),
+    timeout: Duration.seconds(10), // Chat stops waiting after 2 s, but a later write still counts
     environment: {
       ...environment,
       DEAD_LETTER_QUEUE_URL: queues.deadLetters.queueUrl,
@@ -70,16 +70,16 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     } satisfies Environment,
     permissions: {
       'dynamodb:UpdateItem': [table],
-      // Without a signature to prove the sender, refused deliveries are not kept: strangers could fill the queue.
+      // Without authentication, rejected deliveries are not dead-lettered, because strangers could fill the queue.
       'sqs:SendMessage': [queues.parked, ...(token === undefined ? [] : [queues.deadLetters])],
       ...(token !== undefined && { 'secretsmanager:GetSecretValue': [token] }),
     },
-    noDeadLetterQueue: 'API Gateway calls it synchronously: no event waits that a queue could take',
+    noDeadLetterQueue: 'API Gateway invokes it synchronously, so there is no queued event to keep',
   });
 
   const { lambda: redrive } = createFunction(scope, 'Redrive', log, {
     description: 'Stores the deliveries that could not be stored at once',
-    code: bundle(scope, 'redrive'),
+    code: functionCode(scope, 'redrive'),
     timeout: REDRIVE_TIMEOUT,
     environment,
     permissions: {
@@ -89,20 +89,20 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
       'sqs:GetQueueAttributes': [queues.parked],
       'sqs:ChangeMessageVisibility': [queues.parked],
     },
-    noDeadLetterQueue: 'what it fails to store goes back to the parking queue',
+    noDeadLetterQueue: 'deliveries that it cannot store return to the parking queue',
   });
   const source = new EventSourceMapping(scope, 'RedriveSource', {
     target: redrive,
     eventSourceArn: queues.parked.queueArn,
     batchSize: 10,
     reportBatchItemFailures: true,
-    maxConcurrency: 5, // a store that has just come back must not get all at once
+    maxConcurrency: 5, // DynamoDB must not get all parked deliveries at once after an outage
   });
-  if (redrive.role !== undefined) source.node.addDependency(redrive.role); // Lambda checks its rights at once
+  if (redrive.role !== undefined) source.node.addDependency(redrive.role); // Lambda checks the role's permissions when it creates the mapping
   acknowledge(
     source,
     'Serverless::Serverless-LambdaEventSourceMappingDestination',
-    'that is for streams; what a queue can’t get rid of goes to its dead-letter queue',
+    'only mappings of streams have a destination: the parking queue has a dead-letter queue',
   );
 
   const invoked = withWarmInstances(receiver, settings.provisionedConcurrency);
@@ -112,10 +112,11 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
 interface FunctionSettings extends Pick<FunctionProps, 'description' | 'code' | 'timeout'> {
   environment: Record<string, string>;
   permissions: Permissions;
-  /** Why it has no dead-letter queue. */
+  /** The reason why it has no dead-letter queue, for cdk-nag. */
   noDeadLetterQueue: string;
 }
 
+/** Creates a function with its role and its log group. */
 export function createFunction(
   scope: Construct,
   id: string,
@@ -130,7 +131,7 @@ export function createFunction(
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     handler: 'index.handler',
-    memorySize: 512, // below it even warm deliveries wait for CPU
+    memorySize: 512, // with less, even warm deliveries wait for CPU
     role,
     logGroup,
     tracing: Tracing.ACTIVE,
@@ -138,28 +139,30 @@ export function createFunction(
   });
   acceptDependencies(lambda);
   acknowledge(lambda, 'Serverless::Serverless-LambdaDLQ', noDeadLetterQueue);
-  acknowledge(role, 'AwsSolutions::AwsSolutions-IAM5[Resource::*]', "X-Ray's actions know no resources");
+  acknowledge(role, 'AwsSolutions::AwsSolutions-IAM5[Resource::*]', "X-Ray's actions have no resources");
   return { lambda, logGroup, role };
 }
 
-/** @returns an alias with that many instances kept warm; the function itself where that is none. */
+/** Returns an alias with the given number of warm instances, or the function itself if the number is 0. */
 function withWarmInstances(lambda: Function, count: number): IFunction {
   if (count === 0) return lambda;
   const alias = lambda.addAlias('live', { provisionedConcurrentExecutions: count });
-  return alias as IFunction; // its types don't know exactOptionalPropertyTypes
+  return alias as IFunction; // CDK's types do not support exactOptionalPropertyTypes
 }
 
-/** Where this process has bundled the functions: a second construct, or a second stage of an app, takes the same. */
-let bundled = '';
+/** Folder of the bundles. All constructs and stages of the process share it. */
+let bundleFolder = '';
 
-/** Bundles the functions' code, unless it is there: the npm package has it ready, beside this module. */
-export function bundle(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
-  const ready = join(import.meta.dirname, 'bundle', entry);
-  if (existsSync(ready)) return Code.fromAsset(ready);
-  if (!existsSync(bundled)) {
-    bundled = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle');
-    // All at once, in a process of its own: a construct can't wait for esbuild.
-    execFileSync(process.execPath, [join(import.meta.dirname, 'bundle.ts'), bundled, ...ENTRIES], { stdio: 'inherit' });
+/** Returns the code of a function. The npm package contains the bundles; in a clone, the first call builds them. */
+export function functionCode(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
+  const packaged = join(import.meta.dirname, 'bundle', entry);
+  if (existsSync(packaged)) return Code.fromAsset(packaged);
+  if (!existsSync(bundleFolder)) {
+    bundleFolder = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle');
+    // In a process of its own, because a construct can't await esbuild. One process bundles all functions.
+    execFileSync(process.execPath, [join(import.meta.dirname, 'bundle.ts'), bundleFolder, ...ENTRIES], {
+      stdio: 'inherit',
+    });
   }
-  return Code.fromAsset(join(bundled, entry));
+  return Code.fromAsset(join(bundleFolder, entry));
 }

@@ -18,8 +18,8 @@ import type { Settings } from './settings.ts';
 const ROUTE = '/webhook';
 
 /**
- * Named fields only, and of these none that the caller words: the query string carries Sign, and a quote
- * in a path or a user agent would break the line.
+ * Format of the access log. It leaves out the query string, because it contains Sign, and texts that the caller chooses
+ * (path, user agent), because API Gateway does not escape quotes in them.
  */
 const ACCESS_LOG = AccessLogFormat.custom(
   JSON.stringify({
@@ -42,7 +42,7 @@ const ACCESS_LOG = AccessLogFormat.custom(
 
 export interface WebhookApi {
   api: HttpApi;
-  /** The address that Chat posts to. */
+  /** The URL for the Chat console. */
   url: string;
   /** The webhook's own domain, if it has one. */
   domain: DomainName | undefined;
@@ -50,12 +50,12 @@ export interface WebhookApi {
 
 export interface HttpApiProps {
   settings: Pick<Settings, 'domainName' | 'certificateArn' | 'maxRequestsPerSecond'>;
-  /** Gets every request. */
+  /** The function or alias that gets every request. */
   handler: IFunction;
   log: LogGroup;
 }
 
-/** Creates the API with its one route, and its domain. */
+/** Creates the API with its only route, and the domain if there is one. */
 export function httpApi(scope: Construct, { settings, handler, log }: HttpApiProps): WebhookApi {
   const { domainName, certificateArn, maxRequestsPerSecond } = settings;
   const domain =
@@ -67,7 +67,7 @@ export function httpApi(scope: Construct, { settings, handler, log }: HttpApiPro
         });
   const api = new HttpApi(scope, 'Api', {
     createDefaultStage: false,
-    disableExecuteApiEndpoint: domain !== undefined, // a second address would be one more to guard
+    disableExecuteApiEndpoint: domain !== undefined, // with a domain, the default address would be a second way in
     description: "Takes Chat's webhook deliveries",
   });
   const [route] = api.addRoutes({
@@ -81,7 +81,7 @@ export function httpApi(scope: Construct, { settings, handler, log }: HttpApiPro
       'AwsSolutions::AwsSolutions-APIG4',
       'Chat signs its deliveries; the function checks the signature',
     );
-  // The stage named $default adds nothing to the URL: Chat takes none with a $ in it.
+  // The stage $default does not appear in the URL. Chat rejects URLs that contain a $.
   const stage = new HttpStage(scope, 'ApiStage', {
     httpApi: api,
     stageName: '$default',
@@ -91,12 +91,17 @@ export function httpApi(scope: Construct, { settings, handler, log }: HttpApiPro
   });
   if (domain !== undefined) mapDomain(domain, api, stage);
   acceptDependencies(stage);
-  // Reading the API's own address throws where it is switched off.
+  // api.apiEndpoint throws if the default address is disabled.
   const address = domainName === undefined ? api.apiEndpoint : `https://${domainName}`;
   return { api, url: `${address}${ROUTE}`, domain };
 }
 
-/** Maps the domain to the stage, under the ID that CDK gave to the mapping before this was a construct in a stack. */
+/**
+ * Maps the domain to the stage.
+ *
+ * CDK's `domainMapping` forms the mapping's ID from the domain's path and the mapping key, which is undefined. Deployed stacks
+ * have this ID. With another one, CloudFormation would map the domain a second time before it deletes the old mapping.
+ */
 function mapDomain(domain: DomainName, api: HttpApi, stage: HttpStage): void {
   const path = domain.node.scopes.map(({ node }) => node.id).filter((id) => id !== '' && id !== 'Default');
   new ApiMapping(stage, `${path.join('--')}undefined`, { api, stage, domainName: domain });

@@ -8,11 +8,11 @@ import type { Construct } from 'constructs';
 import { DELIVERIES, NAMESPACE } from '../lambda/metrics.ts';
 import type { Queues } from './queues.ts';
 
-/** Where we want to hear of a slow reply: well below Chat's limit. */
+/** Threshold of the alarm for slow replies, well below Chat's limit. */
 export const SLOW_REPLY_MS = 1_500;
 
-/** What the dashboard shows and the alarms watch. */
-export interface Watched {
+/** The resources that the dashboard shows and the alarms watch. */
+export interface Monitored {
   serviceName: string;
   api: HttpApi;
   functions: { Receiver: Function; Redrive: Function; Publisher: Function };
@@ -23,8 +23,8 @@ export interface Watched {
 }
 
 /**
- * Names a receiver in its logs and metrics, so that two of them keep theirs apart: its stack's name, and its path in the
- * stack unless that is `Default`, as in logical IDs.
+ * Returns the value of `service` in logs and metrics, which keeps several receivers apart: the stack's name, and the
+ * construct's path in the stack without `Default`.
  */
 export function serviceNameOf(construct: Construct): string {
   const stack = Stack.of(construct);
@@ -33,12 +33,12 @@ export function serviceNameOf(construct: Construct): string {
 }
 
 /**
- * A metric that the receiver logs, of this receiver alone.
+ * Returns a metric that this receiver writes to its log.
  *
- * @param dimensions as `countDelivery` sets them: an outcome, or the reason of a refusal.
+ * @param dimensions An outcome, or the reason why a delivery was rejected or ignored.
  */
 export function deliveryMetric(
-  { serviceName }: Pick<Watched, 'serviceName'>,
+  { serviceName }: Pick<Monitored, 'serviceName'>,
   dimensions: { outcome: string } | { reason: string },
   options: MetricOptions & { metricName?: string } = {},
 ): Metric {

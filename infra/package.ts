@@ -6,8 +6,8 @@ import { build } from 'esbuild';
 import { bundle } from './bundle.ts';
 import { ENTRIES } from './functions.ts';
 
-// Builds what the npm package holds, in dist/: the construct as CommonJS, its types, and the functions' bundles, so that
-// the CDK app which embeds it needs neither TypeScript nor esbuild. A program: npm runs it before it packs.
+// Builds the content of the npm package in dist/: the construct as CommonJS, its types, and the functions' bundles. So a CDK
+// app that embeds the construct needs neither TypeScript nor esbuild. npm runs this program before it packs.
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -16,13 +16,13 @@ const MAIN = 'webhook';
 rmSync(DIST, { recursive: true, force: true });
 for (const entry of ENTRIES) await bundle(join(ROOT, 'lambda', `${entry}.ts`), join(DIST, 'bundle', entry));
 
-// CommonJS: jest, with which hosts test their stacks, can't load an ES module from CommonJS; an ES module can import this.
+// CommonJS, because host apps test their stacks with jest, which can't require an ES module. ES modules can import CommonJS.
 await build({
   entryPoints: [join(ROOT, 'infra', `${MAIN}.ts`)],
   outfile: join(DIST, `${MAIN}.js`),
   bundle: true,
   platform: 'node',
-  target: 'node20', // the oldest that aws-cdk-lib runs on
+  target: 'node20', // the oldest version that aws-cdk-lib supports
   format: 'cjs',
   packages: 'external',
   define: { 'import.meta.dirname': '__dirname' },
@@ -40,7 +40,7 @@ try {
   rmSync(declarations, { recursive: true });
 }
 
-/** Copies the types of a module in infra/ and of those that they refer to, with imports that every TypeScript understands. */
+/** Copies the types of a module in infra/ and of its imports. Rewrites the imports for older versions of TypeScript. */
 function copyDeclarations(stem: string, copied: Set<string>): void {
   if (copied.has(stem)) return;
   copied.add(stem);

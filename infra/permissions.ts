@@ -1,20 +1,22 @@
 import { Annotations, Aws } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal, type IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
-/** What a role may do: IAM actions, each with the resources that it may be done to. */
+/** Permissions of a role: IAM actions, each with its resources. */
 export type Permissions = { readonly [Name in Action]?: readonly Resource[] };
 
-type Resource = ITable | IQueue | Secret | EventBus;
+type Resource = ITable | IQueue | Secret;
 
 /**
- * The actions that a role can be given. Where a customer's key encrypts the resource, AWS asks the caller for these actions
- * on the key as well, by way of the service that the action belongs to.
+ * The actions that roles can get. If a customer-managed key encrypts the resource, the role needs the listed actions on the
+ * key as well, through the service of the action.
+ *
+ * CDK's `grant…` methods would give more: `grantSendMessages` adds GetQueueAttributes and GetQueueUrl, `grantRead` of a
+ * secret adds DescribeSecret, and all of them give the actions on the key without `kms:ViaService`.
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
@@ -30,7 +32,6 @@ const KEY_ACTIONS = {
     'kms:ReEncryptFrom',
     'kms:ReEncryptTo',
   ],
-  'events:PutEvents': [],
   'secretsmanager:GetSecretValue': ['kms:Decrypt'],
   'sqs:ChangeMessageVisibility': [],
   'sqs:DeleteMessage': [],
@@ -41,7 +42,7 @@ const KEY_ACTIONS = {
 
 type Action = keyof typeof KEY_ACTIONS;
 
-/** Lets a role do what it is listed for, and use the keys that this needs. */
+/** Grants the permissions to a role, with the permissions on the keys that they need. */
 export function permit(role: IRole, permissions: Permissions): void {
   for (const [action, resources] of Object.entries(permissions) as [Action, Resource[]][]) {
     role.addToPrincipalPolicy(new PolicyStatement({ actions: [action], resources: resources.map(arnOf) }));
@@ -49,7 +50,7 @@ export function permit(role: IRole, permissions: Permissions): void {
   }
 }
 
-/** Lets a role read the table's stream, as an event source mapping does in its function's name. */
+/** Grants a function's role the permissions with which an event source mapping reads the table's stream. */
 export function permitStream(role: IRole, table: ITable): void {
   role.addToPrincipalPolicy(
     new PolicyStatement({
@@ -60,7 +61,7 @@ export function permitStream(role: IRole, table: ITable): void {
   permitKey(role, 'dynamodb:GetRecords', table.encryptionKey);
 }
 
-/** Lets a role use the key, if there is one, as an action on what it encrypts needs it; not for anything else. */
+/** Grants a role the use of a key, if there is one, only as far as the given action needs it. */
 export function permitKey(role: IRole, action: Action, key: IKey | undefined): void {
   const keyActions = KEY_ACTIONS[action];
   if (key === undefined || keyActions.length === 0) return;
@@ -69,15 +70,15 @@ export function permitKey(role: IRole, action: Action, key: IKey | undefined): v
     new PolicyStatement({
       actions: [...keyActions],
       resources: [key.keyArn],
-      // The name ends otherwise in China.
+      // In China, the service's name has another ending.
       conditions: { StringLike: { 'kms:ViaService': `${service}.${Aws.REGION}.amazonaws.com*` } },
     }),
   );
 }
 
 /**
- * Lets CloudWatch use the key: its log groups are encrypted with it, and its alarms go to a topic that is. The other
- * services use it in the name of their callers.
+ * Grants CloudWatch the use of the key, for encrypted log groups and for alarms to an encrypted topic. The other services
+ * use the key on behalf of their callers.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
  * @see https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
@@ -88,7 +89,7 @@ export function permitCloudWatch(scope: Construct, key: IKey): void {
     new PolicyStatement({
       principals: [new ServicePrincipal(`logs.${Aws.REGION}.amazonaws.com`)],
       actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
-      resources: ['*'], // in a key's own policy: the key
+      resources: ['*'], // in the policy of a key, '*' means this key
       conditions: { ArnLike: { 'kms:EncryptionContext:aws:logs:arn': logGroups } },
     }),
   );
@@ -103,20 +104,18 @@ export function permitCloudWatch(scope: Construct, key: IKey): void {
   if (!logs.statementAdded) {
     Annotations.of(scope).addWarningV2(
       'tencent-chat-webhook:imported-key',
-      'The policy of encryptionKey belongs to another app. It must let logs.REGION.amazonaws.com encrypt and decrypt, or ' +
-        'the log groups are not created, and cloudwatch.amazonaws.com decrypt and generate data keys, or no alarm ' +
-        'reaches its topic.',
+      'The policy of encryptionKey cannot be changed from this app. It must let logs.REGION.amazonaws.com encrypt and ' +
+        'decrypt; otherwise the log groups are not created. It must let cloudwatch.amazonaws.com decrypt and generate ' +
+        'data keys; otherwise no alarm reaches its topic.',
     );
   }
 }
 
 function arnOf(resource: Resource): string {
   if ('tableArn' in resource) return resource.tableArn;
-  if ('eventBusArn' in resource) return resource.eventBusArn;
   return 'queueArn' in resource ? resource.queueArn : resource.secretArn;
 }
 
 function keyOf(resource: Resource): IKey | undefined {
-  if ('eventBusArn' in resource) return undefined;
   return 'queueArn' in resource ? resource.encryptionMasterKey : resource.encryptionKey;
 }

@@ -7,10 +7,10 @@ import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { ProbeEnvironment } from '../lambda/config.ts';
 import { acknowledge } from './findings.ts';
-import { bundle, createFunction } from './functions.ts';
+import { createFunction, functionCode } from './functions.ts';
 
 export interface ProbeProps {
-  /** How many minutes there are between two probes. */
+  /** Minutes between two probes. */
   minutes: number;
   /** The public URL of the webhook. */
   url: string;
@@ -21,12 +21,12 @@ export interface ProbeProps {
   log: (id: string) => LogGroup;
 }
 
-/** Creates the function that calls the webhook as Chat does, again and again. Its errors are an alarm. */
+/** Creates the function that regularly calls the webhook as Chat does. Its errors turn on the alarm `ProbeFailed`. */
 export function probe(scope: Construct, props: ProbeProps): Function {
   const { minutes, url, sdkAppId, serviceName, token, log } = props;
   const { lambda } = createFunction(scope, 'Probe', log, {
     description: 'Calls the webhook as Chat does, to see that it answers',
-    code: bundle(scope, 'probe'),
+    code: functionCode(scope, 'probe'),
     timeout: Duration.seconds(30),
     environment: {
       SERVICE_NAME: serviceName,
@@ -37,19 +37,19 @@ export function probe(scope: Construct, props: ProbeProps): Function {
         : { AUTHENTICATION: 'token' as const, TOKEN_SECRET_ARN: token.secretArn }),
     } satisfies ProbeEnvironment,
     permissions: token === undefined ? {} : { 'secretsmanager:GetSecretValue': [token] },
-    noDeadLetterQueue: NEXT_ONE,
+    noDeadLetterQueue: NO_DATA,
   });
-  // One that fails is told of, and not tried again: neither by Lambda, nor by EventBridge below.
+  // Neither Lambda nor EventBridge retries a failed probe, because its failure is the signal.
   lambda.configureAsyncInvoke({ retryAttempts: 0 });
-  acknowledge(lambda, 'Serverless::Serverless-LambdaAsyncFailureDestination', NEXT_ONE);
+  acknowledge(lambda, 'Serverless::Serverless-LambdaAsyncFailureDestination', NO_DATA);
   const rule = new Rule(scope, 'ProbeSchedule', {
     description: 'When the probe calls the webhook',
     schedule: Schedule.rate(Duration.minutes(minutes)),
-    // Its types don't know exactOptionalPropertyTypes.
+    // CDK's types do not support exactOptionalPropertyTypes.
     targets: [new LambdaFunction(lambda as IFunction, { retryAttempts: 0 })],
   });
-  acknowledge(rule, 'Serverless::Serverless-EventBusDLQ', NEXT_ONE);
+  acknowledge(rule, 'Serverless::Serverless-EventBusDLQ', NO_DATA);
   return lambda;
 }
 
-const NEXT_ONE = 'a probe that is not made holds nothing that could be lost: the next one comes soon';
+const NO_DATA = 'a missed probe holds no data, and the next one follows within the hour';

@@ -12,10 +12,10 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { PublisherEnvironment } from '../lambda/config.ts';
-import { bundle, createFunction } from './functions.ts';
+import { createFunction, functionCode } from './functions.ts';
 import { permitStream } from './permissions.ts';
 
-/** A stream keeps its records for 24 hours: what cannot be published is set aside while it is still there. */
+/** A stream keeps records for 24 hours. Records that cannot be published go to the queue while they can still be read. */
 const MAX_RECORD_AGE = Duration.hours(12);
 
 export interface Publishing {
@@ -28,52 +28,52 @@ export interface PublishingProps {
   serviceName: string;
   /** Must have a stream. */
   table: ITable;
-  /** Takes what cannot be published, or not within 12 hours. */
+  /** Queue for changes that cannot be published at all, or not within 12 hours. */
   unpublished: Queue;
   /** Creates a log group. */
   log: (id: string) => LogGroup;
 }
 
 /**
- * Publishes each change of the table: its stream → publisher → event bus.
+ * Creates the publisher and the event bus, so that each change of the table is published: stream → publisher → event bus.
  *
- * From the stream and not from the receiver: what is in the table is what is published, without a second write that might
- * fail alone. By a function and not by an EventBridge Pipe: a pipe needs a function as well, and users report that its
- * detail type can't be taken from the event.
+ * The events come from the stream, because an event sent by the receiver would be a second write that can fail alone.
+ * An EventBridge Pipe would need a function as well, and users report that it cannot take the detail type from the event.
  *
  * @see https://github.com/aws/aws-cdk/issues/30587
  */
 export function publishing(scope: Construct, { serviceName, table, unpublished, log }: PublishingProps): Publishing {
   const stream = table.tableStreamArn;
-  if (stream === undefined) throw new Error('the table has no stream to publish');
-  // Its ID makes its name, which other systems' rules refer to: it stays.
+  if (stream === undefined) throw new Error('The table has no stream.');
+  // CDK derives the bus's name from this ID, and rules of other systems refer to the name. So the ID stays.
   const bus = new EventBus(scope, 'Announcements', {
     description: 'Publishes changes of official accounts to other systems',
   });
   const { lambda: publisher, role } = createFunction(scope, 'Publisher', log, {
     description: "Publishes the changes in the table's stream as events",
-    code: bundle(scope, 'publisher'),
-    timeout: Duration.seconds(60), // 22 for the events, 10 for the queue, and the rest for a busy moment
+    code: functionCode(scope, 'publisher'),
+    timeout: Duration.seconds(60), // 22 s for the events, 10 s for the queue, and a reserve
     environment: {
       SERVICE_NAME: serviceName,
       EVENT_BUS_NAME: bus.eventBusName,
       UNPUBLISHED_QUEUE_URL: unpublished.queueUrl,
     } satisfies PublisherEnvironment,
-    permissions: { 'events:PutEvents': [bus], 'sqs:SendMessage': [unpublished] },
-    noDeadLetterQueue: 'the mapping from the stream, which waits for its answer, has a queue',
+    permissions: { 'sqs:SendMessage': [unpublished] },
+    noDeadLetterQueue: 'the mapping of the stream invokes it synchronously and has a queue for failures',
   });
+  bus.grantPutEventsTo(role);
   permitStream(role, table);
   const source = new EventSourceMapping(scope, 'PublisherSource', {
     target: publisher,
     eventSourceArn: stream,
-    startingPosition: StartingPosition.TRIM_HORIZON, // LATEST would miss what is written while the mapping starts
+    startingPosition: StartingPosition.TRIM_HORIZON, // LATEST would miss changes that are written while the mapping starts
     batchSize: 100,
-    bisectBatchOnError: true, // a record that makes the function fail must not take others with it
+    bisectBatchOnError: true, // a record on which the function fails must not hold up the others
     reportBatchItemFailures: true,
     maxRecordAge: MAX_RECORD_AGE,
-    onFailure: { bind: () => ({ destination: unpublished.queueArn }) }, // SqsDlq would add rights that nothing uses
+    onFailure: { bind: () => ({ destination: unpublished.queueArn }) }, // SqsDlq would grant actions that nothing uses
     filters: [FilterCriteria.filter({ eventName: FilterRule.or('INSERT', 'MODIFY') })],
   });
-  source.node.addDependency(role); // Lambda checks its rights at once
+  source.node.addDependency(role); // Lambda checks the role's permissions when it creates the mapping
   return { bus, publisher };
 }

@@ -5,29 +5,29 @@ import type { Construct } from 'constructs';
 import { MAX_RECEIPTS } from '../lambda/limits.ts';
 import { acknowledge } from './findings.ts';
 
-/** For ten messages at a time, with the pauses between the attempts to store them. */
+/** Timeout for ten messages, with the pauses between the attempts to store them. */
 export const REDRIVE_TIMEOUT = Duration.seconds(30);
 
 export interface Queues {
   /** Deliveries that wait to be stored. */
   readonly parked: Queue;
-  /** Deliveries for people to look at. */
+  /** Deliveries that people must look at. */
   readonly deadLetters: Queue;
   /** Changes of the table that could not be published. */
   readonly unpublished: Queue;
 }
 
-/** Creates the queues for all that could not be done at once. */
+/** Creates the queues. */
 export function queues(scope: Construct, { encryptionKey }: { encryptionKey: IKey | undefined }): Queues {
   const properties: QueueProps = {
     ...(encryptionKey === undefined
       ? { encryption: QueueEncryption.SQS_MANAGED }
       : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey }),
     enforceSSL: true,
-    retentionPeriod: Duration.days(14), // the longest that there is: a delivery lost here is lost for good
+    retentionPeriod: Duration.days(14), // SQS's maximum, because a delivery that expires here is lost
   };
   const deadLetters = new Queue(scope, 'DeadLetters', properties);
-  const unpublished = new Queue(scope, 'Unannounced', properties); // an ID of earlier versions: a new one would lose it
+  const unpublished = new Queue(scope, 'Unannounced', properties); // the ID of earlier versions: another ID would replace the queue and lose its messages
   for (const queue of [deadLetters, unpublished]) {
     for (const rule of ['AwsSolutions::AwsSolutions-SQS3', 'Serverless::Serverless-SQSRedrivePolicy']) {
       acknowledge(queue, rule, 'it is a dead-letter queue');
@@ -35,7 +35,7 @@ export function queues(scope: Construct, { encryptionKey }: { encryptionKey: IKe
   }
   const parked = new Queue(scope, 'Parked', {
     ...properties,
-    visibilityTimeout: Duration.seconds(6 * REDRIVE_TIMEOUT.toSeconds()), // what AWS advises, for batches that wait for a free instance
+    visibilityTimeout: Duration.seconds(6 * REDRIVE_TIMEOUT.toSeconds()), // AWS's recommendation
     deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIPTS },
   });
   return { parked, deadLetters, unpublished };

@@ -1,4 +1,4 @@
-// Preloaded by the npm scripts and by cdk.json: the one file here that an older Node must be able to read.
+// The npm scripts and cdk.json preload this file. Older versions of Node must be able to read it.
 const INSTALL = "Run 'npm ci', without --ignore-scripts and without --omit=dev, then this command again.";
 
 function stop(problem) {
@@ -7,10 +7,10 @@ function stop(problem) {
 }
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
-  stop(`This project runs on Node 24, which its own 'npm ci' brings, but this is v${process.versions.node}.`);
+  stop(`This project runs on Node 24, which 'npm ci' installs with it. This is Node ${process.versions.node}.`);
 }
 try {
-  import.meta.resolve('dynalite'); // one of the devDependencies, all of which these commands may need
+  import.meta.resolve('dynalite'); // one of the devDependencies, which the commands need
 } catch {
-  stop('The packages of this project are not installed, or only a part of them.');
+  stop('The packages of this project are not installed completely.');
 }

@@ -14,7 +14,7 @@ import type { Construct } from 'constructs';
 
 const PARTITION_KEY = { name: 'sdkAppId', type: AttributeType.STRING };
 const SORT_KEY = { name: 'officialAccountId', type: AttributeType.STRING };
-/** The publisher tells a new event from a change that people made, by what a record was before. */
+/** The publisher compares a record with its old image, to recognize which event a change comes from. */
 const STREAM = StreamViewType.NEW_AND_OLD_IMAGES;
 
 /** Creates the table of official accounts. */
@@ -29,17 +29,16 @@ export function officialAccounts(
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     dynamoStream: STREAM,
     ...(encryptionKey !== undefined && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey) }),
-    // No REST call lists official accounts: a table lost is lost for good.
+    // Chat has no REST call that lists official accounts, so a lost table cannot be rebuilt.
     deletionProtection: removalPolicy !== RemovalPolicy.DESTROY,
     removalPolicy,
   });
 }
 
 /**
- * Checks that a table can take official accounts and publish them. Of a table that was imported only its having a stream
- * can be known.
+ * Checks the key and the stream of a table. For an imported table it can only check that there is a stream.
  *
- * @returns what is wrong with it.
+ * @returns The problems of the table.
  */
 export function tableProblems(table: ITable): string[] {
   const noStream = `table has no stream: it needs one of the type ${STREAM}`;

@@ -20,41 +20,41 @@ import { permitCloudWatch } from './permissions.ts';
 import { probe } from './probe.ts';
 import { publishing } from './publisher.ts';
 import { queues, type Queues } from './queues.ts';
-import { OPTIONS, readOptions, throwIfAny, type Settings, type WebhookOptions } from './settings.ts';
+import { OPTIONS, readOptions, throwSettingsError, type Settings, type WebhookOptions } from './settings.ts';
 import { officialAccounts, tableProblems } from './table.ts';
 
 export { SettingsError } from './settings.ts';
 export type { Queues, WebhookOptions };
 
-/** Source of the events: let your rules match it. */
+/** Source of the events, for the patterns of your rules. */
 export const EVENT_SOURCE = SOURCE;
 
-/** What a CDK app gives, beside the options. */
+/** Props that only a CDK app can give, in addition to the options. */
 export interface HostProps {
   /**
-   * A key of yours that encrypts the table, the queues, the log groups, the token and the alarms' topic. The roles get the
-   * rights that this takes, and CloudWatch those in the key's policy. The event bus and the environment of the functions,
-   * which hold no secret, stay with AWS's own keys. The stack must know its region, unless the table is yours as well.
+   * A customer-managed key that encrypts the table, the queues, the log groups, the token and the topic of the alarms. The
+   * roles get the permissions on it that they need, and the key's policy lets CloudWatch use it. The event bus and the
+   * environment of the functions hold no secret and use keys of AWS. The stack must have a region, unless `table` is given.
    *
-   * @default AWS's own keys
+   * @default keys of AWS
    */
   readonly encryptionKey?: IKey | undefined;
   /**
-   * How long logs are kept.
+   * How long CloudWatch keeps the logs.
    *
    * @default RetentionDays.THREE_MONTHS
    */
   readonly logRetention?: RetentionDays | undefined;
   /**
-   * What becomes of the table when the construct is removed. With `DESTROY`, it has no deletion protection either.
+   * What happens to the table when the construct is removed. With `DESTROY`, the table has no deletion protection.
    *
    * @default RemovalPolicy.RETAIN
    */
   readonly removalPolicy?: RemovalPolicy | undefined;
   /**
-   * A table of yours: partition key `sdkAppId`, sort key `officialAccountId`, both text, with a stream of new and old images.
-   * One that is imported must be so with its stream, and with its `encryptionKey` where it has one of yours: the functions
-   * need the right to it. Its encryption and its removal are yours.
+   * An existing table, with partition key `sdkAppId` and sort key `officialAccountId` (both strings), and a stream of new and
+   * old images. Import a table with its stream, and with its `encryptionKey` if it has a customer-managed key, because the
+   * functions need permissions on that key. You remain responsible for its encryption and its removal.
    *
    * @default a new table
    */
@@ -64,43 +64,43 @@ export interface HostProps {
 export interface TencentChatWebhookProps extends WebhookOptions, HostProps {}
 
 /**
- * Receives the webhooks of one Tencent Chat app: HTTP API → function → table, and from the table's stream to an event bus.
- * What can't be stored waits in a queue for the redrive.
+ * Receives the webhooks of one Tencent Chat app: HTTP API → receiver → table, and table's stream → publisher → event bus.
+ * Deliveries that cannot be stored at once wait in a queue for the redrive.
  *
- * Only the event bus has a physical name, since it can't do without one: CDK makes it from the construct's path.
+ * Only the event bus has a physical name, because EventBridge requires one. CDK derives it from the construct's path.
  */
 export class TencentChatWebhook extends Construct {
   /** The URL for the Chat console. */
   readonly url: string;
-  /** The secret that holds the webhook's token; none where authentication is off. */
+  /** The secret with the webhook's token. Undefined if authentication is off. */
   readonly token: Secret | undefined;
-  /** The official accounts' records. */
+  /** The table of official accounts. */
   readonly table: ITable;
-  /** Publishes changes of official accounts: let your rules listen here. */
+  /** The event bus with the changes of official accounts, for your rules. */
   readonly eventBus: EventBus;
   /** The function that checks Chat's deliveries and stores official accounts. */
   readonly receiver: Function;
-  /** The function that stores what was parked. */
+  /** The function that stores parked deliveries. */
   readonly redrive: Function;
-  /** The function that publishes the table's changes. */
+  /** The function that publishes the changes of the table. */
   readonly publisher: Function;
-  /** The function that calls the webhook as Chat does; none without `probeMinutes`. */
+  /** The function that regularly calls the webhook as Chat does. Undefined without `probeMinutes`. */
   readonly probe: Function | undefined;
-  /** What waits to be stored, what people must look at, and what could not be published. */
+  /** The queues of parked deliveries, of dead letters and of unpublished changes. */
   readonly queues: Queues;
   readonly api: HttpApi;
-  /** The webhook's own domain, if `domainName` is given: its DNS record must point to `regionalDomainName`. */
+  /** The domain of `domainName`. Its DNS record must point to `regionalDomainName`. */
   readonly domain: DomainName | undefined;
-  /** Every alarm is told to it. */
+  /** The topic that every alarm notifies. */
   readonly alarmTopic: Topic;
-  /** The most urgent first. */
+  /** The alarms, the most urgent first. */
   readonly alarms: readonly Alarm[];
   readonly dashboard: Dashboard;
 
-  /** @throws SettingsError, which names everything that is wrong with the props. */
+  /** @throws SettingsError with all problems of the props. */
   constructor(scope: Construct, id: string, props: TencentChatWebhookProps) {
     super(scope, id);
-    const settings = checked(this, props);
+    const settings = checkProps(this, props);
     const {
       encryptionKey,
       removalPolicy = RemovalPolicy.RETAIN,
@@ -135,7 +135,7 @@ export class TencentChatWebhook extends Construct {
     this.probe =
       minutes === undefined ? undefined : probe(this, { minutes, url: this.url, sdkAppId, serviceName, token, log });
 
-    const watched = {
+    const monitored = {
       serviceName,
       api,
       functions: { Receiver: this.receiver, Redrive: this.redrive, Publisher: publisher },
@@ -145,46 +145,46 @@ export class TencentChatWebhook extends Construct {
       probe: this.probe,
     };
     this.alarmTopic = alarmTopic(this, { serviceName, encryptionKey, email: settings.alarmEmail });
-    this.alarms = alarms(this, { topic: this.alarmTopic, watched, settings });
-    this.dashboard = dashboard(this, watched, this.alarms);
+    this.alarms = alarms(this, { topic: this.alarmTopic, monitored, settings });
+    this.dashboard = dashboard(this, monitored, this.alarms);
   }
 }
 
 const HOST_PROPS = ['encryptionKey', 'logRetention', 'removalPolicy', 'table'] satisfies (keyof HostProps)[];
 
-function checked(construct: Construct, props: TencentChatWebhookProps): Settings {
+function checkProps(construct: Construct, props: TencentChatWebhookProps): Settings {
   const names: readonly string[] = [...OPTIONS.filter((name) => name !== 'stage'), ...HOST_PROPS];
-  // In JavaScript a misspelt prop would be ignored, and with it, perhaps, an allow-list.
+  // In JavaScript, a misspelt prop would be ignored without an error: an allow-list, for example.
   const problems = Object.keys(props)
     .filter((name) => !names.includes(name))
     .map((name) => `'${name}' is not a prop; the props are ${names.join(', ')}`);
   const settings = readOptions({ ...props }, problems);
   const { encryptionKey, table, removalPolicy } = props;
   if (encryptionKey !== undefined && table === undefined && Token.isUnresolved(Stack.of(construct).region)) {
-    problems.push('encryptionKey needs a stack that knows its region, for the table: give the stack env: { region }');
+    problems.push('encryptionKey needs a stack with a region, because of the table: give the stack env: { region }');
   }
   if (table !== undefined) problems.push(...tableProblems(table as ITable));
   if (table !== undefined && removalPolicy !== undefined) {
-    problems.push('removalPolicy is of no use with table: set it on your table');
+    problems.push('removalPolicy has no effect with table: set it on your table');
   }
   if (removalPolicy === RemovalPolicy.SNAPSHOT) {
-    problems.push("removalPolicy is 'snapshot', but DynamoDB takes none when a table is deleted");
+    problems.push("removalPolicy is 'snapshot', but DynamoDB takes no snapshot when a table is deleted");
   }
-  throwIfAny(`The props of ${construct.node.path} are wrong`, problems);
+  throwSettingsError(`The props of ${construct.node.path} are wrong`, problems);
   return settings;
 }
 
 function webhookToken(scope: Construct, encryptionKey: IKey | undefined): Secret {
   const token = new Secret(scope, 'WebhookToken', {
     description: 'The token of the webhook authentication, as set in the Chat console',
-    // Chat's limits for a token are unknown; its sister product Live takes 1 to 128 characters.
+    // Tencent does not document the limits of the token. Its product Live accepts 1 to 128 characters.
     generateSecretString: { passwordLength: 32, excludePunctuation: true },
     ...(encryptionKey !== undefined && { encryptionKey }),
   });
   acknowledge(
     token,
     'AwsSolutions::AwsSolutions-SMG4',
-    'the token is set by hand in the Chat console, so people rotate it: see infra/README.md',
+    'people rotate the token, because they must set it in the Chat console: see infra/README.md',
   );
   return token;
 }

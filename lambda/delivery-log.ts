@@ -2,9 +2,9 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { MiddlewareObj } from '@middy/core';
 import { callbackCommand, field, isVerifyProbe, type Delivery } from './delivery.ts';
-import type { Kept } from './keep.ts';
+import type { DeliveryResult } from './failed-deliveries.ts';
 import { countDelivery } from './metrics.ts';
-import { Ignored, Refusal, type Outcome, type ReasonName } from './outcomes.ts';
+import { IgnoredError, RejectedError, type Outcome, type ReasonName } from './outcomes.ts';
 
 /** A limit for values that strangers choose before a signature is checked. */
 const MAX_LOGGED_CHARACTERS = 128;
@@ -15,7 +15,7 @@ interface Result {
   reason?: ReasonName;
   field?: string | undefined;
   detail?: string | undefined;
-  isKept?: boolean;
+  isDeadLettered?: boolean;
   error?: unknown;
 }
 
@@ -55,16 +55,16 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
     before: ({ event }) => {
       startTimes.set(event, performance.now());
     },
-    after: ({ event, response }) => tell(event, response as Kept),
+    after: ({ event, response }) => tell(event, response as DeliveryResult),
     onError: ({ event, error }) =>
-      tell(event, error instanceof Ignored ? { ...resultOf(error.cause), outcome: 'ignored' } : resultOf(error)),
+      tell(event, error instanceof IgnoredError ? { ...resultOf(error.cause), outcome: 'ignored' } : resultOf(error)),
   };
 }
 
 function resultOf(error: unknown): Result {
-  if (!(error instanceof Refusal)) return { outcome: 'failed', reason: 'notKept', error };
-  const { reason, field: refusedField, detail, isKept } = error;
-  return { outcome: 'refused', reason, field: refusedField, detail, isKept };
+  if (!(error instanceof RejectedError)) return { outcome: 'failed', reason: 'notKept', error };
+  const { reason, field: refusedField, detail, isDeadLettered } = error;
+  return { outcome: 'refused', reason, field: refusedField, detail, isDeadLettered };
 }
 
 /** Writes a line. An error there must not keep the delivery from being answered. */

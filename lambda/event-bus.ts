@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PutEventsCommand, type EventBridgeClient, type PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
 import { EVENT_SOURCE } from './event-source.ts';
 import { PUBLISH_LIMITS } from './limits.ts';
-import { severalAtATime } from './sdk-client.ts';
+import { abortAtDeadline } from './sdk-client.ts';
 
 /** What becomes an entry of `PutEvents`. */
 export interface BusEvent {
@@ -113,13 +113,13 @@ function callsOf(entries: readonly Entry[]): Entry[][] {
   return calls;
 }
 
-const inTime = severalAtATime({ ...PUBLISH_LIMITS, totalMs: PUBLISH_LIMITS.attemptMs });
+const withDeadline = abortAtDeadline({ ...PUBLISH_LIMITS, totalMs: PUBLISH_LIMITS.attemptMs });
 
 /** Makes one call. @returns the result of each entry. */
 async function put(client: EventBridgeClient, entries: readonly Entry[]): Promise<PutResult[]> {
   const command = new PutEventsCommand({ Entries: entries.map(({ request }) => request) });
   try {
-    const { Entries = [] } = await inTime(({ options }) => client.send(command, options));
+    const { Entries = [] } = await withDeadline(({ options }) => client.send(command, options));
     return entries.map((_entry, n) => {
       const { EventId, ErrorCode } = Entries[n] ?? {};
       if (ErrorCode !== undefined) {

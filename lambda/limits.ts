@@ -58,7 +58,7 @@ export const MAX_RECEIPTS = 10;
  * are 50 at most.
  * @throws what the call throws, or a TimeoutError.
  */
-export async function withinTotal<T>(
+export async function withTimeout<T>(
   { totalMs }: Pick<Limits, 'totalMs'>,
   call: Promise<T>,
   giveUp: () => void = () => {},

@@ -1,9 +1,9 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Command, Image } from './command.ts';
-import { COMMANDS } from './commands.ts';
-import officialAccount from './official-account.schema.json' with { type: 'json' };
+import type { Command, CommandEvent, Image } from './commands/command.ts';
+import { COMMANDS } from './commands/index.ts';
+import officialAccount from './commands/official-account.schema.json' with { type: 'json' };
 
-/** Version of the details' shape and of their JSON Schemas. A change that breaks consumers makes it 2. */
+/** Version of the shape of `detail` and of its JSON Schemas. A breaking change makes it 2. */
 const VERSION = 1;
 
 /** An event for other systems. */
@@ -12,41 +12,50 @@ export interface OfficialAccountEvent {
   detail: EventDetail;
 }
 
-/** The `detail` of an event: the JSON Schema of its type says what it holds. */
+/** The `detail` of an event. The JSON Schema of its type describes it. */
 export type EventDetail = { version: typeof VERSION; type: string } & Record<string, unknown>;
 
-/** A record as DynamoDB and its stream hold it: attribute values with their types. */
+/** A record as DynamoDB and its stream represent it: attribute values with their types. */
 export type Item = Parameters<typeof unmarshall>[0];
 
-/** The reason why a record cannot become an event, now or later. It names an attribute, but never its value. */
+/** A record cannot become an event, now or later. The message may name an attribute, but never its value. */
 export class UnpublishableError extends Error {
   override name = 'UnpublishableError';
 }
 
 /**
- * Returns the event that a change of a record is. It is one at most: that of the first command in the table which may have
- * made the change.
+ * Returns the event for a change of a record: that of the first matching command in the table.
  *
- * @returns undefined where the change is no event of Tencent's: people change and remove records too.
- * @throws UnpublishableError where the event would not meet its JSON Schema.
+ * @returns undefined if no command has made the change, for example a change by hand.
+ * @throws UnpublishableError if the event would violate its JSON Schema.
  */
-export function eventOfChange(before: Item | undefined, after: Item | undefined): OfficialAccountEvent | undefined {
-  // Deleted by people: Tencent's destruction of an account keeps its record.
+export function eventOfChange(
+  before: Item | undefined,
+  after: Item | undefined,
+  commands: Iterable<Command> = COMMANDS.values(),
+): OfficialAccountEvent | undefined {
+  // Deleted by hand: when Chat destroys an account, its record stays.
   if (after === undefined) return undefined;
   const [old, record] = [before && withoutWrongTypes(imageOf(before)), imageOf(after)];
-  const command = [...COMMANDS.values()].find(({ event }) => event.matches(old, record));
-  return command && makeEvent(command, record, old);
+  const command = [...commands].find((each) => matches(each, old, record));
+  return command?.event && makeEvent({ event: command.event }, record, old);
+}
+
+function matches({ event, timestampAttribute }: Command, before: Image | undefined, after: Image): boolean {
+  if (event?.matches !== undefined) return event.matches(before, after);
+  if (event === undefined || timestampAttribute === undefined) return false;
+  return after[timestampAttribute] !== undefined && after[timestampAttribute] !== before?.[timestampAttribute];
 }
 
 /**
- * Makes the event of a command from a record.
+ * Creates the event of a command from a record.
  *
- * @param before the record before the change. Only the event of a changed profile holds something of it.
- * @throws UnpublishableError where the event would not meet its JSON Schema.
+ * @param before the record before the change. Only the event of a changed profile uses it.
+ * @throws UnpublishableError if the event would violate its JSON Schema.
  */
-export function makeEvent({ event }: Command, record: Image, before?: Image): OfficialAccountEvent {
+export function makeEvent({ event }: { event: CommandEvent }, record: Image, before?: Image): OfficialAccountEvent {
   const { schema, details } = event;
-  const wrong = Object.keys(record).find((name) => !isOfItsType(name, record[name]));
+  const wrong = Object.keys(record).find((name) => !hasRightType(name, record[name]));
   if (wrong !== undefined) throw new UnpublishableError(`${wrong} is of another type than the JSON Schema says`);
   const detail = { ...record, ...details?.(before, record), version: VERSION, type: schema.title } as const;
   const missing = [...officialAccount.required, ...schema.required].find((name) => !(name in detail));
@@ -55,12 +64,13 @@ export function makeEvent({ event }: Command, record: Image, before?: Image): Of
 }
 
 /**
- * Reads the attributes that the JSON Schema names, as plain values. Others were added by people, and are not published.
+ * Returns the published attributes of a record as plain values. The JSON Schema names them; custom attributes are not
+ * published.
  *
- * @throws UnpublishableError where an attribute is of a type that the SDK does not know.
+ * @throws UnpublishableError if the SDK does not know the type of an attribute.
  */
 export function imageOf(item: Item): Image {
-  const attributes = Object.entries(item).filter(([name]) => Object.hasOwn(ATTRIBUTES, name));
+  const attributes = Object.entries(item).filter(([name]) => Object.hasOwn(PUBLISHED_ATTRIBUTES, name));
   try {
     return unmarshall(Object.fromEntries(attributes), { wrapNumbers: Number });
   } catch (error) {
@@ -68,14 +78,14 @@ export function imageOf(item: Item): Image {
   }
 }
 
-const ATTRIBUTES: Readonly<Record<string, { type: string }>> = officialAccount.properties;
+const PUBLISHED_ATTRIBUTES: Readonly<Record<string, { type: string }>> = officialAccount.properties;
 
-/** Leaves out what people have made of another type, because `previous` may not hold it. */
+/** Omits attributes that were changed by hand to another type, because the schema does not allow them in `previous`. */
 function withoutWrongTypes(record: Image): Image {
-  return Object.fromEntries(Object.entries(record).filter(([name, value]) => isOfItsType(name, value)));
+  return Object.fromEntries(Object.entries(record).filter(([name, value]) => hasRightType(name, value)));
 }
 
-function isOfItsType(name: string, value: unknown): boolean {
-  const type = ATTRIBUTES[name]?.type;
+function hasRightType(name: string, value: unknown): boolean {
+  const type = PUBLISHED_ATTRIBUTES[name]?.type;
   return type === 'integer' ? Number.isInteger(value) : typeof value === type;
 }

@@ -1,15 +1,6 @@
-/**
- * Attributes that an event may say. One that does not come from the creation has its time beside it, as `name` has
- * `nameTime`.
- */
-const TEXTS = ['name', 'introduction', 'faceUrl', 'organization', 'ownerAccount', 'operatorAccount'] as const;
-type Text = (typeof TEXTS)[number];
+import { PROFILE_ATTRIBUTES, TIMESTAMP_ATTRIBUTES } from './commands/index.ts';
 
-/** Attributes that take the time of an event after the creation. */
-const MARKS = ['destroyedTime', 'lastFullTime'] as const;
-type Mark = (typeof MARKS)[number];
-
-/** One event in the life of an official account. All times are Unix milliseconds. */
+/** One event of an official account. All times are Unix milliseconds. */
 export interface AccountEvent {
   sdkAppId: string;
   officialAccountId: string;
@@ -17,121 +8,139 @@ export interface AccountEvent {
   receivedTime: number;
   clientIp: string | undefined;
   optPlatform: string | undefined;
-  /** The attribute that takes the event's time. `createdTime` begins a new account: nothing older remains of it. */
-  marks?: 'createdTime' | Mark;
-  /** Attributes that it says: an absent one stays as it is, an empty one is empty from now on. */
-  texts: Partial<Record<Text, string | undefined>>;
+  /** Attribute that takes `eventTime`. `createdTime` starts a new account: all older values are removed. */
+  timestampAttribute?: string | undefined;
+  /** Profile attributes that the event sets. An undefined value leaves the attribute unchanged. */
+  attributes: Readonly<Record<string, string | undefined>>;
 }
 
-/** Attributes of a record, as far as they are texts and numbers. Where it is changed, undefined removes one. */
-export type Attributes = Readonly<Record<string, string | number | undefined>>;
+/**
+ * Attributes of a record. Custom attributes may be among them.
+ *
+ * A profile attribute that a later event than the creation has set has its own timestamp, for example `nameTime`.
+ */
+export type AccountRecord = Readonly<Record<string, string | number | undefined>>;
+
+/** New values of attributes. An undefined value removes the attribute. */
+export type Changes = Readonly<Record<string, string | number | undefined>>;
+
+/** All timestamps of events after the creation. */
+const LATER_TIMESTAMPS = TIMESTAMP_ATTRIBUTES.filter((name) => name !== 'createdTime');
 
 /**
- * Says what an event changes in its account's record, so that the record ends as if all events had come once each, in
- * the order of their EventTime, whatever order they come in and however often: each text is that of the newest event
- * that says it.
+ * Merges an event into a record. For each attribute the newest event wins, in any order of arrival.
  *
- * Of events with the same EventTime a creation comes first. Of two texts that are still as new as each other the
- * greater stays, compared by UTF-16 code units. optPlatform and clientIp are compared as one value, so that both come
- * from one event. So the end never depends on which delivery came first, except for receivedTime.
+ * Ties, when two events have the same `eventTime`:
+ * - A creation counts as older than any other event.
+ * - Otherwise the greater value wins, compared by UTF-16 code units.
+ * - `optPlatform` and `clientIp` are compared as one value, so that both come from the same event.
  *
- * @param record what the table holds; attributes that people have added don't matter.
- * @returns the attributes to change: none where the record already holds all that the event says.
+ * So the result does not depend on the order of arrival, except for `receivedTime`.
+ *
+ * @returns the changes, which are empty if the record already contains the event.
  */
-export function changesBy(event: AccountEvent, record: Attributes): Attributes {
-  const createdTime = latest('createdTime', event, record);
-  const after: Record<string, string | number | undefined> = { createdTime };
-  const isLeftOver = (time: number) => createdTime !== undefined && time < createdTime;
-  for (const mark of MARKS) {
-    const time = latest(mark, event, record);
-    after[mark] = time === undefined || isLeftOver(time) ? undefined : time;
+export function mergeEvent(event: AccountEvent, record: AccountRecord): Changes {
+  const createdTime = latestTime('createdTime', event, record);
+  const merged: Record<string, string | number | undefined> = { createdTime };
+  const isOfOlderAccount = (time: number) => createdTime !== undefined && time < createdTime;
+  for (const name of LATER_TIMESTAMPS) {
+    const time = latestTime(name, event, record);
+    merged[name] = time === undefined || isOfOlderAccount(time) ? undefined : time;
   }
-  for (const text of TEXTS) {
-    const newest = newer(recorded(text, record), said(text, event));
-    const stays = newest !== undefined && !isLeftOver(newest.time);
-    after[text] = stays ? newest.value : undefined;
-    after[timeName(text)] = stays && !newest.isOfCreation ? newest.time : undefined;
+  for (const name of PROFILE_ATTRIBUTES) {
+    const newest = latest(fromRecord(name, record), fromEvent(name, event));
+    const isValid = newest !== undefined && !isOfOlderAccount(newest.time);
+    merged[name] = isValid ? newest.value : undefined;
+    merged[timestampOf(name)] = isValid && !newest.isFromCreation ? newest.time : undefined;
   }
   const { eventTime, receivedTime, clientIp, optPlatform } = event;
   if (eventTime === record['eventTime']) {
-    if (hasGreaterOrigin(event, record)) Object.assign(after, { clientIp, optPlatform });
-  } else if (latest('eventTime', event, record) === eventTime) {
-    Object.assign(after, { eventTime, receivedTime, clientIp, optPlatform });
+    if (hasGreaterOrigin(event, record)) Object.assign(merged, { clientIp, optPlatform });
+  } else if (latestTime('eventTime', event, record) === eventTime) {
+    Object.assign(merged, { eventTime, receivedTime, clientIp, optPlatform });
   }
-  return Object.fromEntries(Object.entries(after).filter(([name, value]) => value !== record[name]));
+  return Object.fromEntries(Object.entries(merged).filter(([name, value]) => value !== record[name]));
 }
 
 /**
- * Says the same as {@link changesBy} of an event that is newer than all that the record holds, without knowing what it
- * holds: nearly every event comes in order, and needs no read.
+ * Merges an event that is newer than the record, without reading the record: most events arrive in order.
+ *
+ * @returns changes with the same result as those of {@link mergeEvent}.
  */
-export function changesByNewest(event: AccountEvent): Attributes {
-  const { eventTime, receivedTime, clientIp, optPlatform, marks, texts } = event;
-  const isCreation = marks === 'createdTime';
+export function mergeNewestEvent(event: AccountEvent): Changes {
+  const { eventTime, receivedTime, clientIp, optPlatform, timestampAttribute, attributes } = event;
+  const isCreation = timestampAttribute === 'createdTime';
   const changes: Record<string, string | number | undefined> = {
-    ...(isCreation && NOTHING_OLDER),
-    ...(marks && { [marks]: eventTime }),
+    ...(isCreation && REMOVE_OLDER_ACCOUNT),
+    ...(timestampAttribute && { [timestampAttribute]: eventTime }),
     eventTime,
     receivedTime,
     clientIp,
     optPlatform,
   };
-  for (const [text, value] of Object.entries(texts)) {
+  for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined) continue;
-    changes[text] = value;
-    changes[timeName(text)] = isCreation ? undefined : eventTime;
+    changes[name] = value;
+    changes[timestampOf(name)] = isCreation ? undefined : eventTime;
   }
   return changes;
 }
 
-const timeName = (text: string) => `${text}Time`;
+const timestampOf = (profileAttribute: string) => `${profileAttribute}Time`;
 
-/** Removes all that a creation leaves nothing of. */
-const NOTHING_OLDER: Attributes = Object.fromEntries(
-  [...TEXTS.flatMap((text) => [text, timeName(text)]), ...MARKS].map((name) => [name, undefined]),
+const REMOVE_OLDER_ACCOUNT: Changes = Object.fromEntries(
+  [...PROFILE_ATTRIBUTES.flatMap((name) => [name, timestampOf(name)]), ...LATER_TIMESTAMPS].map((name) => [
+    name,
+    undefined,
+  ]),
 );
 
-/** The time of the newest event of its kind: `eventTime` is of all kinds. */
-function latest(name: string, { marks, eventTime }: AccountEvent, record: Attributes): number | undefined {
-  const before = record[name];
-  const isOfItsKind = name === marks || name === 'eventTime';
-  if (before === undefined) return isOfItsKind ? eventTime : undefined;
-  return isOfItsKind ? Math.max(Number(before), eventTime) : Number(before);
+/** Returns the later of a record's timestamp and the event's time, if the event sets that timestamp. */
+function latestTime(
+  name: string,
+  { timestampAttribute, eventTime }: AccountEvent,
+  record: AccountRecord,
+): number | undefined {
+  const recordTime = record[name];
+  const isSet = name === timestampAttribute || name === 'eventTime';
+  if (recordTime === undefined) return isSet ? eventTime : undefined;
+  return isSet ? Math.max(Number(recordTime), eventTime) : Number(recordTime);
 }
 
-/** A text, and the event that it comes from. */
-interface Dated {
+/** A value of a profile attribute with the time of its event. */
+interface TimedValue {
   value: string;
   time: number;
-  isOfCreation: boolean;
+  isFromCreation: boolean;
 }
 
-function recorded(text: Text, record: Attributes): Dated | undefined {
-  const [value, ownTime] = [record[text], record[timeName(text)]];
+function fromRecord(name: string, record: AccountRecord): TimedValue | undefined {
+  const [value, ownTime] = [record[name], record[timestampOf(name)]];
   if (value === undefined) return undefined;
-  // A version before 0.2 leaves the time of the text that its creation has replaced.
-  const isOfCreation = ownTime === undefined || Number(ownTime) < Number(record['createdTime']);
-  return { value: String(value), time: Number(isOfCreation ? record['createdTime'] : ownTime), isOfCreation };
+  const isFromCreation = ownTime === undefined;
+  return { value: String(value), time: Number(isFromCreation ? record['createdTime'] : ownTime), isFromCreation };
 }
 
-function said(text: Text, { texts, eventTime, marks }: AccountEvent): Dated | undefined {
-  const value = texts[text];
-  return value === undefined ? undefined : { value, time: eventTime, isOfCreation: marks === 'createdTime' };
+function fromEvent(name: string, event: AccountEvent): TimedValue | undefined {
+  const value = event.attributes[name];
+  if (value === undefined) return undefined;
+  return { value, time: event.eventTime, isFromCreation: event.timestampAttribute === 'createdTime' };
 }
 
-function newer(a: Dated | undefined, b: Dated | undefined): Dated | undefined {
+function latest(a: TimedValue | undefined, b: TimedValue | undefined): TimedValue | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   if (a.time !== b.time) return a.time > b.time ? a : b;
-  if (a.isOfCreation !== b.isOfCreation) return a.isOfCreation ? b : a;
+  if (a.isFromCreation !== b.isFromCreation) return a.isFromCreation ? b : a;
   return a.value > b.value ? a : b;
 }
 
 /**
- * Compares optPlatform and clientIp of an event with those of the record: platform first, then address, as one value.
- * The kind of the event does not count. A change without texts leaves nothing else in the record, so that the record
- * could not tell whether its values are those of a creation.
+ * Returns whether the event's optPlatform and clientIp are greater than the record's: platform first, then address.
+ *
+ * Here a creation does not count as older: after a change without attributes, the record cannot tell whether its
+ * origin comes from the creation.
  */
-function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: Attributes): boolean {
+function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: AccountRecord): boolean {
   return optPlatform === record['optPlatform']
     ? isGreater(clientIp, record['clientIp'])
     : isGreater(optPlatform, record['optPlatform']);

@@ -3,17 +3,17 @@
  * arrive and are taken.
  */
 export const OUTCOMES = {
-  stored: { isGenuine: true },
+  stored: { provesTraffic: true },
   /** The record already held this event or a newer one. */
-  stale: { isGenuine: true },
+  stale: { provesTraffic: true },
   /** Its command is none that is handled here. With a reason, where something was wrong with it: then not genuine. */
-  ignored: { isGenuine: true },
+  ignored: { provesTraffic: true },
   /** It waits in the parking queue to be stored. */
-  parked: { isGenuine: true },
-  refused: { isGenuine: false },
+  parked: { provesTraffic: true },
+  refused: { provesTraffic: false },
   /** It could be neither stored nor kept. */
-  failed: { isGenuine: false },
-} as const satisfies Record<string, { isGenuine: boolean }>;
+  failed: { provesTraffic: false },
+} as const satisfies Record<string, { provesTraffic: boolean }>;
 
 export type Outcome = keyof typeof OUTCOMES;
 
@@ -28,7 +28,7 @@ interface Reason {
    * Whether a delivery with a right signature is kept in the dead-letter queue: Chat ignores a FAIL, so that what
    * the delivery holds would be gone.
    */
-  isKept: boolean;
+  isDeadLettered: boolean;
 }
 
 /** Every FAIL reply that this receiver can give, in the order of the checks. */
@@ -37,78 +37,78 @@ export const REASONS = {
     status: 200,
     errorCode: 120001,
     errorInfo: 'SdkAppid is missing or is not this app',
-    isKept: false,
+    isDeadLettered: false,
   },
   badSignature: {
     status: 200,
     errorCode: 120003,
     errorInfo: 'Sign or RequestTime is missing, or Sign is wrong',
-    isKept: false,
+    isDeadLettered: false,
   },
   expired: {
     status: 200,
     errorCode: 120004,
     errorInfo: 'RequestTime is more than 60 seconds from now',
-    isKept: false,
+    isDeadLettered: false,
   },
   wrongAddress: {
     status: 200,
     errorCode: 120002,
     errorInfo: 'the calling address is not allowed',
-    isKept: true,
+    isDeadLettered: true,
   },
   badBody: {
     status: 200,
     errorCode: 120005,
     errorInfo: 'the body is not JSON in UTF-8 of at most 64 KiB',
-    isKept: true,
+    isDeadLettered: true,
   },
   commandsDisagree: {
     status: 200,
     errorCode: 120006,
     errorInfo: 'CallbackCommand differs between URL and body',
-    isKept: true,
+    isDeadLettered: true,
   },
   badPayload: {
     status: 200,
     errorCode: 120007,
     errorInfo: 'a field of the body is missing, of the wrong type or out of range',
-    isKept: true,
+    isDeadLettered: true,
   },
   notKept: {
     status: 503,
     errorCode: 120500,
     errorInfo: 'the delivery could not be kept',
-    isKept: false,
+    isDeadLettered: false,
   },
 } as const satisfies Record<string, Reason>;
 
 export type ReasonName = keyof typeof REASONS;
 /** The reasons that lie in the delivery, and not with us. */
-export type RefusalReason = Exclude<ReasonName, 'notKept'>;
-export type KeptReason = {
-  [Name in ReasonName]: (typeof REASONS)[Name]['isKept'] extends true ? Name : never;
+export type RejectionReason = Exclude<ReasonName, 'notKept'>;
+export type DeadLetterReason = {
+  [Name in ReasonName]: (typeof REASONS)[Name]['isDeadLettered'] extends true ? Name : never;
 }[ReasonName];
 
-export function isKeptReason(name: ReasonName): name is KeptReason {
-  return REASONS[name].isKept;
+export function isDeadLetterReason(name: ReasonName): name is DeadLetterReason {
+  return REASONS[name].isDeadLettered;
 }
 
-export const KEPT_REASONS = (Object.keys(REASONS) as ReasonName[]).filter(isKeptReason);
+export const DEAD_LETTER_REASONS = (Object.keys(REASONS) as ReasonName[]).filter(isDeadLetterReason);
 
 /** A delivery turned down because of what it is. Any other error means that we are at fault. */
-export class Refusal extends Error {
-  readonly reason: RefusalReason;
+export class RejectedError extends Error {
+  readonly reason: RejectionReason;
   /** The wire name of the field at fault, added to ErrorInfo: one of our own literals, never the caller's text. */
   readonly field: string | undefined;
   /** More about it, for the log only. */
   readonly detail: string | undefined;
   /** True once the delivery lies in the dead-letter queue. */
-  isKept = false;
+  isDeadLettered = false;
 
-  constructor(reason: RefusalReason, { field, detail }: { field?: string; detail?: string } = {}) {
+  constructor(reason: RejectionReason, { field, detail }: { field?: string; detail?: string } = {}) {
     super(`refused: ${reason}`);
-    this.name = 'Refusal';
+    this.name = 'RejectedError';
     this.reason = reason;
     this.field = field;
     this.detail = detail;
@@ -116,13 +116,13 @@ export class Refusal extends Error {
 }
 
 /** Something is wrong with a delivery whose command is none of ours: Chat gets its OK all the same. */
-export class Ignored extends Error {
-  /** A Refusal, or an error of ours. */
+export class IgnoredError extends Error {
+  /** A RejectedError, or an error of ours. */
   override readonly cause: unknown;
 
   constructor(cause: unknown) {
     super('ignored');
-    this.name = 'Ignored';
+    this.name = 'IgnoredError';
     this.cause = cause;
   }
 }

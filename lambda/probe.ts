@@ -5,7 +5,7 @@ import { readProbeConfig } from './config.ts';
 import { CHAT_TIMEOUT_MS, REDRIVE_LIMITS } from './limits.ts';
 import { REASONS } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
-import { sign, withoutSign } from './signature.ts';
+import { sign, redactSign } from './signature.ts';
 
 const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readProbeConfig(process.env);
 const logger = new Logger({ serviceName });
@@ -57,7 +57,7 @@ async function probe(url: URL, token: string | undefined): Promise<number> {
     .catch((error: Error & { cause?: { code?: string } }) => {
       throw new Error(`no answer: ${error.cause?.code ?? error.name}`); // the error itself may hold the URL, with its Sign
     });
-  if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${withoutSign(answer.body, url).slice(0, 200)}`);
+  if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${redactSign(answer.body, url).slice(0, 200)}`);
   return Math.round(performance.now() - start);
 }
 

@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import type { PutResult } from './event-bus.ts';
 import { eventOfChange, type Item, type OfficialAccountEvent } from './official-account-event.ts';
-import type { SetAside } from './unpublished.ts';
+import type { SetAside } from './unpublished-queue.ts';
 
 export interface PublisherDependencies {
   logger: Logger;

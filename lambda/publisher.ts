@@ -5,7 +5,7 @@ import { putEvents } from './event-bus.ts';
 import { PUBLISH_LIMITS } from './limits.ts';
 import { createPublisher } from './publish.ts';
 import { clientSettings } from './sdk-client.ts';
-import type { SetAside } from './unpublished.ts';
+import type { SetAside } from './unpublished-queue.ts';
 
 const { serviceName, eventBusName, unpublishedQueueUrl } = readPublisherConfig(process.env);
 const client = new EventBridgeClient(clientSettings({ ...PUBLISH_LIMITS, attempts: 1 })); // putEvents tries again itself
@@ -17,7 +17,7 @@ export const handler = createPublisher({
   putEvents: (events) => putEvents(client, eventBusName, events),
   async setAside(record, reason) {
     // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
-    queue ??= (await import('./unpublished.ts')).openUnpublishedQueue(unpublishedQueueUrl);
+    queue ??= (await import('./unpublished-queue.ts')).openUnpublishedQueue(unpublishedQueueUrl);
     await queue(record, reason);
   },
 });

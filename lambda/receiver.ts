@@ -6,13 +6,13 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { readConfig } from './config.ts';
 import { STORE_LIMITS, TOKEN_LIMITS } from './limits.ts';
 import { NAMESPACE } from './metrics.ts';
-import { receiver, type Parts } from './receive.ts';
+import { createHandler, type Dependencies } from './handler.ts';
 import { clientSettings } from './sdk-client.ts';
 import { secretVersions, webhookToken } from './token.ts';
 import { warmUp } from './warm-up.ts';
 
 const config = readConfig(process.env);
-const parts: Parts = {
+const dependencies: Dependencies = {
   logger: new Logger({ serviceName: config.serviceName }),
   metrics: new Metrics({ namespace: NAMESPACE, serviceName: config.serviceName }),
   sdkAppId: config.sdkAppId,
@@ -21,11 +21,11 @@ const parts: Parts = {
   dynamoDb: new DynamoDBClient(clientSettings(STORE_LIMITS)),
   tableName: config.tableName,
   // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
-  parking: once(async () => (await import('./parking.ts')).openParking(config)),
+  queues: once(async () => (await import('./delivery-queues.ts')).openDeliveryQueues(config)),
 };
 
-export const handler = receiver(parts);
-await Promise.all([loadToken(), warmUp(parts, receiver)]);
+export const handler = createHandler(dependencies);
+await Promise.all([loadToken(), warmUp(dependencies, createHandler)]);
 
 function tokenIn(secretArn: string) {
   return webhookToken(secretVersions(new SecretsManagerClient(clientSettings(TOKEN_LIMITS)), secretArn));
@@ -34,9 +34,9 @@ function tokenIn(secretArn: string) {
 /** Reads the token during init, where it costs Chat no waiting; where that fails, the first delivery tries again. */
 async function loadToken(): Promise<void> {
   try {
-    await parts.token?.load();
+    await dependencies.token?.load();
   } catch (error) {
-    parts.logger.warn('the webhook token could not be read during init', { error });
+    dependencies.logger.warn('the webhook token could not be read during init', { error });
   }
 }
 

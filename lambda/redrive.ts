@@ -3,31 +3,31 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { jsonBody } from './body.ts';
-import { checkCommand } from './check-command.ts';
-import { receive } from './commands.ts';
+import { parseBody } from './checks/body.ts';
+import { checkCallbackCommand } from './checks/callback-command.ts';
+import { dispatch } from './dispatch.ts';
 import { readRedriveConfig } from './config.ts';
 import type { Delivery } from './delivery.ts';
 import { MAX_RECEIPTS, REDRIVE_LIMITS } from './limits.ts';
-import { officialAccounts } from './official-accounts.ts';
-import { Refusal } from './outcomes.ts';
-import { unparked } from './parking.ts';
-import { checkSdkAppId } from './sdk-app-id.ts';
-import { clientSettings, severalAtATime } from './sdk-client.ts';
+import { officialAccountsTable } from './official-accounts-table.ts';
+import { RejectedError } from './outcomes.ts';
+import { toDelivery } from './delivery-queues.ts';
+import { checkSdkAppId } from './checks/sdk-app-id.ts';
+import { clientSettings, abortAtDeadline } from './sdk-client.ts';
 
 const config = readRedriveConfig(process.env);
 const logger = new Logger({ serviceName: config.serviceName });
 const dynamoDb = new DynamoDBClient(clientSettings(REDRIVE_LIMITS));
 const queue = new SQSClient(clientSettings(REDRIVE_LIMITS));
-const inTime = severalAtATime(REDRIVE_LIMITS); // the messages of a batch share the clients
-const accounts = officialAccounts(dynamoDb, config.tableName, inTime);
+const withDeadline = abortAtDeadline(REDRIVE_LIMITS); // the messages of a batch share the clients
+const accounts = officialAccountsTable(dynamoDb, config.tableName, withDeadline);
 
 /** The receiver's own steps after its sender is proven. A delivery that is applied twice or late does no harm. */
 const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })
   .before(checkSdkAppId(config.sdkAppId))
-  .use(jsonBody())
-  .before(checkCommand)
-  .handler(receive(accounts));
+  .use(parseBody())
+  .before(checkCallbackCommand)
+  .handler(dispatch(accounts));
 
 /**
  * Stores what was parked. Each message stands for itself: those that fail go back to the queue,
@@ -54,7 +54,7 @@ async function redrive(record: SQSRecord): Promise<boolean> {
     return true;
   } catch (error) {
     // What can't be understood now won't be in an hour: its receipts may as well pass at once.
-    const isHopeless = error instanceof Refusal || error instanceof NotUnderstood;
+    const isHopeless = error instanceof RejectedError || error instanceof NotUnderstood;
     const seconds = isHopeless ? 0 : backOffSeconds(receipt);
     logger.warn('redrive', {
       ...line,
@@ -71,7 +71,7 @@ class NotUnderstood extends Error {}
 
 function understood({ body }: SQSRecord): Delivery {
   try {
-    return unparked(body);
+    return toDelivery(body);
   } catch {
     // Not the cause: its text repeats what stands in the message.
     throw new NotUnderstood('the message is none of ours, cut short, or of another version of this software');
@@ -91,7 +91,7 @@ async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord)
     VisibilityTimeout: seconds,
   });
   try {
-    await inTime(({ options }) => queue.send(change, options));
+    await withDeadline(({ options }) => queue.send(change, options));
   } catch (error) {
     logger.warn('the visibility timeout could not be set', { messageId, error });
   }

@@ -1,7 +1,7 @@
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { Delivery } from './delivery.ts';
-import { Ignored, REASONS, Refusal } from './outcomes.ts';
+import { IgnoredError, REASONS, RejectedError } from './outcomes.ts';
 
 /**
  * Answers in Tencent's shape whatever happened: the last to run, so that nothing behind it can spoil the answer.
@@ -15,11 +15,12 @@ export function reply(): MiddlewareObj<Delivery, unknown> {
     },
     onError: (request) => {
       const { error } = request;
-      if (error instanceof Ignored) {
+      if (error instanceof IgnoredError) {
         request.response = OK;
         return;
       }
-      const { reason, field } = error instanceof Refusal ? error : { reason: 'notKept' as const, field: undefined };
+      const { reason, field } =
+        error instanceof RejectedError ? error : { reason: 'notKept' as const, field: undefined };
       const { status, errorCode, errorInfo } = REASONS[reason];
       request.response = httpResponse(status, {
         ActionStatus: 'FAIL',

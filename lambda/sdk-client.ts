@@ -1,5 +1,5 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import { withinTotal, type Limits } from './limits.ts';
+import { withTimeout, type Limits } from './limits.ts';
 
 /** A logger without `info`: the SDK copies every input and output for a logger that has it. */
 const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as NonNullable<
@@ -7,22 +7,22 @@ const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as N
 >;
 
 /** A call within a limit of time. */
-export interface LimitedCall {
+export interface CallWithDeadline {
   /** The options for the client. */
   options?: { abortSignal: AbortSignal };
   /** Tells whether the call was given up: nothing more is to be sent for it. */
-  isOver(): boolean;
+  isExpired(): boolean;
 }
 
 /** Makes a call of a client, or several for one purpose, and gives up when the time for it is over. */
-export type InTime = <T>(call: (limited: LimitedCall) => Promise<T>) => Promise<T>;
+export type WithDeadline = <T>(call: (limited: CallWithDeadline) => Promise<T>) => Promise<T>;
 
 /** Limits the calls of a client that has one call at a time: giving up cuts all its connections. */
-export function oneAtATime(client: { destroy(): void }, limits: Limits): InTime {
+export function destroyAtDeadline(client: { destroy(): void }, limits: Limits): WithDeadline {
   return (call) => {
-    let isOver = false;
-    return withinTotal(limits, call({ isOver: () => isOver }), () => {
-      isOver = true;
+    let isExpired = false;
+    return withTimeout(limits, call({ isExpired: () => isExpired }), () => {
+      isExpired = true;
       client.destroy();
     });
   };
@@ -32,19 +32,19 @@ export function oneAtATime(client: { destroy(): void }, limits: Limits): InTime 
  * Limits the calls of a client that has several at a time: giving up cuts the call's own connection. It costs 7 % of a
  * delivery.
  */
-export function severalAtATime(limits: Limits): InTime {
+export function abortAtDeadline(limits: Limits): WithDeadline {
   return (call) => {
     const over = new AbortController();
     const { signal } = over;
-    const limited = { options: { abortSignal: signal }, isOver: () => signal.aborted };
-    return withinTotal(limits, call(limited), () => over.abort());
+    const limited = { options: { abortSignal: signal }, isExpired: () => signal.aborted };
+    return withTimeout(limits, call(limited), () => over.abort());
   };
 }
 
 /**
  * Makes the settings of every SDK client here. Region, credentials and endpoint are in the environment of a Lambda.
  *
- * The limits end with the head of an answer: one whose body stalls is given up by `withinTotal`. The SDK's
+ * The limits end with the head of an answer: one whose body stalls is given up by `withTimeout`. The SDK's
  * socketTimeout, which would see it sooner, costs every delivery 2 %.
  */
 export function clientSettings({ attempts, attemptMs }: Limits) {

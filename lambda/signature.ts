@@ -18,7 +18,7 @@ export function sign(token: string, requestTime: string): string {
  * @param signature hex digits in either case, as they stand in the URL.
  * @param requestTime Unix time in seconds, as it stands in the URL.
  */
-export function isSignedBy(token: string, signature: string, requestTime: string): boolean {
+export function verifySignature(token: string, signature: string, requestTime: string): boolean {
   const expected = Buffer.from(sign(token, requestTime));
   const actual = Buffer.from(signature.toLowerCase());
   return actual.length === expected.length && timingSafeEqual(actual, expected);
@@ -28,7 +28,7 @@ export function isSignedBy(token: string, signature: string, requestTime: string
  * Takes the Sign of a delivery out of what answered it: that may be something else in the receiver's place, which repeats
  * the URL. Whoever has its Sign can post for a minute.
  */
-export function withoutSign(text: string, { searchParams }: URL): string {
+export function redactSign(text: string, { searchParams }: URL): string {
   const signature = searchParams.get('Sign');
   return signature ? text.replaceAll(signature, '…') : text;
 }

@@ -3,8 +3,8 @@ import {
   ResourceNotFoundException,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { TOKEN_LIMITS, withinTotal } from './limits.ts';
-import { isSignedBy } from './signature.ts';
+import { TOKEN_LIMITS, withTimeout } from './limits.ts';
+import { verifySignature } from './signature.ts';
 
 /** The pause between two reads after a mismatch: strangers, who can send wrong Signs at will, must not cause more. */
 const REREAD_MS = 60_000;
@@ -29,7 +29,7 @@ export interface WebhookToken {
    *
    * @throws when the token can't be read, since a mismatch then says nothing.
    */
-  hasSigned(signature: string, requestTime: string): Promise<boolean>;
+  verify(signature: string, requestTime: string): Promise<boolean>;
 }
 
 /** Gives the current version of the token, or all that are accepted. */
@@ -68,8 +68,8 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
 
   return {
     load: () => read('current'),
-    async hasSigned(signature, requestTime) {
-      const matches = () => versions.some((token) => isSignedBy(token, signature, requestTime));
+    async verify(signature, requestTime) {
+      const matches = () => versions.some((token) => verifySignature(token, signature, requestTime));
       const triedFor = now() - triedAllTime;
       if (matches()) {
         if (now() - successTime < REFRESH_MS || triedFor < REREAD_MS) return true;
@@ -115,7 +115,7 @@ export function secretVersions(client: SecretsManagerClient, secretArn: string):
   };
   return async (which) => {
     const reads = [readCurrent(), which === 'all' ? readPrevious() : []] as const;
-    const [current, previous] = await withinTotal(TOKEN_LIMITS, Promise.all(reads), () => client.destroy());
+    const [current, previous] = await withTimeout(TOKEN_LIMITS, Promise.all(reads), () => client.destroy());
     return [current, ...previous];
   };
 }

@@ -3,10 +3,10 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Delivery } from './delivery.ts';
-import { WARM_UP_LIMITS, withinTotal } from './limits.ts';
+import { WARM_UP_LIMITS, withTimeout } from './limits.ts';
 import { NAMESPACE } from './metrics.ts';
-import { officialAccountCreated } from './official-account-created.ts';
-import type { Parts } from './receive.ts';
+import { officialAccountCreated } from './commands/official-account-created.ts';
+import type { Dependencies } from './handler.ts';
 import { sign } from './signature.ts';
 import { webhookToken } from './token.ts';
 
@@ -21,30 +21,33 @@ type HttpRequest = Parameters<RequestHandler['handle']>[0];
  *
  * Whatever fails here, or takes too long, is left to the first delivery.
  *
- * @param receiver makes a receiver of its parts.
+ * @param createHandler makes a receiver of its dependencies.
  */
-export async function warmUp(parts: Parts, receiver: (parts: Parts) => Receiver): Promise<void> {
-  const { requestHandler } = parts.dynamoDb.config;
+export async function warmUp(
+  dependencies: Dependencies,
+  createHandler: (dependencies: Dependencies) => Receiver,
+): Promise<void> {
+  const { requestHandler } = dependencies.dynamoDb.config;
   const handle = requestHandler.handle.bind(requestHandler);
-  const rehearsal: Parts = {
-    ...parts,
+  const rehearsal: Dependencies = {
+    ...dependencies,
     logger: new SilentLogger(),
     metrics: new SilentMetrics({ namespace: NAMESPACE }),
     tableName: NO_TABLE,
-    token: parts.token && webhookToken(async () => [REHEARSAL_TOKEN]),
-    parking: () => Promise.reject(new Error('a rehearsal parks nothing')),
+    token: dependencies.token && webhookToken(async () => [REHEARSAL_TOKEN]),
+    queues: () => Promise.reject(new Error('a rehearsal parks nothing')),
   };
   const rehearse = async () => {
     let pinged: Promise<void> | undefined;
     requestHandler.handle = async (request) => {
-      pinged = ping(handle, parts.dynamoDb, request).catch(() => {}); // at once: an unhandled rejection would end the instance
+      pinged = ping(handle, dependencies.dynamoDb, request).catch(() => {}); // at once: an unhandled rejection would end the instance
       return { response: { statusCode: 200, headers: {}, body: emptyAnswer() } };
     };
-    await receiver(rehearsal)(rehearsalDelivery(parts), undefined as never);
+    await createHandler(rehearsal)(rehearsalDelivery(dependencies), undefined as never);
     await pinged;
   };
   try {
-    await withinTotal(WARM_UP_LIMITS, rehearse(), () => parts.dynamoDb.destroy());
+    await withTimeout(WARM_UP_LIMITS, rehearse(), () => dependencies.dynamoDb.destroy());
   } catch {
     // The first delivery will hear of it.
   } finally {
@@ -93,7 +96,7 @@ class SilentMetrics extends Metrics {
 /** The token of the rehearsal. It is no secret: the receiver that takes it stores nothing. */
 const REHEARSAL_TOKEN = 'rehearsal';
 
-function rehearsalDelivery({ sdkAppId, allowedCidrs }: Parts): Delivery {
+function rehearsalDelivery({ sdkAppId, allowedCidrs }: Dependencies): Delivery {
   const timeEpoch = Date.now();
   const requestTime = String(Math.floor(timeEpoch / 1000));
   const body = {

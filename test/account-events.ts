@@ -1,51 +1,45 @@
 import * as fc from 'fast-check';
+import type { Command } from '../lambda/commands/command.ts';
+import { COMMANDS, PROFILE_ATTRIBUTES } from '../lambda/commands/index.ts';
+import { readEvent } from '../lambda/commands/payload.ts';
 import type { AccountEvent } from '../lambda/official-account.ts';
 import type { Delivery } from '../lambda/delivery.ts';
-import type { OfficialAccounts } from '../lambda/official-accounts.ts';
 import { delivery, RECEIVED } from './delivery.ts';
 
-/** EventTime of the oldest event, near the documented samples'. */
+/** EventTime of the oldest event, near that of the documented samples. */
 export const FIRST_EVENT_TIME = 1_670_574_414_000;
-/** Any of `count` times, a millisecond apart. */
+/** Any of `count` times, one millisecond apart. */
 export const eventTimes = (count: number) => fc.nat(count - 1).map((n) => FIRST_EVENT_TIME + n);
 
 const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_for_penn' };
 
-/** Few, so that events often agree, and of every kind that compares in a way of its own. */
-const texts = fc.constantFrom('', 'A', 'a', 'ä', '新闻', '新闻公众号', '😀', '\uffff');
-const absent = fc.constant(undefined);
-const maybe = fc.oneof(absent, texts);
-const CREATION = {
-  marks: fc.constant('createdTime' as const),
-  texts: fc.record({ name: texts, ownerAccount: texts, operatorAccount: texts }),
-};
-const CHANGE = {
-  marks: absent,
-  texts: fc.record({ name: maybe, introduction: maybe, faceUrl: maybe, organization: maybe, operatorAccount: maybe }),
-};
-const DESTRUCTION = {
-  marks: fc.constant('destroyedTime' as const),
-  texts: fc.record({ name: maybe, ownerAccount: maybe }),
-};
-const FULL = { marks: fc.constant('lastFullTime' as const), texts: fc.constant({}) };
+/** Few values, so that events often agree. Each of them compares differently. */
+const text = fc.constantFrom('', 'A', 'a', 'ä', '新闻', '新闻公众号', '😀', '\uffff');
+const optionalText = fc.oneof(fc.constant(undefined), text);
 
-/** Any event of one account. Its times are few, so that many have the same. */
+/** Any event of a command: with its required attributes, and some of its optional ones. */
+function eventOf({ timestampAttribute, attributes }: Command): fc.Arbitrary<AccountEvent> {
+  const values = Object.entries(attributes).map(([name, { isOptional }]) => [name, isOptional ? optionalText : text]);
+  return fc
+    .record({
+      eventTime: eventTimes(8),
+      receivedTime: fc.nat(1_000),
+      clientIp: optionalText,
+      optPlatform: optionalText,
+      attributes: fc.record(Object.fromEntries(values) as Record<string, typeof optionalText>),
+    })
+    .map((event) => ({ ...APP_AND_ID, ...event, timestampAttribute }));
+}
+
+/** Any event of one account, of any command. Its times are few, so that many events have the same time. */
 export const accountEvent: fc.Arbitrary<AccountEvent> = fc.oneof(
-  ...[CREATION, CHANGE, CHANGE, DESTRUCTION, FULL].map(({ marks, texts: saying }) =>
-    fc
-      .record({
-        eventTime: eventTimes(8),
-        receivedTime: fc.nat(1_000),
-        clientIp: maybe,
-        optPlatform: maybe,
-        marks,
-        texts: saying,
-      })
-      .map(({ marks: mark, ...event }): AccountEvent => ({ ...APP_AND_ID, ...event, ...(mark && { marks: mark }) })),
-  ),
+  ...[...COMMANDS.values()].map((command) => ({
+    arbitrary: eventOf(command),
+    weight: command.timestampAttribute === undefined ? 2 : 1,
+  })),
 );
 
-/** Events, and the order in which they arrive: each at least once, some again before or after. */
+/** Events in an order of arrival. Each arrives at least once; some also arrive before or after. */
 export const arrivals: fc.Arbitrary<AccountEvent[]> = fc
   .array(accountEvent, { minLength: 1, maxLength: 8 })
   .chain((events) =>
@@ -58,27 +52,27 @@ export const arrivals: fc.Arbitrary<AccountEvent[]> = fc
   .map((parts) => parts.flat());
 
 /**
- * What a record holds after all these events, told without the code under test: time after time, and of the same time
- * first what creates, then all else. Platform and address are those of one event of the newest time, whatever its kind.
- * What only keeps the books (the times of texts, the revision) is left out, and so is receivedTime, for which of two
- * events with the same time arrived first is no matter of theirs.
+ * The record after all these events, computed independently of the code under test. It applies the events by their time;
+ * of those with the same time, the creations first. Platform and address come from one event of the newest time.
+ * It leaves out bookkeeping: the times of attributes, the revision, and receivedTime, which depends on the arrival.
  */
 export function modelOf(events: readonly AccountEvent[]): Record<string, unknown> {
   let record: Record<string, unknown> = {};
   for (const time of [...new Set(events.map(({ eventTime }) => eventTime))].toSorted((a, b) => a - b)) {
     const now = events.filter(({ eventTime }) => eventTime === time);
-    const creations = now.filter(({ marks }) => marks === 'createdTime');
-    const others = now.filter(({ marks }) => marks !== 'createdTime');
-    if (creations.length > 0) record = { createdTime: time, ...greatest(creations.map((event) => event.texts)) };
-    Object.assign(record, greatest(others.map((event) => event.texts)));
-    for (const { marks } of others) if (marks !== undefined) record[marks] = time;
+    const creations = now.filter(({ timestampAttribute }) => timestampAttribute === 'createdTime');
+    const others = now.filter(({ timestampAttribute }) => timestampAttribute !== 'createdTime');
+    if (creations.length > 0) record = { createdTime: time, ...greatest(creations.map((event) => event.attributes)) };
+    Object.assign(record, greatest(others.map((event) => event.attributes)));
+    for (const { timestampAttribute } of others)
+      if (timestampAttribute !== undefined) record[timestampAttribute] = time;
     const { clientIp: _, optPlatform: __, ...rest } = record;
     record = { ...rest, eventTime: time, ...origin(now) };
   }
   return { ...APP_AND_ID, ...record };
 }
 
-/** Of each text that is there the greatest. */
+/** The greatest value of each attribute. */
 function greatest(all: readonly Record<string, string | undefined>[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of all.flatMap((each) => Object.entries(each))) {
@@ -87,7 +81,7 @@ function greatest(all: readonly Record<string, string | undefined>[]): Record<st
   return found;
 }
 
-/** Platform and address of the event with the greatest platform and, of these, the greatest address. */
+/** Platform and address of the event with the greatest platform; of those with the same platform, the greatest address. */
 function origin(events: readonly AccountEvent[]): Record<string, string> {
   const [greatestEvent] = events.toSorted(
     (a, b) => descending(a.optPlatform, b.optPlatform) || descending(a.clientIp, b.clientIp),
@@ -96,43 +90,37 @@ function origin(events: readonly AccountEvent[]): Record<string, string> {
   return { ...(optPlatform !== undefined && { optPlatform }), ...(clientIp !== undefined && { clientIp }) };
 }
 
-/** Orders what is absent last. */
+/** Compares in descending order. Absent values are last. */
 function descending(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
   return b === undefined || (a !== undefined && a > b) ? -1 : 1;
 }
 
-/** Of a record what a model holds. */
+/** Attributes of a record that the model has, too. */
 export function visible(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const isBookkeeping = (name: string) =>
-    ['receivedTime', 'revision'].includes(name) ||
-    /^(name|introduction|faceUrl|organization|\w+Account)Time$/.test(name);
-  return Object.fromEntries(Object.entries(record).filter(([name]) => !isBookkeeping(name)));
+  const bookkeeping = new Set(['receivedTime', 'revision', ...PROFILE_ATTRIBUTES.map((name) => `${name}Time`)]);
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !bookkeeping.has(name)));
 }
 
-const COMMANDS = {
-  createdTime: 'OfficialAccount.CallbackAfterCreateOfficialAccount',
-  changed: 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged',
-  destroyedTime: 'OfficialAccount.CallbackAfterOfficialAccountDestroyed',
-  lastFullTime: 'OfficialAccount.CallbackAfterOfficialAccountFull',
-};
-
-/** The command and the body that Chat sends of an event. */
-export function payloadOf({ officialAccountId, eventTime, marks, texts }: AccountEvent): Record<string, unknown> {
+/** The body that Chat sends for an event. */
+export function payloadOf(event: AccountEvent): Record<string, unknown> {
+  const { officialAccountId, eventTime, timestampAttribute, attributes } = event;
+  const command = [...COMMANDS.values()].find(
+    (each) =>
+      each.timestampAttribute === timestampAttribute &&
+      Object.keys(attributes).every((name) => name in each.attributes),
+  );
+  if (command === undefined) throw new Error('no command makes this event');
+  const fields = Object.entries(command.attributes).map(([name, { wireName }]) => [wireName, attributes[name]]);
   return {
-    CallbackCommand: COMMANDS[marks ?? 'changed'],
+    CallbackCommand: command.name,
     Official_Account: officialAccountId,
-    Operator_Account: texts.operatorAccount,
-    Owner_Account: texts.ownerAccount,
-    Name: texts.name,
-    Introduction: texts.introduction,
-    FaceUrl: texts.faceUrl,
-    Organization: texts.organization,
+    ...Object.fromEntries(fields),
     EventTime: eventTime,
   };
 }
 
-/** The delivery of an event, on its way through the checks. */
+/** The delivery of an event, as the checks see it. */
 export function deliveryOf(event: AccountEvent): Delivery {
   return delivery((right) => {
     const { CallbackCommand, ...payload } = JSON.parse(JSON.stringify(payloadOf(event)));
@@ -144,15 +132,7 @@ export function deliveryOf(event: AccountEvent): Delivery {
   });
 }
 
-/** Receives a delivery, and tells the events that were to be applied. */
-export async function received(
-  receive: (officialAccounts: OfficialAccounts, delivery: Delivery) => Promise<string>,
-  change?: Parameters<typeof delivery>[0],
-): Promise<{ outcome: string; events: AccountEvent[] }> {
-  const events: AccountEvent[] = [];
-  const apply = async (event: AccountEvent) => {
-    events.push(event);
-    return 'stored' as const;
-  };
-  return { outcome: await receive({ apply }, delivery(change)), events };
+/** The event that a command reads from a delivery. */
+export function eventIn(command: Command, change?: (delivery: Delivery) => void): AccountEvent {
+  return readEvent(command, delivery(change));
 }

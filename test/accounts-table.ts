@@ -2,8 +2,8 @@ import { DeleteItemCommand, GetItemCommand, PutItemCommand, type DynamoDBClient 
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient, startDynamoDb } from '../infra/local/aws/dynamodb.ts';
 import { REDRIVE_LIMITS } from '../lambda/limits.ts';
-import { officialAccounts, type OfficialAccounts } from '../lambda/official-accounts.ts';
-import { severalAtATime } from '../lambda/sdk-client.ts';
+import { officialAccountsTable, type OfficialAccounts } from '../lambda/official-accounts-table.ts';
+import { abortAtDeadline } from '../lambda/sdk-client.ts';
 
 export const TABLE = 'accounts';
 
@@ -51,7 +51,7 @@ export async function startAccountsTable(): Promise<AccountsTable> {
     url: dynamoDb.url,
     client,
     name: TABLE,
-    accounts: officialAccounts(client, TABLE, severalAtATime(REDRIVE_LIMITS)),
+    accounts: officialAccountsTable(client, TABLE, abortAtDeadline(REDRIVE_LIMITS)),
     calls,
     async put(record) {
       await reader.send(new PutItemCommand({ TableName: TABLE, Item: marshall(record) }));

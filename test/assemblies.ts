@@ -7,15 +7,15 @@ import { join } from 'node:path';
 type Context = Readonly<Record<string, string>>;
 
 /**
- * Synthesizes the stack once in a run of the tests, however many ask for it. Nobody may change what it returns.
+ * Synthesizes the stack once per test run and context. Tests must not change the result.
  *
- * @param context CDK context, as `cdk deploy -c` takes it, beside the SDKAppID of the tests.
- * @returns the directory of the cloud assembly.
+ * @param context CDK context besides the SDKAppID, as for `cdk deploy -c`.
+ * @returns The directory of the cloud assembly.
  */
 export function synthesizeOnce(context: Context): string {
   const directory = join(tmpdir(), `assembly-${createHash('sha256').update(JSON.stringify(context)).digest('hex')}`);
   if (existsSync(directory)) return directory;
-  // In a process of its own: loading CDK in Jest takes longer.
+  // In a separate process, because loading CDK in Jest takes longer.
   const own = `${directory}-${process.pid}`;
   const program = join(import.meta.dirname, 'synthesize.ts');
   execFileSync(process.execPath, [program, own, JSON.stringify(context)], { stdio: 'inherit' });

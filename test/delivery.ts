@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Delivery } from '../lambda/delivery.ts';
 
@@ -9,24 +9,35 @@ export const TOKEN = 'xxxxyyyy';
 export const CHAT_TIMEOUT_MS = 2_000;
 export const CREATED = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
 
-/** All that Tencent documents for official accounts (1047/60795 to 60805), and what becomes of each. */
-export const OFFICIAL_ACCOUNT_COMMANDS = {
-  'OfficialAccount.CallbackBeforeCreateOfficialAccount': 'ignored',
-  'OfficialAccount.CallbackAfterCreateOfficialAccount': 'created',
-  'OfficialAccount.CallbackAfterOfficialAccountInfoChanged': 'changed',
-  'OfficialAccount.CallbackAfterOfficialAccountDestroyed': 'destroyed',
-  'OfficialAccount.CallbackAfterOfficialAccountFull': 'full',
-  'OfficialAccount.CallbackBeforeAddSubscriber': 'ignored',
-  'OfficialAccount.CallbackAfterAddSubscriber': 'ignored',
-  'OfficialAccount.CallbackAfterDeleteSubscriber': 'ignored',
-  'OfficialAccount.CallbackBeforeSendMsg': 'ignored',
-  'OfficialAccount.CallbackAfterSendMsg': 'ignored',
-  'OfficialAccount.CallbackAfterMsgWithDraw': 'ignored',
-};
-/** A body as Tencent documents it, recorded in `test/deliveries`. */
+/** Every command that Tencent documents for official accounts (1047/60795 to 60805). */
+export const DOCUMENTED_COMMANDS = [
+  'OfficialAccount.CallbackBeforeCreateOfficialAccount',
+  'OfficialAccount.CallbackAfterCreateOfficialAccount',
+  'OfficialAccount.CallbackAfterOfficialAccountInfoChanged',
+  'OfficialAccount.CallbackAfterOfficialAccountDestroyed',
+  'OfficialAccount.CallbackAfterOfficialAccountFull',
+  'OfficialAccount.CallbackBeforeAddSubscriber',
+  'OfficialAccount.CallbackAfterAddSubscriber',
+  'OfficialAccount.CallbackAfterDeleteSubscriber',
+  'OfficialAccount.CallbackBeforeSendMsg',
+  'OfficialAccount.CallbackAfterSendMsg',
+  'OfficialAccount.CallbackAfterMsgWithDraw',
+];
+
+const DIRECTORY = join(import.meta.dirname, 'deliveries');
+
+/** A body that is recorded in `test/deliveries`. */
 export function recorded(name: string): Record<string, unknown> {
-  return JSON.parse(readFileSync(join(import.meta.dirname, 'deliveries', `${name}.json`), 'utf8'));
+  return JSON.parse(readFileSync(join(DIRECTORY, `${name}.json`), 'utf8'));
 }
+
+/** Tencent's documented samples in `test/deliveries`, by command: one for each command that the receiver handles. */
+export const SAMPLES: ReadonlyMap<string, Record<string, unknown>> = new Map(
+  globSync('*.json', { cwd: DIRECTORY }).map((file) => {
+    const sample = recorded(file.slice(0, -'.json'.length));
+    return [String(sample['CallbackCommand']), sample];
+  }),
+);
 
 /** Signs as Tencent's page says, without the code under test. */
 export function signed(requestTime: string | number, token = TOKEN): { Sign: string; RequestTime: string } {

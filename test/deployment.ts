@@ -11,10 +11,15 @@ export function specOf(context: Readonly<Record<string, string>> = {}): Deployme
   return readAssembly(synthesizeOnce(context));
 }
 
+/** Returns the synthesized template. */
+export function readTemplate(context: Readonly<Record<string, string>> = {}) {
+  const file = join(synthesizeOnce(context), 'TencentChatWebhook.template.json');
+  return JSON.parse(readFileSync(file, 'utf8')) as { Resources: Record<string, any> };
+}
+
 /** Returns the properties of all resources of a type in the synthesized template. */
 export function resourcesOf(type: string, context: Readonly<Record<string, string>> = {}): Record<string, any>[] {
-  const file = join(synthesizeOnce(context), 'TencentChatWebhook.template.json');
-  const { Resources } = JSON.parse(readFileSync(file, 'utf8')) as { Resources: Record<string, any> };
+  const { Resources } = readTemplate(context);
   return Object.values(Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties] : []));
 }
 

@@ -1,17 +1,18 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { COMMANDS } from '../lambda/commands.ts';
-import officialAccount from '../lambda/official-account.schema.json' with { type: 'json' };
+import { COMMANDS } from '../lambda/commands/index.ts';
+import officialAccount from '../lambda/commands/official-account.schema.json' with { type: 'json' };
 
 const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false }).addSchema(officialAccount);
-/** Stricter than the schemas themselves, which let consumers meet attributes of later versions. */
+/** Stricter than the schemas, which allow the attributes of later versions. */
 const validators = new Map(
-  [...COMMANDS.values()].map(({ event: { schema } }) => [
-    schema.title,
-    ajv.compile({ ...schema, unevaluatedProperties: false }),
-  ]),
+  [...COMMANDS.values()].flatMap(({ event }) =>
+    event === undefined
+      ? []
+      : [[event.schema.title, ajv.compile({ ...event.schema, unevaluatedProperties: false })] as const],
+  ),
 );
 
-/** What the JSON Schema of its type finds wrong with the `detail` of an event. */
+/** Validates the `detail` of an event against the JSON Schema of its type. */
 export function eventProblems(detail: unknown): string[] {
   const { type } = detail as { type: string };
   const validate = validators.get(type);

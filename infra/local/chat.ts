@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { sign, withoutSign } from '../../lambda/signature.ts';
+import { sign, redactSign } from '../../lambda/signature.ts';
 import { WAITED } from './aws/gateway.ts';
 
 /** The token of Tencent's documented example: the one that a receiver on this machine has by default. */
@@ -140,7 +140,7 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
     const [response] = (await Promise.race([once(request, 'response'), closed])) as [http.IncomingMessage];
     return {
       status: response.statusCode ?? 0,
-      body: withoutSign(await firstBytes(response), url),
+      body: redactSign(await firstBytes(response), url),
       milliseconds: Math.round(performance.now() - start),
       waitedMs: Number(new RegExp(`${WAITED};dur=(\\d+)`).exec(String(response.headers['server-timing']))?.[1] ?? 0),
     };

@@ -3,19 +3,19 @@ import { dirname, join } from 'node:path';
 import { Level } from 'level';
 import { UsageError } from './command-line.ts';
 
-/** Where the table is kept in a data directory, and where the queues are. */
+/** Returns the folders of the tables and of the queues in a data directory. */
 export const dataPaths = (directory: string) => ({ tables: directory, queues: join(directory, 'queues') });
 
 /**
- * Makes a data directory where it is missing, and reads all that is in it: what is damaged would else be found out by
- * the first request that needs it, and end the process.
+ * Creates a data directory if it is missing, and reads all its files. Otherwise the first request that needs a damaged file
+ * would end the process.
  *
- * @throws UsageError where it can't be used.
+ * @throws UsageError if the directory can't be used.
  */
 export async function prepareDataDirectory(directory: string): Promise<void> {
   try {
     for (const path of Object.values(dataPaths(directory))) {
-      makeDirectory(path);
+      createDirectory(path);
       const files = new Level(path, { valueEncoding: 'json' });
       await files.open();
       for await (const _ of files.iterator());
@@ -26,14 +26,17 @@ export async function prepareDataDirectory(directory: string): Promise<void> {
   }
 }
 
-/** With its parents. mkdirSync's own way never ends where the system denies that a parent is there, as below /proc. */
-function makeDirectory(path: string): void {
+/**
+ * Creates a directory and its parents. `mkdirSync` with `recursive` never ends if the system reports that a parent does not
+ * exist, for example below /proc.
+ */
+function createDirectory(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  makeDirectory(dirname(path));
+  createDirectory(dirname(path));
   mkdirSync(path);
 }
 
-/** What is to be said of a data directory that can't be used. */
+/** Returns the error for a data directory that can't be used. */
 export function unusable(directory: string, error: unknown): UsageError {
   const { message, cause } = error as LevelError;
   const reason = isLocked(error) ? 'another process has it open' : (cause?.message ?? message);

@@ -10,36 +10,36 @@ import { startSecretsManager } from './aws/secrets-manager.ts';
 import { startSqs } from './aws/sqs.ts';
 import { startStreamMapping, type StreamMapping } from './aws/stream-mapping.ts';
 
-/** By default the queues run sixty times faster than SQS: a delivery is tried again after a second, not a minute. */
+/** By default, the queues run 60 times faster than SQS: the first retry comes after a second instead of a minute. */
 const QUEUE_SECOND_MS = 1_000 / 60;
 
-/** Where the events of the bus are served, on this machine only. */
+/** Path of the events. The deployment does not have it. */
 const EVENTS_PATH = '/events';
 
 export interface DeploymentOptions extends Omit<FunctionOptions, 'timeScale'> {
   spec: DeploymentSpec;
   token: string;
-  /** 0 takes a free one. */
+  /** 0 chooses a free port. */
   port: number;
-  /** Where to keep table and queues, prepared; in memory where there is none. */
+  /** Folder for the table and the queues, already checked. Without it, they are in memory. */
   dataDirectory?: string | undefined;
-  /** What starts the store: one that misbehaves, for instance. */
+  /** Functions that start the services. Tests pass services that fail. */
   startStore?: typeof startDynamoDb;
   startQueues?: typeof startSqs;
   startSecrets?: typeof startSecretsManager;
   startEvents?: typeof startEventBus;
-  /** How long a second takes on the clock of the queues and of the mappings from the streams. */
+  /** Duration of a second on the clock of the queues and of the mappings of streams. */
   queueSecondMs?: number;
-  /** How many times slower the receiver's timers run. The other functions have seconds, which are enough as they are. */
+  /** Factor by which the receiver's timers are slower. The other functions have deadlines of seconds. */
   timeScale?: number;
 }
 
 export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
 
 /**
- * Starts the whole deployment on this machine: what the template holds, with counterparts of the AWS services.
+ * Starts the deployment on this machine: the resources of the template, with local versions of the AWS services.
  *
- * @throws where it can't be started; everything that has been started is stopped by then.
+ * @throws If it can't be started. Then everything that was started is stopped.
  */
 export async function startDeployment({
   spec,
@@ -54,18 +54,18 @@ export async function startDeployment({
   timeScale = 1,
   ...functionOptions
 }: DeploymentOptions) {
-  // Disposed of in reverse order: no deliveries, then no function instances, then no services.
+  // Stopped in reverse order: first the gateway, then the functions, then the services.
   await using started = new AsyncDisposableStack();
   started.defer(spec.dispose);
 
-  const kept = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
-  // Before the store, whose error would be nobody's to catch: a data directory that another process has open ends it here.
-  const sqs = await startQueues(spec.queues, queueSecondMs, kept?.queues);
+  const paths = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
+  // Before DynamoDB: if another process has the data directory open, this throws, whereas dynalite would end the process.
+  const sqs = await startQueues(spec.queues, queueSecondMs, paths?.queues);
   started.defer(sqs.close);
 
   const mappings: { tableName: string; mapping: StreamMapping }[] = [];
-  const dynamoDb = await startStore(spec.tables, kept?.tables, (tableName, record) => {
-    for (const { mapping } of mappings.filter((each) => each.tableName === tableName)) mapping.take(record);
+  const dynamoDb = await startStore(spec.tables, paths?.tables, (tableName, record) => {
+    for (const { mapping } of mappings.filter((each) => each.tableName === tableName)) mapping.add(record);
   });
   started.defer(dynamoDb.close);
 
@@ -106,7 +106,7 @@ export async function startDeployment({
     started.defer(mapping.stop);
   }
 
-  // After these mappings: what a data directory's queues hold would else be stored before they hear of it.
+  // After the mappings of streams, which would miss deliveries that are stored from the queues of a data directory.
   for (const { queueName, batchSize, consumer } of spec.consumers) {
     started.defer(sqs.poll(queueName, batchSize, (await start(consumer)).invoke));
   }

@@ -1,14 +1,14 @@
 import * as v from 'valibot';
 
-/** Where the commands for operators find out what runs here, on this machine only. */
+/** Path at which the operator commands read what `npm start` runs. The deployment does not have it. */
 export const DESCRIPTION_PATH = '/deployment';
 
-/** What they must know of it. */
+/** Answer at this path. */
 export const DESCRIPTION = v.object({
   webhookUrl: v.string(),
   eventsUrl: v.string(),
   eventBusName: v.string(),
-  /** The receiver's, with where it finds AWS. */
+  /** Environment variables of the receiver, with the addresses of the local services. */
   environment: v.record(v.string(), v.string()),
 });
 export type Description = v.InferOutput<typeof DESCRIPTION>;

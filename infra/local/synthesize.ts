@@ -8,10 +8,10 @@ import { Failure, UsageError } from './command-line.ts';
 import { readAssembly, readJson, type DeploymentSpec } from './template.ts';
 
 /**
- * Synthesizes the stack in process, into a directory that is removed with the deployment.
+ * Synthesizes the stack in this process, into a temporary directory that is removed with the deployment.
  *
- * @param context CDK context, as `cdk deploy -c` takes it.
- * @throws UsageError where the context is wrong. A signal that came during the synthesis has been heard by then.
+ * @param context CDK context, as for `cdk deploy -c`.
+ * @throws UsageError if the context is wrong. A signal that arrived during the synthesis has been handled by then.
  */
 export async function synthesize(context: Readonly<Record<string, string>>): Promise<DeploymentSpec> {
   const outdir = temporaryDirectory();
@@ -26,15 +26,15 @@ export async function synthesize(context: Readonly<Record<string, string>>): Pro
     return readAssembly(outdir, dispose);
   } catch (error) {
     dispose();
-    await nextTurn(); // Ctrl-C has ended the bundler as well, and is heard only now
+    await nextTurn(); // Ctrl-C also ends the bundler, and the signal is handled only in the next turn
     throw error;
   }
 }
 
 /**
- * Writes the cloud assembly, without CDK's validation of the template, which takes several seconds: `cdk deploy` makes it.
+ * Writes the cloud assembly. It leaves out CDK's validation of the template, which takes several seconds; `cdk deploy` does it.
  *
- * @throws UsageError where the context is wrong.
+ * @throws UsageError if the context is wrong.
  */
 export function synthesizeTo(outdir: string, context: Readonly<Record<string, string>>): void {
   const assetMetadata = { 'aws:cdk:enable-asset-metadata': true };
@@ -59,9 +59,9 @@ function temporaryDirectory(): string {
 }
 
 /**
- * CDK's feature flags in cdk.json, which the CLI alone reads; without the user's own options for the deployment.
+ * Returns CDK's feature flags from cdk.json, which only the CDK CLI reads by itself. Leaves out the user's options.
  *
- * @throws Failure where the file can't be read.
+ * @throws Failure if the file can't be read.
  */
 export function featureFlags(file = join(import.meta.dirname, '../../cdk.json')): Record<string, unknown> {
   const { context } = readJson(file) as { context?: object };

@@ -8,7 +8,7 @@ import type { FunctionSpec } from './aws/function.ts';
 import type { QueueSpec } from './aws/sqs.ts';
 import type { StreamMappingSpec } from './aws/stream-mapping.ts';
 
-/** What the synthesized template says about the deployment: the only description of it. */
+/** The parts of the synthesized template that the local deployment needs. */
 export interface DeploymentSpec {
   route: Route;
   /** The function that the route invokes. */
@@ -18,14 +18,13 @@ export interface DeploymentSpec {
   /** The table that the receiver writes to. */
   tableName: string;
   queues: QueueSpec[];
-  /** The functions that are invoked with the messages of a queue. */
+  /** Functions that process the messages of a queue. */
   consumers: { queueName: string; batchSize: number; consumer: FunctionSpec }[];
-  /** The functions that are invoked with the records of a table's stream. */
+  /** Functions that process the records of a table's stream. */
   streamMappings: StreamMappingSpec[];
   eventBusNames: string[];
-  /** The IDs of the secrets. */
   secretIds: string[];
-  /** Removes the bundles from the disk where they were made for this deployment alone. */
+  /** Removes the bundles from the disk if they were built only for this deployment. */
   dispose(): void;
 }
 
@@ -34,22 +33,22 @@ interface Template {
 }
 interface Resource {
   Type: string;
-  // CloudFormation's own shapes, as CDK has just checked them against its schemas.
+  // CDK has checked the properties against CloudFormation's schemas.
   Properties: Record<string, any>;
   Metadata?: Record<string, string>;
 }
 
 /**
- * Reads the deployment out of a cloud assembly: what `cdk synth` writes to `cdk.out`.
- * Where the template names a resource, its logical ID stands for the name that AWS would give it.
+ * Reads the deployment from a cloud assembly, which `cdk synth` writes to `cdk.out`. The logical ID of a resource is used as
+ * its name.
  *
- * @throws Failure where the directory holds no assembly of one stack.
+ * @throws Failure if the directory does not contain an assembly with one stack.
  */
 export function readAssembly(directory: string, dispose = () => {}): DeploymentSpec {
   const [file, ...others] = templatesIn(directory);
   if (file === undefined || others.length > 0) {
     throw new Failure(
-      `${directory} should hold one *.template.json, as cdk synth makes it, and holds ${others.length + (file ? 1 : 0)}`,
+      `${directory} must contain one *.template.json of cdk synth, but contains ${others.length + (file ? 1 : 0)}`,
     );
   }
   return { ...read(readJson(join(directory, file)) as Template, directory), dispose };
@@ -63,11 +62,11 @@ function templatesIn(directory: string): string[] {
   }
 }
 
-/** @throws Failure where the file holds no JSON object. */
+/** @throws Failure if the file does not contain a JSON object. */
 export function readJson(file: string): object {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    if (typeof value !== 'object' || value === null) throw new Error('it holds no JSON object');
+    if (typeof value !== 'object' || value === null) throw new Error('it does not contain a JSON object');
     return value;
   } catch (error) {
     throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
@@ -83,7 +82,7 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
   };
 
   const [[, route] = ['', undefined], ...otherRoutes] = ofType('AWS::ApiGatewayV2::Route');
-  if (route === undefined || otherRoutes.length > 0) throw new Error('the template should have one route');
+  if (route === undefined || otherRoutes.length > 0) throw new Error('the template must have one route');
   const [method = '', path = ''] = String(route.Properties['RouteKey']).split(' ');
   const integration = resource(resolve(route.Properties['Target']).replace('integrations/', ''));
   const invoked = resource(resolve(integration.Properties['IntegrationUri']));
@@ -94,7 +93,9 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
     const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
     const assetPath = Metadata?.['aws:asset:path'];
     if (assetPath === undefined) {
-      throw new Failure(`${outdir} does not say where the functions' bundles are: synthesize it with asset metadata`);
+      throw new Failure(
+        `${outdir} does not contain the paths of the functions' bundles: synthesize it with asset metadata`,
+      );
     }
     return {
       file: join(outdir, assetPath, `${fileStem}.mjs`),
@@ -152,7 +153,7 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
   };
 }
 
-/** Resolves the intrinsic functions that the template uses; a resource and its ARN are both its logical ID. */
+/** Resolves the intrinsic functions of the template. A reference to a resource or its ARN becomes the logical ID. */
 function resolve(value: unknown): string {
   if (typeof value === 'string') return value;
   const [[name, argument] = []] = Object.entries(value as Record<string, any>);

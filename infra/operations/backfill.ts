@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { MAX_AHEAD_MS, MAX_KEY_BYTES, REDRIVE_LIMITS } from '../../lambda/limits.ts';
-import { officialAccounts, type OfficialAccounts } from '../../lambda/official-accounts.ts';
-import { clientSettings, severalAtATime } from '../../lambda/sdk-client.ts';
+import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
+import { clientSettings, abortAtDeadline } from '../../lambda/sdk-client.ts';
 import { Failure, run, UsageError, userPath } from '../local/command-line.ts';
 import { awsFailure } from './aws-errors.ts';
 import { CHAT_OPTIONS, CHAT_USAGE, chatAppOf, KEY_USAGE } from './chat-app.ts';
@@ -56,7 +56,7 @@ export async function backfill(options: BackfillOptions): Promise<Backfilled> {
   const { ids, sdkAppId, chat, accounts, signal, onProgress } = options;
   const outcomes = new Map<string, Outcome>();
 
-  async function store(id: string, { createTime, ...texts }: ChatAccount): Promise<Outcome> {
+  async function store(id: string, { createTime, ...attributes }: ChatAccount): Promise<Outcome> {
     const receivedTime = Date.now();
     const eventTime = createTime * 1000;
     if (eventTime > receivedTime + MAX_AHEAD_MS) return { failed: 'its CreateTime is in the future' };
@@ -68,8 +68,8 @@ export async function backfill(options: BackfillOptions): Promise<Backfilled> {
         receivedTime,
         clientIp: undefined,
         optPlatform: undefined,
-        marks: 'createdTime',
-        texts,
+        timestampAttribute: 'createdTime',
+        attributes,
       });
       return result === 'stored' ? 'stored' : 'known';
     } catch (error) {
@@ -117,7 +117,7 @@ if (import.meta.main) {
       const { sdkAppId, tableName } = config;
       const chat = chatRestApi(await chatAppOf(options, sdkAppId));
       const client = new DynamoDBClient({ ...clientSettings(REDRIVE_LIMITS), ...settings('DYNAMODB') });
-      const accounts = officialAccounts(client, tableName, severalAtATime(REDRIVE_LIMITS));
+      const accounts = officialAccountsTable(client, tableName, abortAtDeadline(REDRIVE_LIMITS));
       const onProgress = (done: number) => progress(`${count(done)} of ${count(ids.length)}`);
       onProgress(0);
       const result = await backfill({ ids, sdkAppId, chat, accounts, signal: untilInterrupted(), onProgress });

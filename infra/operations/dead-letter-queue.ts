@@ -7,7 +7,7 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { readParked, type ParkedDelivery, type ParkingQueues } from '../../lambda/parking.ts';
+import { parseQueuedDelivery, type QueuedDelivery, type QueueUrls } from '../../lambda/delivery-queues.ts';
 import { tryTo } from './aws-errors.ts';
 
 /** A message for people, as it lies in the queue. */
@@ -16,7 +16,7 @@ export interface DeadLetter {
   id: string;
   text: string;
   /** The delivery; none where this version of the software does not understand the message. */
-  delivery: ParkedDelivery | undefined;
+  delivery: QueuedDelivery | undefined;
   receipt: string;
 }
 
@@ -42,7 +42,7 @@ const PAGE = 10;
 /** SQS gives any ten of its messages. */
 const MAX_PAGES_WITHOUT_NEWS = 20;
 
-export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: ParkingQueues): DeadLetterQueue {
+export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUrls): DeadLetterQueue {
   const { parkingQueueUrl, deadLetterQueueUrl: QueueUrl } = queues;
   const held = new Map<string, string>();
   let mayHaveMore = false;
@@ -108,9 +108,9 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
   };
 }
 
-function understood(text: string): ParkedDelivery | undefined {
+function understood(text: string): QueuedDelivery | undefined {
   try {
-    const delivery = readParked(text);
+    const delivery = parseQueuedDelivery(text);
     new Date(delivery.receivedTime).toISOString(); // throws where it is no time, as only a message made by hand has it
     return delivery;
   } catch {

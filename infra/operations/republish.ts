@@ -2,8 +2,8 @@ import { DynamoDBClient, paginateQuery, type AttributeValue, type QueryCommandIn
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { MAX_ENTRIES, putEvents, type PutResult } from '../../lambda/event-bus.ts';
 import { MAX_KEY_BYTES, MIN_EVENT_TIME_MS, PUBLISH_LIMITS } from '../../lambda/limits.ts';
-import { officialAccountCreated } from '../../lambda/official-account-created.ts';
-import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
+import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
+import { officialAccountDestroyed } from '../../lambda/commands/official-account-destroyed.ts';
 import {
   imageOf,
   makeEvent,

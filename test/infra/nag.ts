@@ -9,9 +9,9 @@ interface Report {
 }
 
 /**
- * Synthesizes an app in a temporary folder.
+ * Synthesizes an app in a temporary folder, with validation, and returns the findings of each plugin.
  *
- * @param make makes the app; it must write to the given folder.
+ * @param make Creates the app, which must write to the given folder.
  */
 export function findings(make: (outdir: string) => App): Record<string, unknown[]> {
   const outdir = mkdtempSync(join(tmpdir(), 'synth-'));
@@ -25,11 +25,15 @@ export function findings(make: (outdir: string) => App): Record<string, unknown[
   }
 }
 
-/** What each of an app's validation plugins has found in it. @param outdir where the app was synthesized. */
+/**
+ * Returns the findings of each validation plugin.
+ *
+ * @param outdir The folder of the cloud assembly.
+ */
 export function findingsIn(outdir: string): Record<string, unknown[]> {
   const report: Report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
   return Object.fromEntries(report.pluginReports.map(({ pluginName, violations }) => [pluginName, violations]));
 }
 
-/** What is found where both of cdk-nag's packs, and CDK's own rules, find nothing. */
+/** Matches findings without any from cdk-nag's two packs. */
 export const NOTHING = expect.objectContaining({ AwsSolutions: [], Serverless: [] });

@@ -76,9 +76,9 @@ test('the tarball holds the construct, its types and the bundles, and installs n
   expect(dist.filter((name) => /\.(m?[jt]s)$/.test(name)).toSorted()).toEqual([
     'bundle/probe/index.mjs',
     'bundle/publisher/index.mjs',
-    'bundle/publisher/unpublished.mjs',
+    'bundle/publisher/unpublished-queue.mjs',
+    'bundle/receiver/delivery-queues.mjs',
     'bundle/receiver/index.mjs',
-    'bundle/receiver/parking.mjs',
     'bundle/redrive/index.mjs',
     'queues.d.ts',
     'settings.d.ts',

@@ -54,7 +54,7 @@ describe('context', () => {
   });
 
   test.each<[string, Record<string, unknown>, string]>([
-    ['no SDKAppID', {}, "- sdkAppId is missing: give your app's SDKAppID, 1400000000 for instance\n"],
+    ['no SDKAppID', {}, "- sdkAppId is missing: give your app's SDKAppID, for example 1400000000\n"],
     ['an empty SDKAppID', { sdkAppId: '' }, '- sdkAppId is missing'],
     ['an SDKAppID with other signs', { sdkAppId: '14-00' }, "- sdkAppId is '14-00', but must be your app's SDKAppID: "],
     ['an SDKAppID of 0', { sdkAppId: 0 }, "- sdkAppId is '0', but must be your app's SDKAppID: "],
@@ -65,30 +65,30 @@ describe('context', () => {
     [
       'a URL for a domain',
       { sdkAppId: '1', domainName: 'https://chat.example.com', certificateArn: CERTIFICATE },
-      "- domainName is 'https://chat.example.com', but must be a name as in chat.example.com, in small letters, of at most 63 characters and without two hyphens in a row",
+      "- domainName is 'https://chat.example.com', but must be a name like chat.example.com, in lower case, of at most 63 characters and without two hyphens in a row",
     ],
     [
       'a domain in capitals, which API Gateway refuses',
       { sdkAppId: '1', domainName: 'Chat.example.com', certificateArn: CERTIFICATE },
-      "- domainName is 'Chat.example.com', but must be a name as in chat.example.com, in small letters, of at most 63 ",
+      "- domainName is 'Chat.example.com', but must be a name like chat.example.com, in lower case, of at most 63 ",
     ],
     [
       'a domain that is too long for the Chat console',
       { sdkAppId: '1', domainName: `${'a'.repeat(52)}.example.com`, certificateArn: CERTIFICATE },
-      `- domainName is '${'a'.repeat(52)}.example.com', but must be a name as in chat.example.com, in small letters, of at most 63 characters`,
+      `- domainName is '${'a'.repeat(52)}.example.com', but must be a name like chat.example.com, in lower case, of at most 63 characters`,
     ],
     ...['a--b.example.com', 'chat.xn--fiqs8s', 'chat.a-----b.com'].map(
       (domainName): [string, Record<string, unknown>, string] => [
         `two hyphens in a row in ${domainName}, which the Chat console refuses`,
         { sdkAppId: '1', domainName, certificateArn: CERTIFICATE },
-        `- domainName is '${domainName}', but must be a name as in chat.example.com, in small letters, of at most 63 ` +
-          'characters and without two hyphens in a row (xn-- included), as the Chat console wants it\n',
+        `- domainName is '${domainName}', but must be a name like chat.example.com, in lower case, of at most 63 ` +
+          'characters and without two hyphens in a row',
       ],
     ),
     [
       'the ARN of something else',
       { sdkAppId: '1', domainName: 'a.example.com', certificateArn: 'arn:aws:iam::123456789012:role/x' },
-      "- certificateArn is 'arn:aws:iam::123456789012:role/x', but must be an ACM certificate's ARN\n",
+      "- certificateArn is 'arn:aws:iam::123456789012:role/x', but must be the ARN of an ACM certificate\n",
     ],
     ['two mail addresses', { sdkAppId: '1', alarmEmail: 'a@b.com,c@d.com' }, '- alarmEmail is '],
     [
@@ -127,24 +127,20 @@ describe('context', () => {
     [
       'a range that is none',
       { sdkAppId: '1', allowedCidrs: '1.2.3.4/33' },
-      "- allowedCidrs holds '1.2.3.4/33', which is neither an address nor a CIDR range\n",
+      "- allowedCidrs contains '1.2.3.4/33', which is neither an address nor a CIDR range\n",
     ],
     [
       'more ranges than a function has room for',
       { sdkAppId: '1', allowedCidrs: Array(300).fill('198.51.100.0/24') },
-      "- allowedCidrs is 4799 characters long, but a function's environment has room for 3300: merge ranges\n",
+      '- allowedCidrs has 4799 characters, but only 3300 fit ',
     ],
-    [
-      'a list of nothing',
-      { sdkAppId: '1', allowedCidrs: ' , ' },
-      '- allowedCidrs holds no address: leave it out to let every address call\n',
-    ],
+    ['a list of nothing', { sdkAppId: '1', allowedCidrs: ' , ' }, '- allowedCidrs is empty: '],
     [
       'an empty allow-list, as -c gives it where a command in $(…) has failed',
       { sdkAppId: '1', allowedCidrs: '' },
-      '- allowedCidrs holds no address: leave it out to let every address call\n',
+      '- allowedCidrs is empty: ',
     ],
-    ['an empty list', { sdkAppId: '1', allowedCidrs: [] }, '- allowedCidrs holds no address'],
+    ['an empty list', { sdkAppId: '1', allowedCidrs: [] }, '- allowedCidrs is empty: '],
     [
       'an option in another spelling',
       { sdkAppId: '1', 'allowed-cidrs': '10.0.0.0/8' },
@@ -161,7 +157,7 @@ describe('context', () => {
 
   test('is refused with all its problems at once', () => {
     expect(() => readSettings({ authentication: 'x', allowedCidrs: 'y' })).toThrow(
-      /^The stack's context is wrong; .*:\n- sdkAppId .*\n- authentication .*\n- allowedCidrs .*\n$/,
+      /^The stack's context is wrong. .*:\n- sdkAppId .*\n- authentication .*\n- allowedCidrs .*\n$/,
     );
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 
 const { listen } = Server.prototype;
 
-/** Keeps the unit tests fast: what starts a server belongs to the other tests, in test/jest/shared.mjs. */
+/** Keeps the unit tests fast: a test that starts a server must be listed in test/jest/shared.mjs. */
 beforeAll(() => {
   Server.prototype.listen = () => {
     throw new Error('a unit test must not start a server: add it to START_SERVERS in test/jest/shared.mjs');

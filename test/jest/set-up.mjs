@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A run was seen to take up to 76 MB. */
+/** Free space that a run requires. A measured run needs 76 MB. */
 const NEEDED_MB = 200;
 
-/** Gives a run a temporary directory of its own: its workers inherit it, and it is removed with all that is left there. */
+/** Gives a test run its own temporary directory, which the workers inherit. It is removed at the end. */
 export default function setUp() {
   const { bavail, bsize } = statfsSync(tmpdir());
   const freeMb = Math.floor((bavail * bsize) / 1e6);

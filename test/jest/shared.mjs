@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '../..');
 const files = (...patterns) => globSync(patterns, { cwd: ROOT }).map((path) => join(ROOT, path));
 
-/** What both kinds of tests have in common. */
+/** Configuration of all tests. */
 export const SHARED = {
   rootDir: ROOT,
   extensionsToTreatAsEsm: ['.ts'],
@@ -12,9 +12,9 @@ export const SHARED = {
   modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/dist'],
 };
 
-const START_SERVERS = files('test/lambda/{event-bus,official-accounts,sdk-client,token}.test.ts');
+const START_SERVERS = files('test/lambda/{event-bus,official-accounts-table,sdk-client,token}.test.ts');
 
-/** The tests that start no server and no other program, and synthesize nothing. */
+/** Tests that start no server and no other program, and synthesize nothing. */
 export const UNIT_TESTS = files(
   'test/lambda/**/*.test.ts',
   'test/bench/{plot,readme,statistics,targets}.test.ts',
@@ -23,5 +23,5 @@ export const UNIT_TESTS = files(
   'test/dependencies.test.ts',
 ).filter((path) => !START_SERVERS.includes(path));
 
-/** All others. */
+/** All other tests. */
 export const WHOLE_TESTS = files('test/**/*.test.ts').filter((path) => !UNIT_TESTS.includes(path));

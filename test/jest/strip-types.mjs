@@ -1,4 +1,4 @@
 import { stripTypeScriptTypes } from 'node:module';
 
-/** Jest's transformer for TypeScript: what Node itself does when it runs such a file. */
+/** Jest's transformer for TypeScript. It strips types as Node does. */
 export default { process: (source) => ({ code: stripTypeScriptTypes(source, { mode: 'strip' }) }) };

@@ -2,8 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { DynamoDBRecord } from 'aws-lambda';
-import { officialAccountCreated } from '../../lambda/official-account-created.ts';
-import { officialAccountDestroyed } from '../../lambda/official-account-destroyed.ts';
+import { COMMANDS, PROFILE_ATTRIBUTES, TIMESTAMP_ATTRIBUTES } from '../../lambda/commands/index.ts';
+import changedSchema from '../../lambda/commands/official-account-changed.schema.json' with { type: 'json' };
+import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
+import { officialAccountDestroyed } from '../../lambda/commands/official-account-destroyed.ts';
+import { officialAccountFull } from '../../lambda/commands/official-account-full.ts';
+import officialAccountSchema from '../../lambda/commands/official-account.schema.json' with { type: 'json' };
 import {
   eventOfChange,
   imageOf,
@@ -211,6 +215,36 @@ describe('the event of a record as it stands', () => {
   test('cannot be made for a command whose time the record lacks', () => {
     const { createdTime: _, ...unseen } = record;
     expect(() => makeEvent(officialAccountCreated, unseen)).toThrow(new UnpublishableError('createdTime is missing'));
+  });
+});
+
+test('a command without an event publishes nothing', () => {
+  const { OldImage, NewImage } = streamRecord('full').dynamodb!;
+  const images = [OldImage as Item, NewImage as Item] as const;
+  const { event: _, ...storeOnly } = officialAccountFull;
+  expect(eventOfChange(...images, [officialAccountFull])).toMatchObject({ detailType: 'Official Account Full' });
+  expect(eventOfChange(...images, [storeOnly])).toBeUndefined();
+});
+
+describe('the JSON Schemas', () => {
+  const published = [...COMMANDS.values()].filter(({ event }) => event !== undefined);
+
+  test('have every attribute that a published command sets, and no attribute that is never stored', () => {
+    const properties = Object.keys(officialAccountSchema.properties);
+    const set = published.flatMap(({ timestampAttribute = [], attributes }) => [
+      ...[timestampAttribute].flat(),
+      ...Object.keys(attributes),
+    ]);
+    expect(properties).toEqual(expect.arrayContaining(set));
+    const fixed = ['sdkAppId', 'officialAccountId', 'eventTime', 'receivedTime', 'clientIp', 'optPlatform', 'revision'];
+    const stored = [...fixed, ...PROFILE_ATTRIBUTES, ...TIMESTAMP_ATTRIBUTES];
+    expect(stored).toEqual(expect.arrayContaining(properties));
+  });
+
+  test('have the previous value of every published profile attribute except operatorAccount', () => {
+    const profile = new Set(published.flatMap(({ attributes }) => Object.keys(attributes)));
+    profile.delete('operatorAccount');
+    expect(Object.keys(changedSchema.properties.previous.properties).toSorted()).toEqual([...profile].toSorted());
   });
 });
 

@@ -1,22 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { changesBy, changesByNewest, type AccountEvent, type Attributes } from '../../lambda/official-account.ts';
+import { mergeEvent, mergeNewestEvent, type AccountEvent, type AccountRecord } from '../../lambda/official-account.ts';
 import { arrivals, modelOf, visible } from '../account-events.ts';
 
 const RUNS = Number(process.env['ACCOUNT_EVENT_RUNS'] ?? 1_000);
 
 /** A record after changes to it. */
-function changed(record: Attributes, changes: Attributes): Attributes {
+function changed(record: AccountRecord, changes: AccountRecord): AccountRecord {
   const entries = Object.entries({ ...record, ...changes });
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
 /** A record after events, in the order of their arrival. */
-function recordAfter(events: readonly AccountEvent[]): Attributes {
-  let record: Attributes = {};
+function recordAfter(events: readonly AccountEvent[]): AccountRecord {
+  let record: AccountRecord = {};
   for (const event of events) {
     const { sdkAppId, officialAccountId } = event;
-    record = { sdkAppId, officialAccountId, ...changed(record, changesBy(event, record)) };
+    record = { sdkAppId, officialAccountId, ...changed(record, mergeEvent(event, record)) };
   }
   return record;
 }
@@ -32,7 +32,7 @@ test('an event that has been applied changes nothing any more', () => {
   fc.assert(
     fc.property(arrivals, (events) => {
       const record = recordAfter(events);
-      for (const event of events) expect(changesBy(event, record)).toEqual({});
+      for (const event of events) expect(mergeEvent(event, record)).toEqual({});
     }),
     { numRuns: RUNS },
   );
@@ -43,7 +43,7 @@ test('what is said of an event without knowing the record is what is said knowin
     fc.property(arrivals, (events) => {
       const record = recordAfter(events);
       for (const event of events.map((each) => ({ ...each, eventTime: each.eventTime + 8 }))) {
-        expect(changed(record, changesByNewest(event))).toEqual(changed(record, changesBy(event, record)));
+        expect(changed(record, mergeNewestEvent(event))).toEqual(changed(record, mergeEvent(event, record)));
       }
     }),
     { numRuns: RUNS },
@@ -51,7 +51,7 @@ test('what is said of an event without knowing the record is what is said knowin
 });
 
 describe('in words:', () => {
-  const event = (eventTime: number, rest: Pick<AccountEvent, 'marks' | 'texts'>): AccountEvent => ({
+  const event = (eventTime: number, rest: Pick<AccountEvent, 'timestampAttribute' | 'attributes'>): AccountEvent => ({
     sdkAppId: '1400000000',
     officialAccountId: 'a',
     eventTime,
@@ -61,10 +61,13 @@ describe('in words:', () => {
     ...rest,
   });
   const created = (time: number, name = 'created') =>
-    event(time, { marks: 'createdTime', texts: { name, ownerAccount: 'owner', operatorAccount: 'operator' } });
-  const changedTo = (time: number, texts: AccountEvent['texts']) => event(time, { texts });
-  const destroyed = (time: number) => event(time, { marks: 'destroyedTime', texts: {} });
-  const full = (time: number) => event(time, { marks: 'lastFullTime', texts: {} });
+    event(time, {
+      timestampAttribute: 'createdTime',
+      attributes: { name, ownerAccount: 'owner', operatorAccount: 'operator' },
+    });
+  const changedTo = (time: number, attributes: AccountEvent['attributes']) => event(time, { attributes });
+  const destroyed = (time: number) => event(time, { timestampAttribute: 'destroyedTime', attributes: {} });
+  const full = (time: number) => event(time, { timestampAttribute: 'lastFullTime', attributes: {} });
 
   test('a change that comes before its creation is kept, and completed when the creation comes', () => {
     const before = recordAfter([changedTo(2, { introduction: '简介' })]);
@@ -107,7 +110,8 @@ describe('in words:', () => {
     const ends = [3, 2, 1].map((_, index, times) =>
       recordAfter(
         times.slice(0, index + 1).map((time) => {
-          if (time === 3) return event(3, { marks: 'destroyedTime', texts: { name: 'B', ownerAccount: 'owner' } });
+          if (time === 3)
+            return event(3, { timestampAttribute: 'destroyedTime', attributes: { name: 'B', ownerAccount: 'owner' } });
           return time === 2 ? changedTo(2, { name: 'B', operatorAccount: 'leckie' }) : created(1, 'A');
         }),
       ),
@@ -147,7 +151,7 @@ describe('in words:', () => {
     }
   });
 
-  test('at the same time a creation comes first, and the greater of two other texts stays', () => {
+  test('at the same time a creation comes first, and the greater of two other attributes stays', () => {
     for (const events of [
       [created(1, 'z'), changedTo(1, { name: 'a' }), changedTo(1, { name: 'b' }), destroyed(1)],
       [destroyed(1), changedTo(1, { name: 'b' }), created(1, 'z'), changedTo(1, { name: 'a' })],
@@ -183,12 +187,5 @@ describe('in words:', () => {
       const { optPlatform, clientIp } = recordAfter(events as AccountEvent[]);
       expect({ optPlatform, clientIp }).toEqual(expected);
     }
-  });
-
-  test('a text whose time is older than the creation is the creation’s: a version before 0.2 has written it', () => {
-    const { name: _, ...rest } = recordAfter([created(1), changedTo(2, { name: '改名' }), created(5, '再')]);
-    const record = { ...rest, name: '再', nameTime: 2 };
-    expect(changed(record, changesBy(changedTo(6, { introduction: 'x' }), record))).toMatchObject({ name: '再' });
-    expect(changed(record, changesBy(changedTo(4, { name: '旧' }), record))).toMatchObject({ name: '再' });
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Ignored, Refusal } from '../../lambda/outcomes.ts';
+import { IgnoredError, RejectedError } from '../../lambda/outcomes.ts';
 import { reply } from '../../lambda/reply.ts';
 
 function answerTo(error?: unknown) {
@@ -19,15 +19,15 @@ test('OK has the three fields of the documented sample, and nothing else', () =>
   expect(answerTo()).toEqual(OK);
 });
 
-test.each([new Refusal('badSignature'), new Error('secret')])(
+test.each([new RejectedError('badSignature'), new Error('secret')])(
   'what is ignored gets its OK, whatever is wrong with it: %p',
   (error) => {
-    expect(answerTo(new Ignored(error))).toEqual(OK);
+    expect(answerTo(new IgnoredError(error))).toEqual(OK);
   },
 );
 
 test('a refusal says its reason and the field, and keeps its detail to itself', () => {
-  expect(answerTo(new Refusal('badPayload', { field: 'Name', detail: 'secret' }))).toEqual({
+  expect(answerTo(new RejectedError('badPayload', { field: 'Name', detail: 'secret' }))).toEqual({
     statusCode: 200,
     headers: { 'content-type': 'application/json' },
     body: '{"ActionStatus":"FAIL","ErrorInfo":"a field of the body is missing, of the wrong type or out of range: Name","ErrorCode":120007}',

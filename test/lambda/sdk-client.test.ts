@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { GetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
-import { severalAtATime } from '../../lambda/sdk-client.ts';
+import { abortAtDeadline } from '../../lambda/sdk-client.ts';
 
 const LIMITS = { attempts: 1, attemptMs: 2_000, totalMs: 2_000 };
 
@@ -30,9 +30,9 @@ afterAll(async () => {
 });
 
 test('a call that is given up cuts its own connection, and not those of the calls beside it', async () => {
-  const inTime = severalAtATime(LIMITS);
+  const withDeadline = abortAtDeadline(LIMITS);
   const get = (TableName: string) =>
-    inTime(({ options }) => client.send(new GetItemCommand({ TableName, Key: { id: { S: 'a' } } }), options));
+    withDeadline(({ options }) => client.send(new GetItemCommand({ TableName, Key: { id: { S: 'a' } } }), options));
   const stalled = get('stalled').catch((error: Error) => error.name);
   await sleep(1_500);
   const beside = get('slow'); // on its way while the other is given up

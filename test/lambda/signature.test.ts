@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isSignedBy, sign } from '../../lambda/signature.ts';
+import { verifySignature, sign } from '../../lambda/signature.ts';
 
 // Printed at https://www.tencentcloud.com/document/product/1047/34354
 const DOCUMENTED = {
@@ -24,11 +24,11 @@ describe('a Sign', () => {
     ['that is empty', false, ''],
     ['of as many characters, but more bytes', false, '名'.repeat(64)],
   ])('%s: %s', (_what, isRight, signature) => {
-    expect(isSignedBy(DOCUMENTED.token, signature, DOCUMENTED.requestTime)).toBe(isRight);
+    expect(verifySignature(DOCUMENTED.token, signature, DOCUMENTED.requestTime)).toBe(isRight);
   });
 
   test('is not right for another token or another time', () => {
-    expect(isSignedBy('xxxyyy', DOCUMENTED.sign, DOCUMENTED.requestTime)).toBe(false);
-    expect(isSignedBy(DOCUMENTED.token, DOCUMENTED.sign, '1669872113')).toBe(false);
+    expect(verifySignature('xxxyyy', DOCUMENTED.sign, DOCUMENTED.requestTime)).toBe(false);
+    expect(verifySignature(DOCUMENTED.token, DOCUMENTED.sign, '1669872113')).toBe(false);
   });
 });

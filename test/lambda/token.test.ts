@@ -20,17 +20,17 @@ function tokenStore(...versions: string[]) {
   );
   return Object.assign(state, {
     token,
-    hasSigned: (signer: string) => token.hasSigned(signed(TIME, signer).Sign, TIME),
+    verify: (signer: string) => token.verify(signed(TIME, signer).Sign, TIME),
   });
 }
 
 test('every accepted version of the token signs, and the one before is read where it is first needed', async () => {
   const store = tokenStore('new', 'old');
   await store.token.load();
-  expect(await store.hasSigned('new')).toBe(true);
+  expect(await store.verify('new')).toBe(true);
   expect(store.reads).toBe(1);
-  for (let delivery = 0; delivery < 3; delivery += 1) expect(await store.hasSigned('old')).toBe(true);
-  expect(await store.hasSigned('new')).toBe(true);
+  for (let delivery = 0; delivery < 3; delivery += 1) expect(await store.verify('old')).toBe(true);
+  expect(await store.verify('new')).toBe(true);
   expect(store.reads).toBe(2);
 });
 
@@ -38,12 +38,12 @@ test('an instance that has just begun does not call a delivery forged that the t
   const store = tokenStore('new', 'old');
   await store.token.load();
   store.isDown = true;
-  await expect(store.hasSigned('old')).rejects.toThrow('the store is down');
-  await expect(store.hasSigned('old')).rejects.toThrow('the store is down');
+  await expect(store.verify('old')).rejects.toThrow('the store is down');
+  await expect(store.verify('old')).rejects.toThrow('the store is down');
   expect(store.reads).toBe(2); // once in two seconds: strangers sign wrong at will
   store.isDown = false;
   store.now = 2_000;
-  expect(await store.hasSigned('old')).toBe(true);
+  expect(await store.verify('old')).toBe(true);
 });
 
 test('while the token can’t be read again, wrong signatures make it be read once in two seconds, and then once a minute', async () => {
@@ -51,11 +51,11 @@ test('while the token can’t be read again, wrong signatures make it be read on
   await store.token.load();
   store.isDown = true;
   for (store.now = 0; store.now < 60_000; store.now += 500) {
-    await expect(store.hasSigned('wrong')).rejects.toThrow('the store is down');
+    await expect(store.verify('wrong')).rejects.toThrow('the store is down');
   }
   expect(store.reads).toBe(1 + 30);
   store.isDown = false;
-  for (; store.now < 120_000; store.now += 500) expect(await store.hasSigned('wrong')).toBe(false);
+  for (; store.now < 120_000; store.now += 500) expect(await store.verify('wrong')).toBe(false);
   expect(store.reads).toBe(1 + 30 + 1);
 });
 
@@ -64,21 +64,21 @@ test('a new token is accepted at the first delivery that it signs', async () => 
   await store.token.load();
   store.now = 60_000;
   store.versions = ['new', 'old'];
-  expect(await store.hasSigned('new')).toBe(true);
-  expect(await store.hasSigned('old')).toBe(true);
+  expect(await store.verify('new')).toBe(true);
+  expect(await store.verify('old')).toBe(true);
   expect(store.reads).toBe(2);
 });
 
 test('wrong signatures make the token be read once a minute at most', async () => {
   const store = tokenStore('right');
   await store.token.load();
-  for (store.now = 0; store.now <= 120_000; store.now += 1_000) expect(await store.hasSigned('wrong')).toBe(false);
+  for (store.now = 0; store.now <= 120_000; store.now += 1_000) expect(await store.verify('wrong')).toBe(false);
   expect(store.reads).toBe(1 + 3);
 });
 
 test('deliveries that come while the token is being read wait for that one read', async () => {
   const store = tokenStore('right');
-  const answers = await Promise.all(['right', 'wrong', 'right'].map((token) => store.hasSigned(token)));
+  const answers = await Promise.all(['right', 'wrong', 'right'].map((token) => store.verify(token)));
   expect(answers).toEqual([true, false, true]);
   expect(store.reads).toBe(1);
 });
@@ -86,10 +86,10 @@ test('deliveries that come while the token is being read wait for that one read'
 test('while no token could be read, every delivery tries, and none is called forged', async () => {
   const store = tokenStore('right');
   store.isDown = true;
-  await expect(store.hasSigned('right')).rejects.toThrow('the store is down');
-  await expect(store.hasSigned('right')).rejects.toThrow('the store is down');
+  await expect(store.verify('right')).rejects.toThrow('the store is down');
+  await expect(store.verify('right')).rejects.toThrow('the store is down');
   store.isDown = false;
-  expect(await store.hasSigned('right')).toBe(true);
+  expect(await store.verify('right')).toBe(true);
   expect(store.reads).toBe(3);
 });
 
@@ -98,9 +98,9 @@ test('where the token could not be read again, a mismatch is not called forged, 
   await store.token.load();
   store.now = 60_000;
   store.isDown = true;
-  await expect(store.hasSigned('new')).rejects.toThrow('the store is down');
-  await expect(store.hasSigned('new')).rejects.toThrow('the store is down');
-  expect(await store.hasSigned('old')).toBe(true);
+  await expect(store.verify('new')).rejects.toThrow('the store is down');
+  await expect(store.verify('new')).rejects.toThrow('the store is down');
+  expect(await store.verify('old')).toBe(true);
   expect(store.reads).toBe(2);
 });
 
@@ -108,10 +108,10 @@ test('a token that was replaced stops working in five minutes, though nothing el
   const store = tokenStore('leaked');
   await store.token.load();
   store.versions = ['new', 'newer'];
-  for (store.now = 0; store.now < 300_000; store.now += 10_000) expect(await store.hasSigned('leaked')).toBe(true);
+  for (store.now = 0; store.now < 300_000; store.now += 10_000) expect(await store.verify('leaked')).toBe(true);
   expect(store.reads).toBe(1);
   store.now = 300_000;
-  expect(await store.hasSigned('leaked')).toBe(false);
+  expect(await store.verify('leaked')).toBe(false);
   expect(store.reads).toBe(2);
 });
 
@@ -119,11 +119,11 @@ test('where the token can’t be read again after five minutes, the known one st
   const store = tokenStore('right');
   await store.token.load();
   store.isDown = true;
-  for (store.now = 0; store.now < 480_000; store.now += 10_000) expect(await store.hasSigned('right')).toBe(true);
+  for (store.now = 0; store.now < 480_000; store.now += 10_000) expect(await store.verify('right')).toBe(true);
   expect(store.reads).toBe(1 + 3);
   store.isDown = false;
   store.versions = ['new'];
-  expect(await store.hasSigned('right')).toBe(false);
+  expect(await store.verify('right')).toBe(false);
 });
 
 test('no read outlives the delivery that it is for: frozen with the instance, it would fail for a later one', async () => {
@@ -133,7 +133,7 @@ test('no read outlives the delivery that it is for: frozen with the instance, it
     (which) => (which === 'all' ? readAll() : Promise.resolve(['old'])),
     () => now,
   );
-  const isRight = (secret: string) => token.hasSigned(signed(TIME, secret).Sign, TIME);
+  const isRight = (secret: string) => token.verify(signed(TIME, secret).Sign, TIME);
   await token.load();
 
   const hanging = Promise.withResolvers<string[]>();

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { receive } from '../../lambda/commands.ts';
+import { dispatch } from '../../lambda/dispatch.ts';
 import type { Delivery } from '../../lambda/delivery.ts';
-import { parkOnFailure } from '../../lambda/keep.ts';
+import { parkOnFailure } from '../../lambda/failed-deliveries.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
-import type { OfficialAccounts } from '../../lambda/official-accounts.ts';
+import type { OfficialAccounts } from '../../lambda/official-accounts-table.ts';
 import { accountEvent, deliveryOf, modelOf, visible } from '../account-events.ts';
 import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
 
@@ -42,7 +42,7 @@ test('whatever order deliveries, repeats, failures, parkings and redrives take, 
           return result;
         },
       };
-      const receiveOnce = receive(faulty);
+      const receiveOnce = dispatch(faulty);
       const receiver = parkOnFailure(receiveOnce, async () => ({
         park: async (failed) => void parked.push(failed),
         deadLetter: () => Promise.reject(new Error('nothing here is refused')),

@@ -62,7 +62,7 @@ const deliver = (id: string, change: (delivery: HttpDelivery) => void = () => {}
   post(
     deployment.url,
     httpDelivery((delivery) => {
-      delivery.payload = { ...recorded('created-chinese'), Official_Account: id };
+      delivery.payload = { ...recorded('made-up/created-chinese'), Official_Account: id };
       change(delivery);
     }),
   );
@@ -235,7 +235,7 @@ describe('a genuine delivery that is refused', () => {
     expect(await until(() => log.linesOf('delivery')[0])).toMatchObject({
       outcome: 'refused',
       reason,
-      isKept: true,
+      isDeadLettered: true,
     });
   });
 
@@ -381,7 +381,7 @@ describe('configured otherwise', () => {
       expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
         outcome: 'refused',
         reason: 'badPayload',
-        isKept: false,
+        isDeadLettered: false,
       });
       for (const { name } of open.spec.queues) expect(open.sqs.messages(name)).toEqual([]);
     } finally {

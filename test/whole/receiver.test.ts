@@ -98,7 +98,7 @@ describe('a right delivery', () => {
   test.each(['@TOA#_two  spaces ', '#TOA#_@#', '@TOA#_😀', '@TOA#_新闻', 'a'.repeat(1024), '"\\\n\u2028'])(
     'is stored under its ID byte for byte, with a Chinese name: %j',
     async (officialAccountId) => {
-      const payload = { ...recorded('created-chinese'), Official_Account: officialAccountId };
+      const payload = { ...recorded('made-up/created-chinese'), Official_Account: officialAccountId };
       expect(await deliver((d) => (d.payload = payload))).toEqual(OK);
       expect(await until(() => recordOf(officialAccountId))).toMatchObject({
         name: '新闻公众号 🗞️',

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { readBody } from './loopback.ts';
 
-/** An error of the service, in its own words. */
+/** Error that a service returns to its client. */
 export class ServiceError extends Error {
   readonly type: string;
 
@@ -11,13 +11,13 @@ export class ServiceError extends Error {
   }
 }
 
-/** The largest message that SQS takes or entries that EventBridge takes, each byte escaped, with the names around it. */
+/** Above the largest request of SQS or EventBridge: 256 KiB with every byte escaped, and the names around it. */
 const MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
 /**
- * A service that speaks AWS's JSON protocol.
+ * Creates a server for AWS's JSON protocol.
  *
- * @param operations by their name in the header X-Amz-Target, as `AmazonSQS.SendMessage`.
+ * @param operations The operations by their name in the header X-Amz-Target, for example `AmazonSQS.SendMessage`.
  * @see https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
  */
 export function awsJsonServer(
@@ -28,7 +28,8 @@ export function awsJsonServer(
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
     try {
       const operation = operations[String(request.headers['x-amz-target'])];
-      if (operation === undefined) throw new ServiceError('UnknownOperationException', 'not answered on this machine');
+      if (operation === undefined)
+        throw new ServiceError('UnknownOperationException', 'the local service does not have this operation');
       const body = await readBody(request, MAX_REQUEST_BYTES);
       if (body === undefined) throw new ServiceError('RequestEntityTooLargeException', 'the request is too large');
       answer(200, await operation(JSON.parse(body.toString()) as Record<string, string>));

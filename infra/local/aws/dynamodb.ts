@@ -16,7 +16,7 @@ import { watchWrites } from './item-writes.ts';
 import { listen, type Loopback } from './loopback.ts';
 import type { OnChange } from './stream.ts';
 
-/** Any region and credentials will do: nothing here leaves the machine. */
+/** Region and credentials of the local services, which accept any. */
 export const LOCAL_AWS = {
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'local',
@@ -24,11 +24,11 @@ export const LOCAL_AWS = {
 } as const;
 
 /**
- * Starts an embedded DynamoDB with these tables. Tables that it already has are kept as they are.
+ * Starts an embedded DynamoDB with the given tables. Existing tables stay as they are.
  *
- * @param directory where to keep the tables; in memory where there is none. It must be usable: dynalite opens its files
- * behind everybody's back, and an error there ends the process.
- * @param onChange is told of every change, as the tables' streams would.
+ * @param directory Folder for the tables; without it, they are in memory. Check the folder first, because an error in
+ * dynalite's files ends the process and cannot be caught.
+ * @param onChange Receives every change, like the tables' streams.
  */
 export async function startDynamoDb(
   tables: readonly CreateTableInput[],
@@ -36,8 +36,8 @@ export async function startDynamoDb(
   onChange?: OnChange,
 ): Promise<Loopback> {
   const database = dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) });
-  const answerTo = watchWrites(takeRequests(database), onChange);
-  const underWay = new Set<Promise<void>>();
+  const call = watchWrites(takeRequests(database), onChange);
+  const pending = new Set<Promise<void>>();
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '', headers } = request;
     try {
@@ -45,37 +45,37 @@ export async function startDynamoDb(
         status,
         headers: answerHeaders,
         body,
-      } = await answerTo({ method, url, headers, body: await buffer(request) });
+      } = await call({ method, url, headers, body: await buffer(request) });
       response.writeHead(status, answerHeaders).end(body);
     } catch (error) {
-      // The caller has hung up, or sends JSON that dynalite throws at.
+      // The client has closed the connection, or its JSON makes dynalite throw.
       const body = { __type: 'com.amazon.coral.service#SerializationException', message: String(error) };
       response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
     }
   };
   database.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const answered = answer(request, response).finally(() => underWay.delete(answered));
-    underWay.add(answered);
+    const answered = answer(request, response).finally(() => pending.delete(answered));
+    pending.add(answered);
   });
   const server = await listen(database, 0);
   const client = dynamoDbClient(server.url);
-  for (const table of tables) await makeTable(client, table);
+  for (const table of tables) await createTable(client, table);
   client.destroy();
   return {
     url: server.url,
     async close() {
-      database.closeAllConnections(); // a caller that never ends its request
-      await Promise.all(underWay); // a write whose caller has gone needs the database as well
+      database.closeAllConnections(); // a client may never end its request
+      await Promise.all(pending); // a write goes on after its client has closed the connection
       await server.close();
     },
   };
 }
 
-/** How often to ask for a table's state, in seconds. */
-const WAIT = { minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 30 };
+/** Delays between requests for a table's state, in seconds. */
+const POLLING = { minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 30 };
 
-/** Makes a table where it is missing. @returns once it takes items. */
-async function makeTable(client: DynamoDBClient, table: CreateTableInput): Promise<void> {
+/** Creates a table if it is missing, and waits until it is active. */
+async function createTable(client: DynamoDBClient, table: CreateTableInput): Promise<void> {
   const { TableName } = table;
   try {
     await client.send(new CreateTableCommand(table));
@@ -83,13 +83,13 @@ async function makeTable(client: DynamoDBClient, table: CreateTableInput): Promi
     if (!(error instanceof ResourceInUseException)) throw error;
     const { Table } = await client.send(new DescribeTableCommand({ TableName }));
     if (Table?.TableStatus === 'DELETING') {
-      // The process that deleted it has ended before it was done, and dynalite does not go on with it by itself.
+      // An earlier process ended while it deleted the table, and dynalite does not resume the deletion.
       await client.send(new DeleteTableCommand({ TableName }));
-      await waitUntilTableNotExists({ client, ...WAIT }, { TableName });
-      return makeTable(client, table);
+      await waitUntilTableNotExists({ client, ...POLLING }, { TableName });
+      return createTable(client, table);
     }
   }
-  await waitUntilTableExists({ client, ...WAIT }, { TableName });
+  await waitUntilTableExists({ client, ...POLLING }, { TableName });
 }
 
 export function dynamoDbClient(endpoint: string): DynamoDBClient {

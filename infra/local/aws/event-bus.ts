@@ -19,13 +19,13 @@ export interface BusEvent {
 }
 
 export interface EventBus extends Loopback {
-  /** @returns what ends it. */
+  /** Calls the listener for each event. Returns a function that ends this. */
   subscribe(listener: (event: BusEvent) => void): () => void;
-  /** Answers with every event from now on, as Server-Sent Events. */
+  /** Answers with all further events, as Server-Sent Events. */
   serve(request: IncomingMessage, response: ServerResponse): void;
 }
 
-/** Proxies and clients give up on a connection that stays silent. */
+/** Interval of comments, because proxies and clients close an idle connection. */
 const HEARTBEAT_MS = 15_000;
 
 /** @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html */
@@ -33,9 +33,9 @@ const MAX_ENTRIES = 10;
 const MAX_CALL_BYTES = 256 * 1024;
 
 /**
- * The EventBridge call that the publisher makes, answered on this machine, and all who listen to the bus.
+ * Starts a local EventBridge with the only operation that the publisher calls, and with listeners instead of rules.
  *
- * @param names the names of the event buses.
+ * @param names Names of the event buses.
  * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
  */
 export async function startEventBus(names: readonly string[]): Promise<EventBus> {
@@ -47,10 +47,10 @@ export async function startEventBus(names: readonly string[]): Promise<EventBus>
 
   function put(entry: PutEventsRequestEntry): PutEventsResultEntry {
     const { EventBusName = '', Source, DetailType, Detail } = entry;
-    if (!names.includes(EventBusName)) return refused('ResourceNotFoundException', `there is no bus ${EventBusName}`);
-    if (!Source || !DetailType || !Detail) return refused('InvalidArgument', 'a required parameter is missing');
-    const detail = jsonObject(Detail);
-    if (detail === undefined) return refused('MalformedDetail', 'Detail is malformed.');
+    if (!names.includes(EventBusName)) return failure('ResourceNotFoundException', `there is no bus ${EventBusName}`);
+    if (!Source || !DetailType || !Detail) return failure('InvalidArgument', 'a required parameter is missing');
+    const detail = parseObject(Detail);
+    if (detail === undefined) return failure('MalformedDetail', 'Detail is malformed.');
     const event: BusEvent = {
       version: '0',
       id: randomUUID(),
@@ -72,7 +72,7 @@ export async function startEventBus(names: readonly string[]): Promise<EventBus>
       if (Entries.length === 0 || Entries.length > MAX_ENTRIES) {
         throw new ServiceError('ValidationException', `a call has 1 to ${MAX_ENTRIES} entries`);
       }
-      if (Entries.reduce((bytes, entry) => bytes + bytesOf(entry), 0) >= MAX_CALL_BYTES) {
+      if (Entries.reduce((bytes, entry) => bytes + byteLength(entry), 0) >= MAX_CALL_BYTES) {
         throw new ServiceError('ValidationException', 'Total size of the entries in the request is over the limit.');
       }
       const results = Entries.map(put);
@@ -84,12 +84,12 @@ export async function startEventBus(names: readonly string[]): Promise<EventBus>
     subscribe,
     serve(request, response) {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-      response.write(': every event from now on\n\n');
-      // JSON has no line breaks of its own, so one data line holds an event whatever is in its names.
-      const end = subscribe((event) => response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`));
+      response.write(': all further events\n\n');
+      // JSON.stringify writes no line breaks, so each event is a single data line.
+      const unsubscribe = subscribe((event) => response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`));
       const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
       response.on('close', () => {
-        end();
+        unsubscribe();
         clearInterval(heartbeat);
       });
       request.resume();
@@ -97,13 +97,13 @@ export async function startEventBus(names: readonly string[]): Promise<EventBus>
   };
 }
 
-const refused = (ErrorCode: string, ErrorMessage: string): PutEventsResultEntry => ({ ErrorCode, ErrorMessage });
+const failure = (ErrorCode: string, ErrorMessage: string): PutEventsResultEntry => ({ ErrorCode, ErrorMessage });
 
-function bytesOf({ Source = '', DetailType = '', Detail = '' }: PutEventsRequestEntry): number {
+function byteLength({ Source = '', DetailType = '', Detail = '' }: PutEventsRequestEntry): number {
   return Buffer.byteLength(Source + DetailType + Detail);
 }
 
-function jsonObject(json: string): object | undefined {
+function parseObject(json: string): object | undefined {
   try {
     const value: unknown = JSON.parse(json);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;

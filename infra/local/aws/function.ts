@@ -5,10 +5,10 @@ import type { Readable, Writable } from 'node:stream';
 import type { Answer, Invocation } from './instance.ts';
 
 export interface FunctionSpec {
-  /** The bundle's entry. */
+  /** Path of the bundle. */
   file: string;
   handlerName: string;
-  /** By the function's own clock: see {@link FunctionOptions.timeScale}. */
+  /** Timeout, multiplied by {@link FunctionOptions.timeScale}. */
   timeoutMs: number;
   environment: Readonly<Record<string, string>>;
 }
@@ -17,27 +17,26 @@ export interface LocalFunction {
   /**
    * Runs the function once.
    *
-   * @param onStart is told when an instance begins with it.
-   * @throws Throttled where too many invocations wait already.
-   * @throws where the function is stopped.
-   * @throws where the function throws, dies or takes longer than its timeout.
+   * @param onStart Called when an instance begins with the invocation.
+   * @throws ThrottledError if too many invocations are waiting.
+   * @throws If the function is stopped, throws, crashes or exceeds its timeout.
    */
   invoke(event: unknown, onStart?: () => void): Promise<unknown>;
-  /** Ends all instances. @returns once their processes have ended. */
+  /** Ends all instances, and waits until their processes have ended. */
   stop(): Promise<void>;
-  /** Replaces all instances by a new one, and waits until its init is over. */
+  /** Replaces all instances with a new one, and waits for the end of its init. */
   restart(): Promise<void>;
-  /** Ends all instances in the middle of what they do, as a machine that fails. */
+  /** Ends all instances at once, like a machine that fails. */
   kill(): void;
 }
 
-/** Maximum number of instances of a function. Each is a process of 35 MB. */
+/** Maximum number of instances of a function. Each is a process that uses 35 MB. */
 export const MAX_INSTANCES = 4;
-/** Maximum number of invocations that wait for an instance: as many as `npm run send` can post at a time. */
+/** Maximum number of invocations that wait for an instance. `npm run send` posts at most as many at a time. */
 const MAX_WAITING = 1_000;
 
-/** The invocation did not take place: too many wait. */
-export class Throttled extends Error {}
+/** The function did not run, because too many invocations are waiting. */
+export class ThrottledError extends Error {}
 
 const stoppedError = () => new Error('the function is stopped');
 
@@ -50,29 +49,30 @@ interface Waiting {
 }
 
 export interface FunctionOptions {
-  /** Receives everything that the function prints. Default: standard output. */
+  /** Receives the output of the function. Default: standard output. */
   log?: Writable;
   maxInstances?: number;
   /**
-   * How many times slower the function's timers run. With 4, a limit of 275 ms is one of 1,100 ms. Tests use it so that a
-   * slow or busy machine keeps the function's limits. Default: 1.
+   * Factor by which the function's timers are slower: with 4, a deadline of 275 ms becomes 1,100 ms. Tests use it so that
+   * the function keeps its deadlines on a slow or busy machine. Default: 1.
    */
   timeScale?: number;
 }
 
 /**
- * Runs a function in processes of their own, which see the given environment and nothing else of ours.
- * As in Lambda, an instance has one invocation at a time, and one that dies or runs into its timeout is replaced when the
- * next invocation needs it. Unlike Lambda, an invocation waits for a free instance when all of them are busy.
+ * Starts a function with one instance. Each instance is a process that has only the given environment.
  *
- * @throws where the function's init fails.
+ * As in Lambda, an instance handles one invocation at a time, and is replaced after a crash or a timeout. Unlike Lambda, an
+ * invocation waits if all instances are busy.
+ *
+ * @throws If the function's init fails.
  */
 export async function startFunction(
   spec: FunctionSpec,
   { log = process.stdout, maxInstances = MAX_INSTANCES, timeScale = 1 }: FunctionOptions = {},
 ): Promise<LocalFunction> {
   const instances = new Set<Instance>();
-  /** The instance that was used last comes first. */
+  /** Idle instances. The one that was used last is taken first. */
   const idle: Instance[] = [];
   const waiting: Waiting[] = [];
   let isStarting = false;
@@ -82,7 +82,7 @@ export async function startFunction(
     const instance = startInstance(spec, timeScale, log, () => {
       instances.delete(instance);
       if (idle.includes(instance)) idle.splice(idle.indexOf(instance), 1);
-      work();
+      assign();
     });
     instances.add(instance);
     await instance.ready;
@@ -91,11 +91,11 @@ export async function startFunction(
 
   function release(instance: Instance): void {
     if (instances.has(instance)) idle.push(instance);
-    work();
+    assign();
   }
 
-  /** Hands waiting invocations to idle instances, and starts another instance while there are too few. */
-  function work(): void {
+  /** Gives waiting invocations to idle instances, and starts another instance if there are too few. */
+  function assign(): void {
     while (waiting.length > 0 && idle.length > 0) void runOn(idle.pop()!, waiting.shift()!);
     if (waiting.length > 0 && !isStarting && !isStopped && instances.size < maxInstances) startAnother();
   }
@@ -103,11 +103,11 @@ export async function startFunction(
   function startAnother(): void {
     isStarting = true;
     add()
-      // As in Lambda, the invocation that an instance is started for fails where its init does.
+      // As in Lambda, the first waiting invocation fails if the init of the new instance fails.
       .catch((error) => waiting.shift()?.outcome.reject(error))
       .finally(() => {
         isStarting = false;
-        work();
+        assign();
       });
   }
 
@@ -121,7 +121,7 @@ export async function startFunction(
     release(instance);
   }
 
-  /** @returns the processes' ends. */
+  /** Kills all instances. The result resolves when their processes have ended. */
   function kill(): Promise<unknown> {
     const ends = [...instances].map((instance) => {
       instance.kill();
@@ -137,10 +137,10 @@ export async function startFunction(
     invoke(event, onStart = () => {}) {
       if (isStopped) return Promise.reject(stoppedError());
       if (waiting.length >= MAX_WAITING)
-        return Promise.reject(new Throttled(`${MAX_WAITING} invocations wait already`));
+        return Promise.reject(new ThrottledError(`${MAX_WAITING} invocations are waiting already`));
       const outcome = Promise.withResolvers<unknown>();
       waiting.push({ event, onStart, outcome });
-      work();
+      assign();
       return outcome.promise;
     },
     kill: () => void kill(),
@@ -156,7 +156,11 @@ export async function startFunction(
   };
 }
 
-/** @param onEnd is called when the instance has ended, perhaps more than once. */
+/**
+ * Starts an instance.
+ *
+ * @param onEnd Called when the instance has ended, possibly more than once.
+ */
 function startInstance(
   { file, handlerName, timeoutMs, environment }: FunctionSpec,
   timeScale: number,
@@ -168,10 +172,10 @@ function startInstance(
     execArgv: [],
     silent: true,
   });
-  for (const output of [child.stdout, child.stderr]) if (output) passLines(output, log); // none where it did not start
+  for (const output of [child.stdout, child.stderr]) if (output) passLines(output, log); // undefined if the process did not start
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
-  ready.promise.catch(() => {}); // whoever waits for it gets the error
+  ready.promise.catch(() => {}); // callers that wait for it get the error
   let invocation: PromiseWithResolvers<unknown> | undefined;
 
   child.on('message', (answer: Answer) => {
@@ -179,24 +183,24 @@ function startInstance(
     else if ('error' in answer) invocation?.reject(new Error(answer.error));
     else invocation?.resolve(answer.result);
   });
-  const over = (error: Error) => {
+  const end = (error: Error) => {
     ready.reject(error);
     invocation?.reject(error);
     ended.resolve();
     onEnd();
   };
-  child.on('error', over); // for a process that can't be started, no 'exit' comes
+  child.on('error', end); // a process that can't be started has no 'exit' event
   child.on('exit', (code, signal) => {
     const error = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);
     if (invocation !== undefined) log.write(`${error.message}\n`);
-    over(error);
+    end(error);
   });
 
   return {
     ready: ready.promise,
     ended: ended.promise,
     kill: () => child.kill('SIGKILL'),
-    /** Takes one invocation at a time. */
+    /** Runs one invocation. The caller must wait for it before the next one. */
     async invoke(event: unknown): Promise<unknown> {
       invocation = Promise.withResolvers<unknown>();
       const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs * timeScale);
@@ -213,7 +217,7 @@ function startInstance(
   };
 }
 
-/** Passes whole lines on: those of several processes must not mix. */
+/** Passes on complete lines, so that the lines of several processes do not mix. */
 function passLines(from: Readable, to: Writable): void {
   let rest = '';
   const pass = (text: string) => text !== '' && to.write(text);

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { CHAT_TIMEOUT_MS } from '../../../lambda/limits.ts';
-import { Throttled, type LocalFunction } from './function.ts';
+import { ThrottledError, type LocalFunction } from './function.ts';
 import { listen, readBody, type Loopback } from './loopback.ts';
 
 export interface Route {
@@ -11,23 +11,23 @@ export interface Route {
   path: string;
 }
 
-/** The name of a wait for an instance, in the header Server-Timing. */
+/** Name of the wait for an instance in the header Server-Timing. */
 export const WAITED = 'instance';
 
-/** How long a stop waits for the deliveries under way. Chat waits no longer. */
+/** Time that `close` waits for pending deliveries: as long as Chat waits. */
 const DRAIN_MS = CHAT_TIMEOUT_MS;
 
-/** What API Gateway takes at most, in bytes: payload; request line and headers; the event that Lambda takes. */
+/** Limits of API Gateway (payload; request line with headers) and of Lambda (event). */
 const MAX_PAYLOAD_BYTES = 10_000_000;
 const MAX_HEAD_BYTES = 10_240;
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 /**
- * Serves one route as an HTTP API does: each request becomes an event of payload format 2.0.
+ * Starts a local HTTP API with one route. Each request becomes an event of payload format 2.0.
  *
- * @param port 0 takes a free one.
- * @param localPaths what is answered to GET beside it, on this machine only.
- * @returns its address. Its `close` first answers the deliveries under way.
+ * @param port 0 chooses a free port.
+ * @param localPaths Listeners for GET requests to other paths, which the deployment does not have.
+ * @returns The server. Its `close` first waits for pending deliveries.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 export async function startGateway(
@@ -36,20 +36,20 @@ export async function startGateway(
   port: number,
   localPaths: Readonly<Record<string, RequestListener>> = {},
 ): Promise<Loopback> {
-  const underWay = new Set<Promise<void>>();
+  const pending = new Set<Promise<void>>();
   const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, (request, response) => {
     const answered = answer(request, response)
       .catch((error) => {
-        if (request.errored !== null || response.headersSent) return; // a caller that hung up has nobody to answer
-        if (error instanceof Throttled) send(response, 429, 'Too Many Requests');
+        if (request.errored !== null || response.headersSent) return; // the client has closed the connection
+        if (error instanceof ThrottledError) send(response, 429, 'Too Many Requests');
         else send(response, 500, 'Internal Server Error'); // the function's log says why
       })
-      .finally(() => underWay.delete(answered));
-    underWay.add(answered);
+      .finally(() => pending.delete(answered));
+    pending.add(answered);
   });
 
-  // Node's own default cuts a client that closes its side after the request, before it has its answer. The property is
-  // in no documentation of Node's; gateway.test.ts shows that it works.
+  // By default, Node cuts the connection of a client that closes its side after the request, before it gets the answer.
+  // Node's documentation does not mention this property; gateway.test.ts shows that it works.
   Object.assign(server, { httpAllowHalfOpen: true });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -71,13 +71,13 @@ export async function startGateway(
     if (Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES) {
       return send(response, 413, 'Request Entity Too Large');
     }
-    const arrived = performance.now();
+    const arrivedMs = performance.now();
     let waitedMs = 0;
     const result = (await invoke(event, () => {
-      waitedMs = Math.round(performance.now() - arrived);
+      waitedMs = Math.round(performance.now() - arrivedMs);
     })) as APIGatewayProxyStructuredResultV2;
     response
-      .writeHead(result.statusCode ?? 200, { ...(result.headers as Record<string, string>), ...waited(waitedMs) })
+      .writeHead(result.statusCode ?? 200, { ...(result.headers as Record<string, string>), ...waitHeader(waitedMs) })
       .end(Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'));
   }
 
@@ -86,42 +86,40 @@ export async function startGateway(
     url,
     async close() {
       server.close();
-      await Promise.race([Promise.all(underWay), sleep(DRAIN_MS, undefined, { ref: false })]);
+      await Promise.race([Promise.all(pending), sleep(DRAIN_MS, undefined, { ref: false })]);
       await close();
     },
   };
 }
 
-/**
- * Ends an answer that has no end of its own, as that of the events, once its client closes the connection.
- */
+/** Ends an endless answer, such as the events, when its client closes the connection. */
 function endWithClient({ socket }: IncomingMessage, response: ServerResponse): void {
   const end = () => response.destroy();
   socket.once('end', end);
   response.once('close', () => socket.off('end', end));
 }
 
-/** What API Gateway would not add: how long the delivery waited for an instance, which AWS would have started at once. */
-function waited(milliseconds: number): Record<string, string> {
-  return milliseconds === 0 ? {} : { 'server-timing': `${WAITED};dur=${milliseconds}` };
+/** Returns a header with the time that the delivery waited for an instance. AWS has no such wait. */
+function waitHeader(waitedMs: number): Record<string, string> {
+  return waitedMs === 0 ? {} : { 'server-timing': `${WAITED};dur=${waitedMs}` };
 }
 
-/** API Gateway's own answers. */
+/** Answers as API Gateway does without the function. */
 function send(response: ServerResponse, status: number, message: string): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ message }));
 }
 
-/** A request as it came in over HTTP, whole. */
+/** HTTP request with its complete body. */
 export interface HttpRequest {
   httpVersion: string;
-  /** Names in lower case, each with all its values. */
+  /** Names in lower case, with all their values. */
   headers: Readonly<Record<string, readonly string[] | undefined>>;
   rawQueryString: string;
   body: Buffer;
   sourceIp: string;
 }
 
-/** The event that API Gateway makes of a request. */
+/** Converts a request to an event of API Gateway. */
 export function toEvent(request: HttpRequest, route: Route): APIGatewayProxyEventV2 {
   const { httpVersion, rawQueryString, body, sourceIp } = request;
   const headers = joinRepeats(
@@ -169,18 +167,18 @@ export function toEvent(request: HttpRequest, route: Route): APIGatewayProxyEven
   };
 }
 
-/** As in `12/Mar/2020:19:03:58 +0000`. */
+/** Formats a time like `12/Mar/2020:19:03:58 +0000`. */
 function requestTime(date: Date): string {
   const [, day, month, year, time] = date.toUTCString().split(' ');
   return `${day}/${month}/${year}:${time} +0000`;
 }
 
-/** Everything else, a missing content type included, arrives as base64. */
+/** Returns whether API Gateway passes on a body of this content type as text. Other bodies arrive as base64. */
 function arrivesAsText(contentType = ''): boolean {
   return /^(text\/[^;]+|application\/(json|xml|javascript))\s*(;|$)/i.test(contentType);
 }
 
-/** A name that comes twice keeps both values, joined by a comma. */
+/** Joins the values of repeated names with commas. */
 function joinRepeats(pairs: readonly (readonly string[])[]): Record<string, string> {
   const joined = new Map<string, string>();
   for (const [name = '', value = ''] of pairs) {
@@ -191,8 +189,8 @@ function joinRepeats(pairs: readonly (readonly string[])[]): Record<string, stri
 }
 
 /**
- * Takes scheme and host from a request target in absolute form (`http://127.0.0.1:3000/webhook?a=1`), which a server must
- * accept. The rest stays as it came.
+ * Removes scheme and host from a request target in absolute form (`http://127.0.0.1:3000/webhook?a=1`), which a server must
+ * accept.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
  */

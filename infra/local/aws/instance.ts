@@ -1,17 +1,15 @@
 import { pathToFileURL } from 'node:url';
 
-/**
- * One instance of a function, in a process of its own as in Lambda: node infra/local/aws/instance.ts FILE HANDLER TIME_SCALE
- *
- * Takes one invocation at a time from its parent and answers it; init is over when it has sent `ready`.
- */
+// An instance of a function, as a process: node infra/local/aws/instance.ts FILE HANDLER TIME_SCALE
+// It sends `ready` after its init, then answers one invocation of its parent at a time.
+
 export type Invocation = { event: unknown; context: unknown };
 export type Answer = 'ready' | { result: unknown } | { error: string };
 
 const [file = '', handlerName = '', timeScale = '1'] = process.argv.slice(2);
 const answer = (message: Answer) => process.send?.(message);
 
-process.on('SIGINT', () => {}); // Ctrl-C reaches the whole process group; the parent decides when to end
+process.on('SIGINT', () => {}); // Ctrl-C reaches the whole process group, but the parent decides when to stop
 process.on('disconnect', () => process.exit());
 
 if (timeScale !== '1') stretchTimers(Number(timeScale));
@@ -26,7 +24,7 @@ process.on('message', async ({ event, context }: Invocation) => {
 });
 answer('ready');
 
-/** Makes the timers of the function run slower. It does not touch the bundle, nor the clock (`Date`, `performance`). */
+/** Slows the function's timers down. The bundle and the clock (`Date`, `performance`) stay unchanged. */
 function stretchTimers(factor: number): void {
   const { setTimeout, setInterval } = globalThis;
   const { timeout } = AbortSignal;

@@ -4,10 +4,10 @@ import { streamRecord, type Item, type OnChange } from './stream.ts';
 
 const API = 'DynamoDB_20120810';
 
-/** The operations that write items, as far as dynalite has them. */
+/** Operations of dynalite that write items. */
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].map((name) => `${API}.${name}`));
 
-/** Input of these operations. The database has not checked it yet. */
+/** Input of these operations, before the database has checked it. */
 interface WriteInput {
   TableName: string;
   Key?: Item;
@@ -17,11 +17,11 @@ interface WriteInput {
 }
 
 /**
- * Adds what dynalite lacks: the error of a failed condition returns the item, and a stream gets the changes.
+ * Adds two features that dynalite lacks: a failed condition returns the item, and a stream gets the changes.
  *
- * Writes take place one at a time. So the item that is read before a write is the item that its condition is about.
+ * Writes run one at a time, so the item that is read before a write is the item that the condition refers to.
  *
- * @param onChange is called once the change can be read, and before the writer gets its answer.
+ * @param onChange Called when the change can be read, and before the writer gets its answer.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
  */
 export function watchWrites(callDatabase: Call, onChange: OnChange = () => {}): Call {
@@ -29,7 +29,7 @@ export function watchWrites(callDatabase: Call, onChange: OnChange = () => {}): 
 
   async function write(call: HttpCall): Promise<HttpAnswer> {
     const input = parse(call.body);
-    const keys = await keysOf(input, ask).catch(() => []); // the database will explain what is wrong with the input
+    const keys = await keysOf(input, ask).catch(() => []); // the database returns an error for this input
     const readItems = () => Promise.all(keys.map(async (key) => (await ask('GetItem', key))?.Item));
     const before = await readItems();
     const answer = await callDatabase(call);
@@ -40,7 +40,7 @@ export function watchWrites(callDatabase: Call, onChange: OnChange = () => {}): 
     }
     return input?.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' ? withItem(answer, before[0]) : answer;
 
-    /** Reads in the caller's name. */
+    /** Reads with the headers of the caller. */
     async function ask(operation: string, parameters: object): Promise<Output | undefined> {
       const headers = { ...call.headers, 'x-amz-target': `${API}.${operation}` };
       const { status, body } = await callDatabase({ ...call, headers, body: Buffer.from(JSON.stringify(parameters)) });
@@ -69,7 +69,7 @@ function parse(body: Buffer): WriteInput | undefined {
   }
 }
 
-/** Returns the keys of all items that a write is about. */
+/** Returns the keys of all items of a write. */
 async function keysOf(
   input: WriteInput | undefined,
   ask: (operation: string, parameters: object) => Promise<Output | undefined>,
@@ -90,7 +90,7 @@ async function keysOf(
 
 const CONDITION_FAILED = '{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"';
 
-/** Adds the item, where there is one, to the error of a failed condition. */
+/** Adds the item, if there is one, to the error of a failed condition. */
 function withItem(answer: HttpAnswer, item: Item | undefined): HttpAnswer {
   if (item === undefined || !answer.body.startsWith(CONDITION_FAILED)) return answer;
   const body = JSON.stringify({ ...(JSON.parse(answer.body) as object), Item: item });

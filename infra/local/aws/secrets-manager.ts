@@ -2,12 +2,12 @@ import { awsJsonServer, ServiceError } from './aws-json.ts';
 import { listen, type Loopback } from './loopback.ts';
 
 export interface SecretsManager extends Loopback {
-  /** Makes this the secret's current version, and the one before its previous version, as PutSecretValue does. */
+  /** Stores a new current version, as PutSecretValue does. The version before becomes the previous one. */
   put(secretId: string, value: string): void;
 }
 
 /**
- * The one Secrets Manager call that the function makes, answered on this machine.
+ * Starts a local Secrets Manager with the only operation that the functions call.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
  */

@@ -7,11 +7,11 @@ import { listen, type Loopback } from './loopback.ts';
 export interface QueueSpec {
   name: string;
   visibilitySeconds: number;
-  /** Where a message goes after so many receipts. */
+  /** Queue to which a message goes after `maxReceiveCount` receipts. */
   deadLetters?: { queueName: string; maxReceiveCount: number };
 }
 
-/** What SQS takes. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+/** Limits of SQS. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
 const MESSAGE_CHARACTERS = /^[\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]+$/u;
 const MAX_MESSAGE_BYTES = 256 * 1024;
 
@@ -21,46 +21,46 @@ interface Message {
   body: string;
   sentTime: number;
   receiveCount: number;
-  /** Hidden until then. */
+  /** The message is hidden until this time. */
   visibleTime: number;
 }
 
 export interface Sqs extends Loopback {
   queueUrl(name: string): string;
-  /** The bodies of all messages of a queue, hidden ones included. */
+  /** Returns the bodies of all messages of a queue, also of hidden ones. */
   messages(name: string): string[];
-  /** Puts a message into a queue, as anybody with the rights could. */
+  /** Puts a message into a queue. */
   send(name: string, body: string): Promise<void>;
-  /** Takes all messages out of a queue. */
+  /** Deletes all messages of a queue. */
   purge(name: string): Promise<void>;
   /**
-   * Invokes a function with the messages of a queue, as Lambda's event source mapping does: those that the function
-   * names as failed, or all where it throws, stay and are visible again when their time is over.
+   * Invokes a function with the messages of a queue, as Lambda's event source mapping does. Messages that the function
+   * returns as failed stay in the queue, and all of them if it throws. They become visible again after their timeout.
    *
-   * @returns what ends it.
+   * @returns A function that ends the polling.
    */
   poll(name: string, batchSize: number, invoke: (event: SQSEvent) => Promise<unknown>): () => void;
 }
 
 /**
- * The SQS calls that the functions make, answered on this machine.
+ * Starts a local SQS with the operations that the functions and the commands call.
  *
- * @param secondMs how long a second of the queues' clock takes. Pauses of minutes would try a developer's patience. Who
- * receives messages and says how long they are hidden means real seconds: they look at them at their own speed.
- * @param directory where to keep the messages, made where it is missing; in memory where there is none.
+ * @param secondMs Duration of a second of the queues' clock, because developers do not wait for pauses of minutes. Only the
+ * VisibilityTimeout of ReceiveMessage counts real seconds, because people look at the messages in the meantime.
+ * @param directory Folder for the messages, created if it is missing. Without it, they are in memory.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
  */
 export async function startSqs(specs: readonly QueueSpec[], secondMs: number, directory?: string): Promise<Sqs> {
-  const kept = directory === undefined ? undefined : new Level<string, Message>(directory, { valueEncoding: 'json' });
-  await kept?.open(); // what is read before would hide the reason where it can't be opened
-  const keptMessages = kept === undefined ? [] : await kept.values().all();
+  const disk = directory === undefined ? undefined : new Level<string, Message>(directory, { valueEncoding: 'json' });
+  await disk?.open(); // without it, reading fails with an error that does not contain the reason
+  const storedMessages = disk === undefined ? [] : await disk.values().all();
   const queues = new Map(
     specs.map((spec) => {
-      const messages = keptMessages.filter(({ queueName }) => queueName === spec.name);
+      const messages = storedMessages.filter(({ queueName }) => queueName === spec.name);
       return [spec.name, { ...spec, messages: messages.toSorted((a, b) => a.sentTime - b.sentTime) }];
     }),
   );
-  /** The batches that functions work on. */
+  /** Batches that a function is processing. */
   const batches = new Set<Promise<void>>();
 
   function queue(name: string) {
@@ -69,11 +69,11 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
     return found;
   }
 
-  /** On the disk first: what is answered for must be there after the machine has failed. */
+  /** Writes to the disk first, because an accepted message must survive a failure of the machine. */
   async function send(queueName: string, body: string): Promise<Message> {
     const { messages } = queue(queueName);
     const message = { id: randomUUID(), queueName, body, sentTime: Date.now(), receiveCount: 0, visibleTime: 0 };
-    await kept?.put(message.id, message, { sync: true });
+    await disk?.put(message.id, message, { sync: true });
     messages.push(message);
     return message;
   }
@@ -84,16 +84,16 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
     for (const message of messages.filter(({ visibleTime }) => visibleTime <= Date.now())) {
       const isDead = deadLetters !== undefined && message.receiveCount >= deadLetters.maxReceiveCount;
       if (!isDead && received.length >= count) continue;
-      if (!messages.includes(message)) continue; // it was deleted while another one was being written
+      if (!messages.includes(message)) continue; // it was deleted while another message was being written
       if (isDead) {
         const dead = { ...message, queueName: deadLetters.queueName, visibleTime: 0 };
-        await kept?.put(dead.id, dead, { sync: true });
+        await disk?.put(dead.id, dead, { sync: true });
         forget(message);
         queue(dead.queueName).messages.push(dead);
       } else {
         message.receiveCount += 1;
         message.visibleTime = Date.now() + (hiddenMs ?? visibilitySeconds * secondMs);
-        await kept?.put(message.id, message);
+        await disk?.put(message.id, message);
         received.push(message);
       }
     }
@@ -102,7 +102,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
 
   async function remove(message: Message): Promise<void> {
     forget(message);
-    await kept?.del(message.id);
+    await disk?.del(message.id);
   }
 
   function forget({ queueName, id }: Message): void {
@@ -127,7 +127,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
       const message = messageOf(QueueUrl, ReceiptHandle);
       if (message === undefined) return {};
       message.visibleTime = Date.now() + Number(VisibilityTimeout) * secondMs;
-      await kept?.put(message.id, message);
+      await disk?.put(message.id, message);
       return {};
     },
     'AmazonSQS.ReceiveMessage': async ({ QueueUrl, MaxNumberOfMessages = '1', VisibilityTimeout }) => {
@@ -148,7 +148,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
     async close() {
       await Promise.all(batches);
       await loopback.close();
-      await kept?.close();
+      await disk?.close();
     },
     queueUrl: (name) => `${loopback.url}/000000000000/${queue(name).name}`,
     messages: (name) => queue(name).messages.map(({ body }) => body),
@@ -167,7 +167,7 @@ export async function startSqs(specs: readonly QueueSpec[], secondMs: number, di
       const timer = setInterval(() => {
         if (batch !== undefined) return;
         const working = work()
-          .catch(() => {}) // the function's log says why; its messages stay
+          .catch(() => {}) // the function's log has the error, and its messages stay in the queue
           .finally(() => {
             batches.delete(working);
             batch = undefined;
@@ -199,7 +199,7 @@ function toRecord({ id, body, sentTime, receiveCount }: Message, name: string): 
   };
 }
 
-/** The same message, as ReceiveMessage names its parts. */
+/** Converts a record of a Lambda event to a message of ReceiveMessage. */
 function toMessage({ messageId, receiptHandle, body, md5OfBody, attributes }: SQSRecord) {
   return {
     MessageId: messageId,

@@ -4,50 +4,50 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import type { FunctionSpec } from './function.ts';
 
 export interface StreamMappingSpec {
-  /** The table whose stream it reads. */
+  /** The table whose stream the mapping reads. */
   tableName: string;
-  /** A record passes that one of these matches: the allowed values of each field. */
+  /** Filters: each has the allowed values of fields. A record must match one of them. */
   patterns: Record<string, unknown[]>[];
   batchSize: number;
   bisectBatchOnError: boolean;
   reportBatchItemFailures: boolean;
   maxRecordAgeSeconds: number;
-  /** The queue that gets a message about the records that are given up. */
+  /** The queue that gets a message about expired records. */
   onFailureQueueName: string;
   consumer: FunctionSpec;
 }
 
 export interface StreamMapping {
-  /** Takes the next record of the stream. */
-  take(record: DynamoDBRecord): void;
+  /** Adds the next record of the stream. */
+  add(record: DynamoDBRecord): void;
   stop(): void;
 }
 
 export interface StreamMappingOptions {
   invoke(event: { Records: DynamoDBRecord[] }): Promise<unknown>;
-  /** Puts a message into the queue for records that are given up. */
+  /** Puts a message into the queue for expired records. */
   onFailure(message: string): Promise<unknown>;
-  /** How long a second of its clock takes, for the pauses and for the age of the records. */
+  /** Duration of a second of the mapping's clock, for the pauses and the age of records. */
   secondMs: number;
 }
 
-/** Lambda polls a stream four times a second; here the records are there at once. A pause makes them a batch. */
+/** Pause before an incomplete batch, so that records are batched. Lambda polls a stream four times a second. */
 const POLL_MS = 20;
-/** Lambda's pauses between attempts are not documented. */
+/** AWS does not document Lambda's pauses between attempts. */
 const PAUSE_SECONDS = { first: 1, last: 60 };
-/** The payload of an invocation. @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+/** Limit of an invocation's payload. @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const MAX_BATCH_BYTES = 6 * 1024 * 1024;
 
 type Waiting = { record: DynamoDBRecord; time: number };
 
 /**
- * The counterpart of Lambda's event source mapping on a DynamoDB stream of one shard, from its start:
+ * Starts a local event source mapping on a DynamoDB stream with one shard, from the start of the stream:
  *
- * - One batch after another, in order. Records that no filter pattern matches do not get to the function.
- * - A batch with `batchItemFailures` is sent again from the lowest sequence number there on. An answer that names no record
- *   of the batch counts as an error.
- * - After an error, the batch is split into halves, or sent again where it is a single record.
- * - A record that is older than the maximum age is given up: a message holds its sequence number, but not the record.
+ * - Batches are processed one after another, in order. Records that match no filter are skipped.
+ * - After `batchItemFailures`, the batch is sent again from the lowest failed sequence number. An answer with an unknown
+ *   sequence number counts as an error.
+ * - After an error, the batch is split into halves. A single record is sent again.
+ * - A record that exceeds the maximum age is dropped. The failure queue gets its sequence number, but not the record.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
@@ -57,13 +57,13 @@ export function startStreamMapping(
   { invoke, onFailure, secondMs }: StreamMappingOptions,
 ): StreamMapping {
   const waiting: Waiting[] = [];
-  const over = new AbortController();
+  const stopped = new AbortController();
   let isBusy = false;
 
   async function work(): Promise<void> {
     if (isBusy) return;
     isBusy = true;
-    while (waiting.length > 0 && !over.signal.aborted) {
+    while (waiting.length > 0 && !stopped.signal.aborted) {
       if (waiting.length < spec.batchSize) await sleep(POLL_MS);
       await processBatch(waiting.splice(0, nextBatchSize()));
     }
@@ -78,12 +78,12 @@ export function startStreamMapping(
     return end === -1 ? spec.batchSize : Math.max(1, end);
   }
 
-  /** @returns once each record is processed or given up. */
+  /** Processes a batch until each record has succeeded or expired. */
   async function processBatch(batch: readonly Waiting[]): Promise<void> {
     let rest = batch;
     let attempts = 0;
-    while (!over.signal.aborted) {
-      rest = await withoutOld(rest, attempts);
+    while (!stopped.signal.aborted) {
+      rest = await dropExpired(rest, attempts);
       if (rest.length === 0) return;
       const failed = await firstFailed(rest);
       if (failed === rest.length) return;
@@ -99,7 +99,7 @@ export function startStreamMapping(
     }
   }
 
-  /** @returns the index of the first record that is to come again, or the number of records where none is. */
+  /** Invokes the function. Returns the index of the first failed record, or the number of records if none failed. */
   async function firstFailed(batch: readonly Waiting[]): Promise<number | 'all'> {
     try {
       const answer = await invoke({ Records: batch.map(({ record }) => record) });
@@ -109,25 +109,25 @@ export function startStreamMapping(
       );
       return indexes.includes(-1) ? 'all' : Math.min(batch.length, ...indexes);
     } catch {
-      return 'all'; // the function's log says why
+      return 'all'; // the function's log has the error
     }
   }
 
-  async function withoutOld(batch: readonly Waiting[], invokeCount: number): Promise<readonly Waiting[]> {
+  async function dropExpired(batch: readonly Waiting[], invokeCount: number): Promise<readonly Waiting[]> {
     const oldest = Date.now() - spec.maxRecordAgeSeconds * secondMs;
-    const young = batch.findIndex(({ time }) => time >= oldest);
-    const count = young === -1 ? batch.length : young;
+    const firstYoung = batch.findIndex(({ time }) => time >= oldest);
+    const count = firstYoung === -1 ? batch.length : firstYoung;
     if (count === 0) return batch;
     try {
       await onFailure(toMessage(batch.slice(0, count), invokeCount));
       return batch.slice(count);
     } catch {
-      return batch; // the function gets them again, and so does the queue
+      return batch; // the function gets the records again, and the queue gets another message
     }
   }
 
   return {
-    take(record) {
+    add(record) {
       const passes = spec.patterns.some((pattern) =>
         Object.entries(pattern).every(([field, values]) => values.includes(record[field as keyof DynamoDBRecord])),
       );
@@ -135,7 +135,7 @@ export function startStreamMapping(
       waiting.push({ record, time: Date.now() });
       void work();
     },
-    stop: () => over.abort(),
+    stop: () => stopped.abort(),
   };
 }
 

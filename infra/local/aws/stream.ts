@@ -11,8 +11,8 @@ let sequenceNumber = 0;
 /**
  * Describes a write as the table's stream does.
  *
- * @param keyNames the names of the key attributes.
- * @returns undefined if the write changed nothing, because a stream leaves such writes out.
+ * @param keyNames Names of the key attributes.
+ * @returns Undefined if the write changed nothing, because a stream leaves out such writes.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
  */
 export function streamRecord(

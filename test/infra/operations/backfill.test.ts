@@ -10,8 +10,8 @@ import { backfill } from '../../../infra/operations/backfill.ts';
 import { chatAppOf } from '../../../infra/operations/chat-app.ts';
 import { chatRestApi } from '../../../infra/operations/chat-rest-api.ts';
 import { askUnseen } from '../../../infra/operations/terminal.ts';
-import { changesBy, type AccountEvent, type Attributes } from '../../../lambda/official-account.ts';
-import type { OfficialAccounts } from '../../../lambda/official-accounts.ts';
+import { mergeEvent, type AccountEvent, type AccountRecord } from '../../../lambda/official-account.ts';
+import type { OfficialAccounts } from '../../../lambda/official-accounts-table.ts';
 import { startAccountsTable, TABLE, type AccountsTable } from '../../accounts-table.ts';
 import { chatAccount, KEY, startChatRestServer, type ChatRestServer } from '../../chat-rest-server.ts';
 import { SDK_APP_ID } from '../../delivery.ts';
@@ -45,18 +45,18 @@ function event(officialAccountId: string, eventTime: number, rest: Partial<Accou
     receivedTime: eventTime,
     clientIp: undefined,
     optPlatform: undefined,
-    texts: {},
+    attributes: {},
     ...rest,
   };
 }
 
 /** A table in memory, with the rules of the real one. */
 function accountsInMemory() {
-  const records = new Map<string, Attributes>();
+  const records = new Map<string, AccountRecord>();
   const accounts: OfficialAccounts = {
     async apply(applied) {
       const { officialAccountId: id, sdkAppId } = applied;
-      const changes = changesBy(applied, records.get(id) ?? {});
+      const changes = mergeEvent(applied, records.get(id) ?? {});
       if (Object.keys(changes).length === 0) return 'stale';
       records.set(id, { ...records.get(id), sdkAppId, officialAccountId: id, ...changes });
       return 'stored';
@@ -82,7 +82,9 @@ test('10,000 IDs with errors, throttling and an interruption end as one call wit
   };
   const { records, accounts } = accountsInMemory();
   const newer = '@TOA#_11';
-  await accounts.apply(event(newer, CREATE_TIME * 1000 + 123, { marks: 'createdTime', texts: { name: 'real' } }));
+  await accounts.apply(
+    event(newer, CREATE_TIME * 1000 + 123, { timestampAttribute: 'createdTime', attributes: { name: 'real' } }),
+  );
 
   const over = new AbortController();
   const run = () =>
@@ -184,9 +186,12 @@ describe('the command', () => {
     const names = ['@TOA#_new', '@TOA#_ known ', '@TOA#_changed'];
     for (const id of names) chat.accounts.set(id, chatAccount({ FaceUrl: 'http://this.is.face.url' }));
     await table.accounts.apply(
-      event('@TOA#_ known ', CREATE_TIME * 1000 + 7, { marks: 'createdTime', texts: { name: 'real' } }),
+      event('@TOA#_ known ', CREATE_TIME * 1000 + 7, {
+        timestampAttribute: 'createdTime',
+        attributes: { name: 'real' },
+      }),
     );
-    await table.accounts.apply(event('@TOA#_changed', CREATE_TIME * 1000 + 9_000, { texts: { name: '新' } }));
+    await table.accounts.apply(event('@TOA#_changed', CREATE_TIME * 1000 + 9_000, { attributes: { name: '新' } }));
     chat.accounts.set('@TOA#_ill', { ErrorCode: 10002, ErrorInfo: `\u001B[31m${KEY}` });
 
     const { code, stdout, stderr } = await start([...names, '@TOA#_gone', '@TOA#_ill', '', '@TOA#_new']).ended;
@@ -212,7 +217,10 @@ describe('the command', () => {
       eventTime: CREATE_TIME * 1000 + 9_000,
     });
 
-    const real = event('@TOA#_new', CREATE_TIME * 1000 + 500, { marks: 'createdTime', texts: { name: 'real' } });
+    const real = event('@TOA#_new', CREATE_TIME * 1000 + 500, {
+      timestampAttribute: 'createdTime',
+      attributes: { name: 'real' },
+    });
     await table.accounts.apply(real);
     const again = await start(names, ['--json']).ended;
     expect(JSON.parse(again.stdout)).toEqual({ stored: [], known: names, unknown: [], failed: [], notAsked: [] });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { startFunction, Throttled, type LocalFunction } from '../../../../infra/local/aws/function.ts';
+import { startFunction, ThrottledError, type LocalFunction } from '../../../../infra/local/aws/function.ts';
 import { command, ROOT } from '../../../program.ts';
 import { slowed } from '../../../time.ts';
 
@@ -93,7 +93,7 @@ test('an invocation is told when it begins, and is throttled where a thousand wa
   const first = invoke(200, () => begun.push('first'));
   const others = Array.from({ length: 1_000 }, (_, n) => invoke(0, () => begun.push(String(n))));
   expect(begun).toEqual(['first']);
-  await expect(invoke(0)).rejects.toThrow(Throttled);
+  await expect(invoke(0)).rejects.toThrow(ThrottledError);
   await Promise.all([first, ...others]);
   expect(begun).toEqual(['first', ...Array.from({ length: 1_000 }, (_, n) => String(n))]);
 });

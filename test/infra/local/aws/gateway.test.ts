@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { Throttled } from '../../../../infra/local/aws/function.ts';
+import { ThrottledError } from '../../../../infra/local/aws/function.ts';
 import { startGateway } from '../../../../infra/local/aws/gateway.ts';
 import type { Loopback } from '../../../../infra/local/aws/loopback.ts';
 import { until } from '../../../until.ts';
@@ -200,7 +200,7 @@ describe('the answer is', () => {
 
   test('429 where too many invocations wait', async () => {
     const replied = send('POST', '/webhook');
-    answer = () => Promise.reject(new Throttled('on purpose'));
+    answer = () => Promise.reject(new ThrottledError('on purpose'));
     expect(await replied).toEqual({ status: 429, body: '{"message":"Too Many Requests"}' });
   });
 

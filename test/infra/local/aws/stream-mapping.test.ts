@@ -49,7 +49,7 @@ function start(
       ...options,
     },
   );
-  const take = (...records: DynamoDBRecord[]) => records.forEach((each) => mapping?.take(each));
+  const take = (...records: DynamoDBRecord[]) => records.forEach((each) => mapping?.add(each));
   return { batches, take };
 }
 const numbered = (count: number) => Array.from({ length: count }, (_, n) => record(n));

@@ -1,0 +1,33 @@
+/** A callback command that the receiver handles. */
+export interface Command {
+  /** Full CallbackCommand with its group, because commands of different groups have the same ending. */
+  name: string;
+  /** Attribute that takes the EventTime. `createdTime` starts a new account: all older values are removed. */
+  timestampAttribute?: string;
+  /** Profile attributes that the command sets, each with the field of the body that holds its value. */
+  attributes: Readonly<Record<string, Field>>;
+  /** Event that is published to other systems. A command without one only stores. */
+  event?: CommandEvent;
+}
+
+/** A text field of the body. */
+export interface Field {
+  wireName: string;
+  /** If true, an absent field leaves the attribute unchanged. If false, it is an error. */
+  isOptional: boolean;
+}
+
+export const required = (wireName: string): Field => ({ wireName, isOptional: false });
+export const optional = (wireName: string): Field => ({ wireName, isOptional: true });
+
+export interface CommandEvent {
+  /** JSON Schema of the event's `detail`. Its title is the detail type. */
+  schema: { $id: string; title: string; required: string[] };
+  /** Returns whether the command can have made a change of a record. Default: the timestamp attribute has changed. */
+  matches?(before: Image | undefined, after: Image): boolean;
+  /** Returns the properties of `detail` that are not attributes of the record. */
+  details?(before: Image | undefined, after: Image): Record<string, unknown>;
+}
+
+/** Published attributes of a record before or after a change. A new record has no image before. */
+export type Image = Readonly<Record<string, unknown>>;

@@ -1,0 +1,34 @@
+import type { Request } from '@middy/core';
+import { COMMANDS } from './commands/index.ts';
+import { readEvent } from './commands/payload.ts';
+import { callbackCommand, type Delivery } from './delivery.ts';
+import type { ApplyResult, OfficialAccounts } from './official-accounts-table.ts';
+import { IgnoredError } from './outcomes.ts';
+
+/**
+ * Stores the event of the delivery's callback command, and sets the delivery's `storeMs`. Commands that are not in the
+ * table are ignored.
+ *
+ * @throws RejectedError if the body is invalid; otherwise the errors of DynamoDB's client.
+ */
+export function dispatch(officialAccounts: OfficialAccounts) {
+  return async (delivery: Delivery): Promise<ApplyResult | 'ignored'> => {
+    const command = COMMANDS.get(callbackCommand(delivery));
+    if (command === undefined) return 'ignored';
+    const start = performance.now();
+    const result = await officialAccounts.apply(readEvent(command, delivery));
+    delivery.storeMs = Math.round(performance.now() - start);
+    return result;
+  };
+}
+
+/**
+ * Marks every error as ignored if the URL names a command that is not in the table. A FAIL reply to a "before" command
+ * would block the user's action.
+ *
+ * @see https://www.tencentcloud.com/document/product/1047/60803 "Response parameters"
+ */
+export function ignoreUnhandled(request: Request<Delivery>): void {
+  const { callbackCommand: inUrl } = request.event.query;
+  if (inUrl !== undefined && !COMMANDS.has(inUrl)) request.error = new IgnoredError(request.error) as never;
+}

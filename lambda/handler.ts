@@ -1,0 +1,59 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { Metrics } from '@aws-lambda-powertools/metrics';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import middy from '@middy/core';
+import { checkSourceAddress } from './checks/source-address.ts';
+import { parseBody } from './checks/body.ts';
+import { checkCallbackCommand } from './checks/callback-command.ts';
+import { checkSignature } from './checks/signature.ts';
+import { dispatch, ignoreUnhandled } from './dispatch.ts';
+import { deliveryLog } from './delivery-log.ts';
+import { readQuery, type Delivery } from './delivery.ts';
+import { deadLetterRejected, parkOnFailure } from './failed-deliveries.ts';
+import { STORE_LIMITS } from './limits.ts';
+import { officialAccountsTable } from './official-accounts-table.ts';
+import type { DeliveryQueues } from './delivery-queues.ts';
+import { reply } from './reply.ts';
+import { checkSdkAppId } from './checks/sdk-app-id.ts';
+import { destroyAtDeadline } from './sdk-client.ts';
+import type { WebhookToken } from './token.ts';
+
+/** The dependencies that a receiver works with. */
+export interface Dependencies {
+  logger: Logger;
+  metrics: Metrics;
+  sdkAppId: string;
+  /** Addresses and CIDR ranges; every caller may call where there are none. */
+  allowedCidrs: readonly string[];
+  /** Undefined where authentication is off. */
+  token: WebhookToken | undefined;
+  dynamoDb: DynamoDBClient;
+  tableName: string;
+  queues: () => Promise<DeliveryQueues>;
+}
+
+/** Makes the chain of checks, in their order. Middy runs `onError` from the last to the first. */
+export function createHandler({
+  logger,
+  metrics,
+  sdkAppId,
+  allowedCidrs,
+  token,
+  dynamoDb,
+  tableName,
+  queues,
+}: Dependencies) {
+  const accounts = officialAccountsTable(dynamoDb, tableName, destroyAtDeadline(dynamoDb, STORE_LIMITS));
+  return middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every call out has its own limit
+    .use(reply())
+    .use(deliveryLog(logger, metrics))
+    .before(readQuery)
+    .before(checkSdkAppId(sdkAppId))
+    .use(token === undefined ? [] : { before: checkSignature(token) })
+    .use(token === undefined ? [] : deadLetterRejected(queues))
+    .before(checkSourceAddress(allowedCidrs))
+    .use(parseBody())
+    .before(checkCallbackCommand)
+    .onError(ignoreUnhandled)
+    .handler(parkOnFailure(dispatch(accounts), queues));
+}

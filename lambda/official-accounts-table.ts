@@ -1,0 +1,137 @@
+import {
+  ConditionalCheckFailedException,
+  UpdateItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { mergeEvent, mergeNewestEvent, type AccountEvent, type AccountRecord } from './official-account.ts';
+import type { WithDeadline } from './sdk-client.ts';
+
+/** `stale`: the record already held all that the event says, and nothing was changed. */
+export type ApplyResult = 'stored' | 'stale';
+
+export interface OfficialAccounts {
+  /**
+   * Makes an event part of its account's record, made where there is none.
+   *
+   * @throws what the SDK throws when DynamoDB does not take it in time.
+   */
+  apply(event: AccountEvent): Promise<ApplyResult>;
+}
+
+/** A further round means that another delivery's write came between: one for each that runs at the same time is enough. */
+const MAX_ROUNDS = 50;
+
+/**
+ * The DynamoDB table of official accounts.
+ *
+ * An event that is newer than all before is one conditional write, without a read. For another one the record that stood
+ * in its way decides: where there is something to change, a second write does it, on condition that the record is still
+ * that one.
+ */
+export function officialAccountsTable(
+  client: DynamoDBClient,
+  tableName: string,
+  withDeadline: WithDeadline,
+): OfficialAccounts {
+  return {
+    apply: (event) =>
+      withDeadline(async ({ options, isExpired }) => {
+        const { sdkAppId, officialAccountId } = event;
+
+        /** @returns the record that stood in the way, if one did. */
+        async function write(changes: AccountRecord, condition: Condition): Promise<AccountRecord | undefined> {
+          const update = {
+            TableName: tableName,
+            Key: { sdkAppId: { S: sdkAppId }, officialAccountId: { S: officialAccountId } },
+            ...expressions(changes, condition),
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          } as const;
+          try {
+            await client.send(new UpdateItemCommand(update), options);
+            return undefined;
+          } catch (error) {
+            if (!(error instanceof ConditionalCheckFailedException)) throw error;
+            if (error.Item === undefined) {
+              // On AWS: a record that was deleted between two rounds.
+              throw new Error('DynamoDB refused a write without returning the record', { cause: error });
+            }
+            return attributesOf(error.Item);
+          }
+        }
+
+        let record = await write(mergeNewestEvent(event), newerThanAll(event));
+        for (let round = 0; record !== undefined; round += 1) {
+          if (round === MAX_ROUNDS || isExpired())
+            throw new Error(`the record could not be written in ${round} rounds`);
+          const changes = mergeEvent(event, record);
+          if (Object.keys(changes).length === 0) return 'stale';
+          record = await write(changes, stillAs(record));
+        }
+        return 'stored';
+      }),
+  };
+}
+
+interface Condition {
+  expression: string;
+  values: Readonly<Record<string, AttributeValue>>;
+}
+
+function newerThanAll({ eventTime }: AccountEvent): Condition {
+  return {
+    expression: 'attribute_not_exists(eventTime) OR eventTime < :eventTime',
+    values: { ':eventTime': toValue(eventTime) },
+  };
+}
+
+/** Compares EventTime as well as revision: versions of this software before 0.2 write no revision. */
+function stillAs(record: AccountRecord): Condition {
+  const values: Record<string, AttributeValue> = {};
+  const isSame = ['eventTime', 'revision'].map((name) => {
+    const before = record[name];
+    if (before === undefined) return `attribute_not_exists(${name})`;
+    values[`:${name}Before`] = toValue(before);
+    return `${name} = :${name}Before`;
+  });
+  return { expression: isSame.join(' AND '), values };
+}
+
+/** DynamoDB's words, which an expression can't name as they are. The fewer aliases, the less to serialize and to sign. */
+const ALIASES = { '#name': 'name' };
+const RESERVED = new Map(Object.entries(ALIASES).map(([alias, name]) => [name, alias]));
+
+function expressions(changes: AccountRecord, condition: Condition) {
+  const set: string[] = [];
+  const remove: string[] = [];
+  const values: Record<string, AttributeValue> = { ':one': toValue(1), ...condition.values };
+  for (const [name, value] of Object.entries(changes)) {
+    const path = RESERVED.get(name) ?? name;
+    if (value === undefined) remove.push(path);
+    else {
+      set.push(`${path} = :${name}`);
+      values[`:${name}`] = toValue(value);
+    }
+  }
+  const update = [
+    set.length > 0 && `SET ${set.join()}`,
+    remove.length > 0 && `REMOVE ${remove.join()}`,
+    'ADD revision :one',
+  ];
+  return {
+    ConditionExpression: condition.expression,
+    UpdateExpression: update.filter((part) => part !== false).join(' '),
+    ...('name' in changes && { ExpressionAttributeNames: ALIASES }), // one that is not used is refused
+    ExpressionAttributeValues: values,
+  };
+}
+
+function toValue(value: string | number): AttributeValue {
+  return typeof value === 'number' ? { N: String(value) } : { S: value };
+}
+
+/** Texts and numbers alone: people may have added other attributes. */
+function attributesOf(item: Readonly<Record<string, AttributeValue>>): AccountRecord {
+  const values = Object.entries(item).map(([name, { S, N }]) => [name, S ?? (N === undefined ? undefined : Number(N))]);
+  return Object.fromEntries(values);
+}

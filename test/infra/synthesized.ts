@@ -1,0 +1,16 @@
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { featureFlags } from '../../infra/local/synthesize.ts';
+import { readSettings } from '../../infra/settings.ts';
+import { stackName, WebhookStack } from '../../infra/stack.ts';
+import { SDK_APP_ID } from '../delivery.ts';
+
+/**
+ * Synthesizes the stack without cdk-nag, which takes longer than the synthesis.
+ *
+ * @param context CDK context besides the SDKAppID.
+ */
+export function synthesized(context: Record<string, string> = {}): Template {
+  const { stage, ...settings } = readSettings({ sdkAppId: SDK_APP_ID, ...context });
+  return Template.fromStack(new WebhookStack(new App({ context: featureFlags() }), stackName(stage), settings));
+}

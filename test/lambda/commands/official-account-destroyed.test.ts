@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals';
+import type { AccountEvent } from '../../../lambda/official-account.ts';
+import { officialAccountDestroyed } from '../../../lambda/commands/official-account-destroyed.ts';
+import { eventIn } from '../../account-events.ts';
+import { RECEIVED, recorded } from '../../delivery.ts';
+
+function eventOf(change: (payload: Record<string, unknown>) => void = () => {}): AccountEvent {
+  const body = recorded('destroyed');
+  change(body);
+  return eventIn(officialAccountDestroyed, (event) => (event.body = body));
+}
+
+test('the documented sample says when, and what the account was', () => {
+  expect(eventOf()).toEqual({
+    sdkAppId: '1400000000',
+    officialAccountId: '@TOA#_test_OA_for_penn',
+    eventTime: 1670574414123,
+    receivedTime: RECEIVED,
+    timestampAttribute: 'destroyedTime',
+    attributes: { name: 'TestOfficialAccount', ownerAccount: '107867' },
+  });
+});
+
+test('that it was destroyed counts, whatever else is missing', () => {
+  const event = eventOf((payload) => {
+    delete payload['Name'];
+    delete payload['Owner_Account'];
+  });
+  expect(event).toMatchObject({
+    timestampAttribute: 'destroyedTime',
+    attributes: { name: undefined, ownerAccount: undefined },
+  });
+});
+
+test('a destruction whose EventTime counts seconds is refused: as a time in 1970 it would change nothing and be lost', () => {
+  expect(() => eventOf((payload) => (payload['EventTime'] = 1670574414))).toThrow(
+    expect.objectContaining({
+      reason: 'badPayload',
+      field: 'EventTime',
+    }),
+  );
+});
+
+test.each(['Official_Account', 'EventTime'])('%s may not be absent', (field) => {
+  expect(() => eventOf((payload) => delete payload[field])).toThrow(
+    expect.objectContaining({ reason: 'badPayload', field }),
+  );
+});

@@ -1,0 +1,242 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import * as fc from 'fast-check';
+import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
+import type { AccountEvent } from '../../lambda/official-account.ts';
+import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
+import { destroyAtDeadline, abortAtDeadline } from '../../lambda/sdk-client.ts';
+import { arrivals, modelOf, visible } from '../account-events.ts';
+import { startAccountsTable, type AccountsTable } from '../accounts-table.ts';
+
+let table: AccountsTable;
+beforeAll(async () => {
+  table = await startAccountsTable();
+});
+afterAll(() => table.close());
+beforeEach(() => void table.calls.splice(0));
+
+function created(officialAccountId: string, eventTime: number): AccountEvent {
+  return {
+    sdkAppId: '1400000000',
+    officialAccountId,
+    eventTime,
+    receivedTime: eventTime + 100,
+    clientIp: '203.0.113.7',
+    optPlatform: 'RESTAPI',
+    timestampAttribute: 'createdTime',
+    attributes: { name: `新闻 ${eventTime}`, ownerAccount: '107867', operatorAccount: '107867' },
+  };
+}
+
+/** What is stored of a creation that is the first event. */
+function recordOf({ timestampAttribute: _, attributes, ...event }: AccountEvent): Record<string, unknown> {
+  return { ...event, ...attributes, createdTime: event.eventTime, revision: 1 };
+}
+
+const changed = (id: string, eventTime: number, attributes: AccountEvent['attributes']): AccountEvent => {
+  const { timestampAttribute: _, ...event } = created(id, eventTime);
+  return { ...event, attributes };
+};
+
+test.each(['@TOA#_news', '#TOA#_ two  spaces ', '@TOA#_新闻😀', 'x'.repeat(1024)])(
+  'an official account is stored under its ID, byte for byte: %s',
+  async (id) => {
+    expect(await table.accounts.apply(created(id, 1000))).toBe('stored');
+    expect(await table.record(id)).toEqual(recordOf(created(id, 1000)));
+  },
+);
+
+test('a delivery that comes twice is stored once, and the repeat changes no attribute', async () => {
+  const first = created('twice', 1000);
+  expect(await table.accounts.apply(first)).toBe('stored');
+  expect(await table.accounts.apply({ ...first, receivedTime: 9999 })).toBe('stale');
+  expect(await table.record('twice')).toEqual(recordOf(first));
+});
+
+test('an older creation changes nothing', async () => {
+  await table.accounts.apply(created('older', 2000));
+  expect(await table.accounts.apply(created('older', 1999))).toBe('stale');
+  expect(await table.record('older')).toEqual(recordOf(created('older', 2000)));
+});
+
+test('nothing of an older account remains in the record of a newer one but what people have added', async () => {
+  await table.accounts.apply(changed('newer', 500, { introduction: 'x', organization: 'y' }));
+  await table.accounts.apply(created('newer', 1000));
+  await table.put({ ...(await table.record('newer')), note: '人加的', tags: ['a'], revision: 2 });
+  const newer = { ...created('newer', 2000), clientIp: undefined, optPlatform: undefined };
+  expect(await table.accounts.apply(newer)).toBe('stored');
+  const { clientIp: _, optPlatform: __, ...record } = recordOf(newer);
+  expect(await table.record('newer')).toEqual({ ...record, note: '人加的', tags: ['a'], revision: 3 });
+});
+
+test('the same ID in two apps is two official accounts', async () => {
+  await table.accounts.apply(created('shared', 1000));
+  await table.accounts.apply({ ...created('shared', 500), sdkAppId: '1400000001' });
+  expect((await table.record('shared'))?.['eventTime']).toBe(1000);
+  expect((await table.record('shared', '1400000001'))?.['eventTime']).toBe(500);
+});
+
+test('once its time is over, an event out of order makes no further call', async () => {
+  await table.accounts.apply(created('given up', 5));
+  let calls = 0;
+  const conflict = new ConditionalCheckFailedException({
+    message: '',
+    $metadata: {},
+    Item: { eventTime: { N: '9' }, revision: { N: '1' } },
+  });
+  const client = {
+    async send() {
+      calls += 1;
+      await sleep(10);
+      throw conflict;
+    },
+    destroy() {},
+  } as unknown as DynamoDBClient;
+  const withDeadline = destroyAtDeadline(client, { attempts: 1, attemptMs: 100, totalMs: 100 });
+  const given = officialAccountsTable(client, 'accounts', withDeadline).apply(created('given up', 8));
+  await expect(given).rejects.toMatchObject({ name: 'TimeoutError' });
+  const before = calls;
+  await sleep(100);
+  expect(calls - before).toBeLessThanOrEqual(1); // the one that was on its way
+});
+
+test('what DynamoDB refuses for another reason than the condition is thrown', async () => {
+  await expect(
+    officialAccountsTable(table.client, 'nowhere', abortAtDeadline(REDRIVE_LIMITS)).apply(created('a', 1)),
+  ).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+  });
+});
+
+const WRITE = 'UpdateItemCommand';
+const apply = async (event: AccountEvent) => {
+  table.calls.splice(0);
+  return { result: await table.accounts.apply(event), calls: [...table.calls] };
+};
+
+test('events that come in order take one write each, and no read', async () => {
+  const id = 'in order';
+  for (const event of [
+    created(id, 1),
+    changed(id, 2, { name: '新' }),
+    { ...changed(id, 3, {}), timestampAttribute: 'destroyedTime' as const },
+  ]) {
+    expect(await apply(event)).toEqual({ result: 'stored', calls: [WRITE] });
+  }
+});
+
+test('a repeat takes the write that is refused, and no read', async () => {
+  const id = 'repeat';
+  await apply(created(id, 1));
+  expect(await apply(created(id, 1))).toEqual({ result: 'stale', calls: [WRITE] });
+});
+
+test('an event out of order takes one write more, and no read', async () => {
+  const id = 'out of order';
+  await apply(changed(id, 2, { introduction: '简介' }));
+  expect(await apply(created(id, 1))).toEqual({ result: 'stored', calls: [WRITE, WRITE] });
+  expect(await table.record(id)).toMatchObject({ introduction: '简介', createdTime: 1, eventTime: 2, revision: 2 });
+});
+
+test('a delivery that another one overtakes between its writes looks again, and loses nothing', async () => {
+  const id = 'overtaken';
+  const late = Array.from({ length: 16 }, (_, n) =>
+    changed(id, n + 1, { [n % 2 ? 'faceUrl' : 'organization']: `第${n}号` }),
+  );
+  await apply(created(id, 0));
+  await apply(changed(id, 200, { introduction: 'newest' }));
+  await Promise.all(late.map((event) => table.accounts.apply(event)));
+  expect(await table.record(id)).toMatchObject({
+    organization: '第14号',
+    faceUrl: '第15号',
+    introduction: 'newest',
+    eventTime: 200,
+  });
+});
+
+test('a record of the version before, without the new attributes, goes on', async () => {
+  const id = 'before';
+  const { revision: _, ...before } = recordOf(created(id, 5));
+  await table.put(before);
+  expect((await apply(changed(id, 4, { name: '旧' }))).result).toBe('stale');
+  expect(await table.record(id)).toEqual(before);
+  expect((await apply(changed(id, 6, { introduction: '简介' }))).result).toBe('stored');
+  expect((await apply({ ...changed(id, 5, {}), timestampAttribute: 'lastFullTime' })).result).toBe('stored');
+  expect((await apply(changed(id, 5, { organization: '组织' }))).result).toBe('stored');
+  expect(await table.record(id)).toEqual({
+    ...before,
+    eventTime: 6,
+    receivedTime: 106,
+    introduction: '简介',
+    introductionTime: 6,
+    organization: '组织',
+    organizationTime: 5,
+    lastFullTime: 5,
+    revision: 3,
+  });
+});
+
+test('a delivery of a version without revisions that comes between the two writes is not overwritten', async () => {
+  const id = 'between';
+  const { revision: _, ...before } = recordOf(created(id, 5));
+  await table.put(before);
+  const newer = { ...before, name: '之间', eventTime: 7, createdTime: 7 };
+  const accounts = accountsWhere(async (write) => {
+    if (write === 2) await table.put(newer);
+  });
+  expect(await accounts.apply(changed(id, 5, { introduction: '简介' }))).toBe('stale');
+  expect(await table.record(id)).toEqual(newer);
+});
+
+test('a record that is deleted between the two writes is not made from what it was: the next attempt stores the event', async () => {
+  const id = 'deleted';
+  await table.accounts.apply(changed(id, 2, { introduction: '简介' }));
+  const accounts = accountsWhere(async (write) => {
+    if (write === 2) await table.delete(id);
+  });
+  await expect(accounts.apply(created(id, 1))).rejects.toThrow('without returning the record');
+  expect(await table.record(id)).toBeUndefined();
+  expect(await accounts.apply(created(id, 1))).toBe('stored');
+  expect(await table.record(id)).toEqual(recordOf(created(id, 1)));
+});
+
+test('a refusal without the record is an error, and nothing is overwritten', async () => {
+  const id = 'kept to itself';
+  await table.accounts.apply(created(id, 2));
+  const before = await table.record(id);
+  const accounts = accountsWhere(async () => {
+    throw new ConditionalCheckFailedException({ message: 'The conditional request failed', $metadata: {} });
+  });
+  await expect(accounts.apply(changed(id, 1, { introduction: '简介' }))).rejects.toMatchObject({
+    message: 'DynamoDB refused a write without returning the record',
+    cause: { name: 'ConditionalCheckFailedException' },
+  });
+  expect(await table.record(id)).toEqual(before);
+});
+
+/** The table's accounts, with an action before each write. The first write is number 1. */
+function accountsWhere(beforeWrite: (write: number) => Promise<void>): OfficialAccounts {
+  let writes = 0;
+  const client = {
+    async send(command: object, options: object) {
+      await beforeWrite((writes += 1));
+      return table.client.send(command as never, options);
+    },
+  } as unknown as DynamoDBClient;
+  return officialAccountsTable(client, table.name, abortAtDeadline(REDRIVE_LIMITS));
+}
+
+let sequences = 0;
+test('the stored record ends as the events’ times say, in 300 random sequences', async () => {
+  await fc.assert(
+    fc.asyncProperty(arrivals, fc.boolean(), async (events, isAtOnce) => {
+      const id = `sequence ${(sequences += 1)}`;
+      const mine = events.map((event) => ({ ...event, officialAccountId: id }));
+      if (isAtOnce) await Promise.all(mine.map((event) => table.accounts.apply(event)));
+      else for (const event of mine) await table.accounts.apply(event);
+      expect(visible((await table.record(id)) ?? {})).toEqual({ ...modelOf(events), officialAccountId: id });
+    }),
+    { numRuns: 300 },
+  );
+});
