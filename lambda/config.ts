@@ -1,145 +1,114 @@
+import * as v from 'valibot';
 import { addressList } from './allow-list.ts';
 
-/**
- * The function's environment variables. The stack's literal satisfies this type,
- * so that stack and function can't drift apart.
- */
-export type Environment = RedriveEnvironment & {
-  DEAD_LETTER_QUEUE_URL: string;
-  /** Addresses and CIDR ranges, separated by commas. Absent: every caller may call. */
-  ALLOWED_CIDRS?: string;
-} & Authentication;
-
-type Authentication = { AUTHENTICATION: 'token'; TOKEN_SECRET_ARN: string } | { AUTHENTICATION: 'off' };
-
-/** The same for the function that calls the receiver as Chat does. */
-export type ProbeEnvironment = Pick<RedriveEnvironment, 'SERVICE_NAME' | 'SDK_APP_ID'> & {
-  WEBHOOK_URL: string;
-} & Authentication;
-
-/** The same for the function that stores what was parked. */
-export type RedriveEnvironment = {
-  /** The service name in every log line and metric: it tells two stacks in one account apart. */
-  SERVICE_NAME: string;
-  SDK_APP_ID: string;
-  TABLE_NAME: string;
-  PARKING_QUEUE_URL: string;
-};
-
-/** The same for the function that publishes changes of the table. */
-export type PublisherEnvironment = Pick<RedriveEnvironment, 'SERVICE_NAME'> & {
-  /** The name of the event bus. */
-  EVENT_BUS_NAME: string;
-  UNPUBLISHED_QUEUE_URL: string;
-};
-
-export interface RedriveConfig {
-  serviceName: string;
-  sdkAppId: string;
-  tableName: string;
-  parkingQueueUrl: string;
-}
-
-export interface ProbeConfig extends Pick<Config, 'serviceName' | 'sdkAppId' | 'tokenSecretArn'> {
-  webhookUrl: string;
-}
-
-export interface PublisherConfig extends Pick<Config, 'serviceName'> {
-  eventBusName: string;
-  unpublishedQueueUrl: string;
-}
-
-export interface Config extends RedriveConfig {
-  deadLetterQueueUrl: string;
-  allowedCidrs: readonly string[];
-  /** The Secrets Manager secret that holds the webhook token; undefined where authentication is off. */
-  tokenSecretArn: string | undefined;
-}
-
-type Variables = Readonly<Record<string, string | undefined>>;
+const isMissing = ({ path }: v.BaseIssue<unknown>) => `${path?.[0]?.key} is missing`;
 
 /**
- * Reads the receiver's configuration. An empty variable counts as missing.
+ * Adds the variables of authentication to others.
  *
- * @throws one error that names every problem.
+ * Fail closed: a missing variable must not disable authentication. So every value but 'off' requires a token.
  */
-export function readConfig(env: Variables): Config {
-  const problems: string[] = [];
-  const required = requiredFrom(env, problems);
-
-  const config = redriveConfig(required);
-  const deadLetterQueueUrl = required('DEAD_LETTER_QUEUE_URL');
-  const allowedCidrs = env['ALLOWED_CIDRS'] ? env['ALLOWED_CIDRS'].split(',') : [];
-  for (const cidr of addressList(allowedCidrs).malformed) {
-    problems.push(`ALLOWED_CIDRS: '${cidr}' is neither an address nor a CIDR range`);
-  }
-  const tokenSecretArn = readAuthentication(env, required, problems);
-  throwIfAny(problems);
-  return { ...config, deadLetterQueueUrl, allowedCidrs, tokenSecretArn };
+function withAuthentication<Entries extends v.ObjectEntries>(entries: Entries) {
+  const off = v.object({ ...entries, AUTHENTICATION: v.literal('off') }, isMissing);
+  const token = v.object(
+    {
+      ...entries,
+      AUTHENTICATION: v.literal('token', `AUTHENTICATION is neither 'token' nor 'off'`),
+      TOKEN_SECRET_ARN: v.string(),
+    },
+    isMissing,
+  );
+  return v.lazy((env) => ((env as { AUTHENTICATION?: unknown }).AUTHENTICATION === 'off' ? off : token));
 }
 
-/** Reads the redrive's configuration, as {@link readConfig} does. */
-export function readRedriveConfig(env: Variables): RedriveConfig {
-  const problems: string[] = [];
-  const config = redriveConfig(requiredFrom(env, problems));
-  throwIfAny(problems);
-  return config;
+/** Addresses and CIDR ranges, separated by commas. */
+const cidrs = () =>
+  v.pipe(
+    v.string(),
+    v.transform((text) => text.split(',')),
+    v.check(
+      (list) => addressList(list).malformed.length === 0,
+      ({ input }) => `ALLOWED_CIDRS: neither an address nor a CIDR range: ${addressList(input).malformed.join(', ')}`,
+    ),
+  );
+
+const store = () => ({
+  /** Service name in every log line and metric. It distinguishes the stacks of one account. */
+  SERVICE_NAME: v.string(),
+  SDK_APP_ID: v.string(),
+  TABLE_NAME: v.string(),
+  PARKING_QUEUE_URL: v.string(),
+});
+
+/** Environment variables of the receiver. */
+export const receiverVariables = () =>
+  v.pipe(
+    withAuthentication({ ...store(), DEAD_LETTER_QUEUE_URL: v.string(), ALLOWED_CIDRS: v.exactOptional(cidrs()) }),
+    v.transform((env) => ({
+      ...storeConfig(env),
+      deadLetterQueueUrl: env.DEAD_LETTER_QUEUE_URL,
+      /** Empty: every caller is allowed. */
+      allowedCidrs: env.ALLOWED_CIDRS ?? [],
+      tokenSecretArn: tokenSecretArn(env),
+    })),
+  );
+export type Environment = v.InferInput<ReturnType<typeof receiverVariables>>;
+export type Config = v.InferOutput<ReturnType<typeof receiverVariables>>;
+
+/** Environment variables of the function that stores parked deliveries. */
+export const redriveVariables = () => v.pipe(v.object(store(), isMissing), v.transform(storeConfig));
+export type RedriveEnvironment = v.InferInput<ReturnType<typeof redriveVariables>>;
+
+/** Environment variables of the function that calls the receiver like Chat does. */
+export const probeVariables = () =>
+  v.pipe(
+    withAuthentication({ SERVICE_NAME: v.string(), SDK_APP_ID: v.string(), WEBHOOK_URL: v.string() }),
+    v.transform((env) => ({
+      serviceName: env.SERVICE_NAME,
+      sdkAppId: env.SDK_APP_ID,
+      webhookUrl: env.WEBHOOK_URL,
+      tokenSecretArn: tokenSecretArn(env),
+    })),
+  );
+export type ProbeEnvironment = v.InferInput<ReturnType<typeof probeVariables>>;
+
+/** Environment variables of the function that publishes the changes of the table. */
+export const publisherVariables = () =>
+  v.pipe(
+    v.object({ SERVICE_NAME: v.string(), EVENT_BUS_NAME: v.string(), UNPUBLISHED_QUEUE_URL: v.string() }, isMissing),
+    v.transform((env) => ({
+      serviceName: env.SERVICE_NAME,
+      eventBusName: env.EVENT_BUS_NAME,
+      unpublishedQueueUrl: env.UNPUBLISHED_QUEUE_URL,
+    })),
+  );
+export type PublisherEnvironment = v.InferInput<ReturnType<typeof publisherVariables>>;
+
+/**
+ * Reads a function's configuration from its environment. An empty variable counts as missing.
+ *
+ * @throws one error with all problems.
+ */
+export function readConfig<Output>(
+  variables: v.GenericSchema<unknown, Output>,
+  env: Readonly<Record<string, string | undefined>>,
+): Output {
+  const result = v.safeParse(variables, Object.fromEntries(Object.entries(env).filter(([, value]) => value)));
+  if (result.success) return result.output;
+  const problems = result.issues.map(({ message }) => `- ${message}`).join('\n');
+  throw new Error(`the function's environment is wrong; deploy the stack again:\n${problems}`);
 }
 
-/** Reads the probe's configuration, as {@link readConfig} does. */
-export function readProbeConfig(env: Variables): ProbeConfig {
-  const problems: string[] = [];
-  const required = requiredFrom(env, problems);
-  const config = {
-    serviceName: required('SERVICE_NAME'),
-    sdkAppId: required('SDK_APP_ID'),
-    webhookUrl: required('WEBHOOK_URL'),
-    tokenSecretArn: readAuthentication(env, required, problems),
-  };
-  throwIfAny(problems);
-  return config;
-}
-
-/** Reads the publisher's configuration, as {@link readConfig} does. */
-export function readPublisherConfig(env: Variables): PublisherConfig {
-  const problems: string[] = [];
-  const required = requiredFrom(env, problems);
-  const config = {
-    serviceName: required('SERVICE_NAME'),
-    eventBusName: required('EVENT_BUS_NAME'),
-    unpublishedQueueUrl: required('UNPUBLISHED_QUEUE_URL'),
-  };
-  throwIfAny(problems);
-  return config;
-}
-
-/** @returns the secret with the token; undefined where authentication is off. */
-function readAuthentication(env: Variables, required: ReturnType<typeof requiredFrom>, problems: string[]) {
-  if (env['AUTHENTICATION'] === 'token') return required('TOKEN_SECRET_ARN');
-  // Never off by omission: a variable that got lost must not open the door.
-  if (env['AUTHENTICATION'] !== 'off') problems.push(`AUTHENTICATION is neither 'token' nor 'off'`);
-  return undefined;
-}
-
-function redriveConfig(required: ReturnType<typeof requiredFrom>): RedriveConfig {
+function storeConfig(env: v.InferOutput<v.ObjectSchema<ReturnType<typeof store>, undefined>>) {
   return {
-    serviceName: required('SERVICE_NAME'),
-    sdkAppId: required('SDK_APP_ID'),
-    tableName: required('TABLE_NAME'),
-    parkingQueueUrl: required('PARKING_QUEUE_URL'),
+    serviceName: env.SERVICE_NAME,
+    sdkAppId: env.SDK_APP_ID,
+    tableName: env.TABLE_NAME,
+    parkingQueueUrl: env.PARKING_QUEUE_URL,
   };
 }
 
-function requiredFrom(env: Variables, problems: string[]) {
-  return (name: KeysOfUnion<Environment | ProbeEnvironment | PublisherEnvironment>): string => {
-    const value = env[name];
-    if (!value) problems.push(`${name} is missing`);
-    return value ?? '';
-  };
-}
-type KeysOfUnion<Union> = Union extends unknown ? keyof Union : never;
-
-function throwIfAny(problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  throw new Error(`the function's environment is wrong; deploy the stack again:\n- ${problems.join('\n- ')}`);
+/** Returns the Secrets Manager secret with the webhook token, or undefined if authentication is off. */
+function tokenSecretArn(env: { AUTHENTICATION: 'off' } | { AUTHENTICATION: 'token'; TOKEN_SECRET_ARN: string }) {
+  return env.AUTHENTICATION === 'token' ? env.TOKEN_SECRET_ARN : undefined;
 }

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { readProbeConfig } from './config.ts';
+import { probeVariables, readConfig } from './config.ts';
 import { CHAT_TIMEOUT_MS, REDRIVE_LIMITS } from './limits.ts';
 import { REASONS } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 import { sign, redactSign } from './signature.ts';
 
-const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readProbeConfig(process.env);
+const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readConfig(probeVariables(), process.env);
 const logger = new Logger({ serviceName });
 const secretsManager = new SecretsManagerClient(clientSettings(REDRIVE_LIMITS));
 

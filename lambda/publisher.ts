@@ -1,13 +1,13 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
-import { readPublisherConfig } from './config.ts';
+import { publisherVariables, readConfig } from './config.ts';
 import { putEvents } from './event-bus.ts';
 import { PUBLISH_LIMITS } from './limits.ts';
 import { createPublisher } from './publish.ts';
 import { clientSettings } from './sdk-client.ts';
 import type { SetAside } from './unpublished-queue.ts';
 
-const { serviceName, eventBusName, unpublishedQueueUrl } = readPublisherConfig(process.env);
+const { serviceName, eventBusName, unpublishedQueueUrl } = readConfig(publisherVariables(), process.env);
 const client = new EventBridgeClient(clientSettings({ ...PUBLISH_LIMITS, attempts: 1 })); // putEvents tries again itself
 let queue: SetAside | undefined;
 

@@ -3,7 +3,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { readConfig } from './config.ts';
+import { readConfig, receiverVariables } from './config.ts';
 import { STORE_LIMITS, TOKEN_LIMITS } from './limits.ts';
 import { NAMESPACE } from './metrics.ts';
 import { createHandler, type Dependencies } from './handler.ts';
@@ -11,7 +11,7 @@ import { clientSettings } from './sdk-client.ts';
 import { secretVersions, webhookToken } from './token.ts';
 import { warmUp } from './warm-up.ts';
 
-const config = readConfig(process.env);
+const config = readConfig(receiverVariables(), process.env);
 const dependencies: Dependencies = {
   logger: new Logger({ serviceName: config.serviceName }),
   metrics: new Metrics({ namespace: NAMESPACE, serviceName: config.serviceName }),

@@ -6,7 +6,7 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { parseBody } from './checks/body.ts';
 import { checkCallbackCommand } from './checks/callback-command.ts';
 import { dispatch } from './dispatch.ts';
-import { readRedriveConfig } from './config.ts';
+import { readConfig, redriveVariables } from './config.ts';
 import type { Delivery } from './delivery.ts';
 import { MAX_RECEIPTS, REDRIVE_LIMITS } from './limits.ts';
 import { officialAccountsTable } from './official-accounts-table.ts';
@@ -15,7 +15,7 @@ import { toDelivery } from './delivery-queues.ts';
 import { checkSdkAppId } from './checks/sdk-app-id.ts';
 import { clientSettings, abortAtDeadline } from './sdk-client.ts';
 
-const config = readRedriveConfig(process.env);
+const config = readConfig(redriveVariables(), process.env);
 const logger = new Logger({ serviceName: config.serviceName });
 const dynamoDb = new DynamoDBClient(clientSettings(REDRIVE_LIMITS));
 const queue = new SQSClient(clientSettings(REDRIVE_LIMITS));

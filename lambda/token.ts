@@ -6,73 +6,78 @@ import {
 import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
-/** The pause between two reads after a mismatch: strangers, who can send wrong Signs at will, must not cause more. */
+/** Pause after a successful read, before a mismatch causes the next one. It limits the reads that strangers can cause. */
 const REREAD_MS = 60_000;
 
-/** The same after a read that failed: until one succeeds, a new token's deliveries can't be told from a stranger's. */
+/** Pause after a failed read. It is shorter, because a new token cannot be verified until a read succeeds. */
 const RETRY_MS = 2_000;
 
-/** The age at which the token is read again although it matches: a token that has leaked is replaced. */
+/** Age at which the token is read again although it matches, so that a leaked token can be replaced. */
 const REFRESH_MS = 5 * 60_000;
 
-/** The token that the Chat console signs with, as this instance knows it. */
+/** The webhook token of the Chat console, as this instance knows it. */
 export interface WebhookToken {
-  /** Reads the token's current version, with which nearly all is signed. @throws when it can't be read. */
+  /** Reads the current version of the token. @throws if it can't be read. */
   load(): Promise<void>;
   /**
-   * Whether one of the token's accepted versions gives this Sign. On a mismatch the token is read again with its
-   * previous version, at most once a minute, or once in two seconds after a read that failed, so that a new token works
-   * without a deploy. On a match it is read again where that was five minutes ago, so that an old one stops working;
-   * where it can't be read, what is known stays good. Either way the delivery waits for the end of the read: Lambda
-   * freezes an instance that has replied, and a read that it freezes would fail when the instance goes on, for a later
-   * delivery.
+   * Returns whether an accepted version of the token gives this Sign.
    *
-   * @throws when the token can't be read, since a mismatch then says nothing.
+   * - Mismatch: reads the current and the previous version, so that a new token works without a deployment. This happens
+   *   at most once a minute, or every 2 seconds after a failed read.
+   * - Match: reads them if the last successful read is 5 minutes old, so that an old token stops working. If the read
+   *   fails, the known versions stay valid.
+   *
+   * The delivery always waits for the end of the read. Lambda freezes an instance after its reply, so that a read in the
+   * background would fail during a later delivery.
+   *
+   * @throws if there is a mismatch and the token can't be read, because the mismatch then proves nothing.
    */
   verify(signature: string, requestTime: string): Promise<boolean>;
 }
 
-/** Gives the current version of the token, or all that are accepted. */
+/** Reads the current version of the token, or all accepted versions. */
 export type ReadVersions = (which: 'current' | 'all') => Promise<readonly string[]>;
+
+/** Versions of the token that this instance accepts. */
+interface KnownVersions {
+  values: readonly string[];
+  readTime: number;
+}
+
+/** The newest read of all versions. */
+interface FullRead {
+  state: 'running' | 'succeeded' | 'failed';
+  endTime: number;
+  result: Promise<void>;
+}
 
 /** @param now Unix time in milliseconds. */
 export function webhookToken(readVersions: ReadVersions, now: () => number = Date.now): WebhookToken {
-  let versions: readonly string[] = [];
-  let successTime = -Infinity;
-  let triedAllTime = -Infinity;
-  let pauseMs = REREAD_MS;
-  let readingAll: Promise<void> | undefined;
-  let lastReadAll: Promise<void> | undefined;
+  let known: KnownVersions = { values: [], readTime: -Infinity };
+  let fullRead: FullRead = { state: 'succeeded', endTime: -Infinity, result: Promise.resolve() };
 
   async function read(which: 'current' | 'all'): Promise<void> {
-    versions = await readVersions(which);
-    successTime = now();
+    known = { values: await readVersions(which), readTime: now() };
   }
 
-  async function tryToReadAll(): Promise<void> {
-    pauseMs = RETRY_MS;
-    try {
-      await read('all');
-      pauseMs = REREAD_MS;
-    } finally {
-      readingAll = undefined;
-      triedAllTime = now();
-    }
-  }
-
+  /** Starts a read of all versions, or joins the running one. */
   function readAll(): Promise<void> {
-    readingAll ??= tryToReadAll();
-    lastReadAll = readingAll;
-    return readingAll;
+    if (fullRead.state === 'running') return fullRead.result;
+    const started: FullRead = { state: 'running', endTime: Infinity, result: read('all') };
+    fullRead = started;
+    const end = (state: 'succeeded' | 'failed') => () => Object.assign(started, { state, endTime: now() });
+    void started.result.then(end('succeeded'), end('failed'));
+    return started.result;
   }
 
   return {
     load: () => read('current'),
     async verify(signature, requestTime) {
-      const matches = () => versions.some((token) => verifySignature(token, signature, requestTime));
-      const triedFor = now() - triedAllTime;
+      const matches = () => known.values.some((token) => verifySignature(token, signature, requestTime));
+      const pausedFor = now() - fullRead.endTime;
       if (matches()) {
-        if (now() - successTime < REFRESH_MS || triedFor < REREAD_MS) return true;
+        const isFresh = now() - known.readTime < REFRESH_MS;
+        if (isFresh || pausedFor < REREAD_MS) return true;
         try {
           await readAll();
         } catch {
@@ -80,18 +85,18 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
         }
         return matches();
       }
-      // Without any version no delivery can get through, so every one of them may try.
-      const isFresh = versions.length > 0 && triedFor < pauseMs;
-      // The last read is awaited even where it is over: if it failed, a mismatch proves nothing, and that is thrown.
-      await (isFresh ? lastReadAll : readAll());
+      // Without a version no delivery can be verified: each of them tries to read.
+      const isPaused = known.values.length > 0 && pausedFor < (fullRead.state === 'failed' ? RETRY_MS : REREAD_MS);
+      // The last read is awaited even if it has ended: if it has failed, the mismatch proves nothing, and this throws.
+      await (isPaused ? fullRead.result : readAll());
       return matches();
     },
   };
 }
 
 /**
- * Reads the token from Secrets Manager: its current version and, where it is wanted and there, the version before,
- * with which Chat goes on signing until the new one is in the console.
+ * Reads the token from Secrets Manager: the current version and, if requested, the previous one. Chat signs with the
+ * previous version until the new one is in the console.
  */
 export function secretVersions(client: SecretsManagerClient, secretArn: string): ReadVersions {
   const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS') => {
@@ -100,7 +105,7 @@ export function secretVersions(client: SecretsManagerClient, secretArn: string):
   };
   const readCurrent = async () => {
     const current = await read('AWSCURRENT');
-    // An empty token would make every stranger's signature right.
+    // With an empty token, anybody could sign.
     if (!current) throw new Error(`the secret ${secretArn} holds no text: put the webhook token there`);
     return current;
   };

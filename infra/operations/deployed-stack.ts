@@ -2,7 +2,7 @@ import { json } from 'node:stream/consumers';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import * as v from 'valibot';
-import { readConfig, type Config } from '../../lambda/config.ts';
+import { readConfig, receiverVariables, type Config } from '../../lambda/config.ts';
 import { getHere, LOCAL_PORT } from '../local/chat.ts';
 import { Failure, UsageError, wholeNumber } from '../local/command-line.ts';
 import { DESCRIPTION, DESCRIPTION_PATH, type Description } from '../local/description.ts';
@@ -131,7 +131,7 @@ async function localDeployment(port: number): Promise<DeployedStack> {
 
 function configOf(environment: Readonly<Record<string, string>>, where: string): Config {
   try {
-    return readConfig(environment);
+    return readConfig(receiverVariables(), environment);
   } catch (error) {
     throw new Failure(
       `The receiver of ${where} was deployed from another version of this software: ${(error as Error).message}`,

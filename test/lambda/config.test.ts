@@ -1,9 +1,12 @@
 import { expect, test } from '@jest/globals';
 import {
+  probeVariables,
+  publisherVariables,
   readConfig,
-  readPublisherConfig,
-  readRedriveConfig,
+  receiverVariables,
+  redriveVariables,
   type Environment,
+  type ProbeEnvironment,
   type PublisherEnvironment,
 } from '../../lambda/config.ts';
 
@@ -18,7 +21,7 @@ const ENVIRONMENT = {
 } satisfies Environment;
 
 test('a full environment is read', () => {
-  expect(readConfig({ ...ENVIRONMENT, ALLOWED_CIDRS: '198.51.100.0/24,2001:db8::/32' })).toEqual({
+  expect(readConfig(receiverVariables(), { ...ENVIRONMENT, ALLOWED_CIDRS: '198.51.100.0/24,2001:db8::/32' })).toEqual({
     serviceName: 'TencentChatWebhook',
     sdkAppId: '1400000000',
     tableName: 'accounts',
@@ -30,14 +33,23 @@ test('a full environment is read', () => {
 });
 
 test('authentication is off only where that is said', () => {
-  expect(readConfig({ ...ENVIRONMENT, AUTHENTICATION: 'off' }).tokenSecretArn).toBeUndefined();
-  for (const AUTHENTICATION of [undefined, '', 'OFF', 'none']) {
-    expect(() => readConfig({ ...ENVIRONMENT, AUTHENTICATION })).toThrow("AUTHENTICATION is neither 'token' nor 'off'");
+  expect(readConfig(receiverVariables(), { ...ENVIRONMENT, AUTHENTICATION: 'off' }).tokenSecretArn).toBeUndefined();
+  for (const AUTHENTICATION of ['OFF', 'none']) {
+    expect(() => readConfig(receiverVariables(), { ...ENVIRONMENT, AUTHENTICATION })).toThrow(
+      "AUTHENTICATION is neither 'token' nor 'off'",
+    );
+  }
+  for (const AUTHENTICATION of [undefined, '']) {
+    expect(() => readConfig(receiverVariables(), { ...ENVIRONMENT, AUTHENTICATION })).toThrow(
+      'AUTHENTICATION is missing',
+    );
   }
 });
 
 test('all problems are named at once', () => {
-  expect(() => readConfig({ SDK_APP_ID: '', AUTHENTICATION: 'token', ALLOWED_CIDRS: '1.2.3,4.5.6.7' })).toThrow(
+  expect(() =>
+    readConfig(receiverVariables(), { SDK_APP_ID: '', AUTHENTICATION: 'token', ALLOWED_CIDRS: '1.2.3,4.5.6.7' }),
+  ).toThrow(
     [
       "the function's environment is wrong; deploy the stack again:",
       '- SERVICE_NAME is missing',
@@ -45,20 +57,22 @@ test('all problems are named at once', () => {
       '- TABLE_NAME is missing',
       '- PARKING_QUEUE_URL is missing',
       '- DEAD_LETTER_QUEUE_URL is missing',
-      "- ALLOWED_CIDRS: '1.2.3' is neither an address nor a CIDR range",
+      '- ALLOWED_CIDRS: neither an address nor a CIDR range: 1.2.3',
       '- TOKEN_SECRET_ARN is missing',
     ].join('\n'),
   );
 });
 
 test('the redrive needs no more than it uses', () => {
-  expect(readRedriveConfig(ENVIRONMENT)).toEqual({
+  expect(readConfig(redriveVariables(), ENVIRONMENT)).toEqual({
     serviceName: 'TencentChatWebhook',
     sdkAppId: '1400000000',
     tableName: 'accounts',
     parkingQueueUrl: 'https://sqs/parked',
   });
-  expect(() => readRedriveConfig({})).toThrow(/- SDK_APP_ID is missing\n- TABLE_NAME .*\n- PARKING_QUEUE_URL .*$/);
+  expect(() => readConfig(redriveVariables(), {})).toThrow(
+    /- SDK_APP_ID is missing\n- TABLE_NAME .*\n- PARKING_QUEUE_URL .*$/,
+  );
 });
 
 test('the publisher needs no more than it uses', () => {
@@ -67,11 +81,31 @@ test('the publisher needs no more than it uses', () => {
     EVENT_BUS_NAME: 'bus',
     UNPUBLISHED_QUEUE_URL: 'https://sqs/unpublished',
   } satisfies PublisherEnvironment;
-  expect(readPublisherConfig(environment)).toEqual({
+  expect(readConfig(publisherVariables(), environment)).toEqual({
     serviceName: 'TencentChatWebhook',
     eventBusName: 'bus',
     unpublishedQueueUrl: 'https://sqs/unpublished',
   });
   const problems = /- SERVICE_NAME is missing\n- EVENT_BUS_NAME .*\n- UNPUBLISHED_QUEUE_URL .*$/;
-  expect(() => readPublisherConfig({})).toThrow(problems);
+  expect(() => readConfig(publisherVariables(), {})).toThrow(problems);
+});
+
+test('the probe needs no more than it uses, and does not call without a token by accident', () => {
+  const environment = {
+    SERVICE_NAME: 'TencentChatWebhook',
+    SDK_APP_ID: '1400000000',
+    WEBHOOK_URL: 'https://example.com/webhook',
+    AUTHENTICATION: 'token',
+    TOKEN_SECRET_ARN: 'arn:token',
+  } satisfies ProbeEnvironment;
+  expect(readConfig(probeVariables(), environment)).toEqual({
+    serviceName: 'TencentChatWebhook',
+    sdkAppId: '1400000000',
+    webhookUrl: 'https://example.com/webhook',
+    tokenSecretArn: 'arn:token',
+  });
+  expect(readConfig(probeVariables(), { ...environment, AUTHENTICATION: 'off' }).tokenSecretArn).toBeUndefined();
+  const problems =
+    /- SERVICE_NAME is missing\n- SDK_APP_ID .*\n- WEBHOOK_URL .*\n- AUTHENTICATION .*\n- TOKEN_SECRET_ARN .*$/;
+  expect(() => readConfig(probeVariables(), {})).toThrow(problems);
 });
