@@ -290,12 +290,12 @@ test('a cloud assembly that is none, or does not say where the bundles are, is n
   const read = () => readAssembly(directory);
   const failure = (message: string) =>
     expect.objectContaining({ constructor: Failure, message: expect.stringContaining(message) });
-  expect(read).toThrow(failure(`${directory} should hold one *.template.json, as cdk synth makes it, and holds 0`));
+  expect(read).toThrow(failure(`${directory} must contain one *.template.json of cdk synth, but contains 0`));
   const template = readFileSync(join(synthesizeOnce({}), 'TencentChatWebhook.template.json'), 'utf8');
   writeFileSync(join(directory, 'a.template.json'), template.replaceAll('aws:asset:path', 'other'));
   expect(read).toThrow(failure(`${directory} does not say where the functions' bundles are`));
   writeFileSync(join(directory, 'b.template.json'), '{}');
-  expect(read).toThrow(failure('and holds 2'));
+  expect(read).toThrow(failure('but contains 2'));
   rmSync(directory, { recursive: true });
   expect(read).toThrow(failure(`${directory} can't be read: ENOENT`));
 });
