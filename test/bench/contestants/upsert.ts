@@ -6,10 +6,8 @@ export type Payload = Record<'Official_Account' | 'Operator_Account' | 'Owner_Ac
   EventTime: number;
 };
 
-const ATTRIBUTES = 'name ownerAccount operatorAccount createdTime eventTime receivedTime clientIp optPlatform'.split(
-  ' ',
-);
-const NAMES = Object.fromEntries(ATTRIBUTES.map((name) => [`#${name}`, name]));
+const FIELDS = 'name ownerAccount operatorAccount createdTime eventTime receivedTime clientIp optPlatform'.split(' ');
+const NAMES = Object.fromEntries(FIELDS.map((name) => [`#${name}`, name]));
 
 /** Returns the conditional write of the same record as that of OURS. */
 export function upsert(
