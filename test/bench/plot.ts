@@ -4,7 +4,7 @@ const SHOWN = ['instructions', 'toFirstMsAt512', 'toFirstMsAt256', 'firstMsAt256
 /** Legible on white and on black. */
 const TEXT = '#7a818c';
 const COLOURS = { floor: '#9aa1ab', plain: '#c98a2b', same: '#b5533c', ours: '#2f8fd8' };
-const [WIDTH, LEFT, LONGEST, BAR] = [720, 270, 360, 14];
+const [WIDTH, LEFT, LONGEST, BAR] = [720, 280, 360, 14];
 
 /** Returns an SVG of horizontal bars. Each measure has its own scale from zero. */
 export function plot({ measures, date, node, cpu }: Pick<Result, 'measures' | 'date' | 'node' | 'cpu'>): string {
