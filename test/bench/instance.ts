@@ -62,7 +62,7 @@ export async function runInstance(contestant: Contestant, endpoint: Endpoint, op
     const requests = endpoint.takeRequests();
     if (json === '') throw new Error(`${name} ended: ${stderr}`);
     const report: Report = JSON.parse(json);
-    if (!report.reply.includes('\\"OK\\"')) throw new Error(`${name} replied ${report.reply}`);
+    if (!report.reply.includes('\\"OK\\"')) throw new Error(`${name} replied ${report.reply}: ${stderr}`);
     const { UpdateItem: writes = 0, SendMessage: queued = 0 } = requests;
     if (name !== 'floor' && (writes < warmUp + deliveries || queued > 0)) {
       throw new Error(`${name} made ${writes} writes for ${warmUp + deliveries} deliveries and queued ${queued}`);
