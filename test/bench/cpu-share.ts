@@ -1,53 +1,31 @@
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The memory size at which Lambda gives one whole vCPU. It gives others their share of that. */
-export const MB_PER_VCPU = 1_769;
-
-/** How often the quota is dealt out. Short, so that a delivery is not over before its quota is. */
+/** Memory size at which Lambda gives a whole vCPU. Other sizes get a proportional share. */
+const MB_PER_VCPU = 1_769;
+/** Period of the quota: short, so that a delivery does not end before its quota does. */
 const PERIOD_US = 20_000;
-
 const ROOT = '/sys/fs/cgroup';
-let groups = 0;
-
-export interface CpuShare {
-  /** From now on the process has this share, all its threads together. */
-  limit(pid: number): void;
-  /** For when the process has ended. */
-  remove(): void;
-}
 
 /**
- * The share of a CPU that a Lambda of that memory size has, as a Linux control group.
+ * Creates a Linux control group with the CPU share that Lambda gives to a memory size. A process joins it by writing its
+ * ID to `procsFile`. The group can be removed when the process has ended.
  *
- * @throws where the machine doesn't allow it.
+ * @throws if the machine does not allow it.
  */
-export function cpuShare(memoryMb: number): CpuShare {
+export function createCpuShare(memoryMb: number) {
   const isVersion2 = existsSync(join(ROOT, 'cgroup.controllers'));
-  const directory = join(ROOT, isVersion2 ? '' : 'cpu', `bench-${process.pid}-${(groups += 1)}`);
+  const directory = join(ROOT, isVersion2 ? '' : 'cpu', `bench-${process.pid}`);
   const set = (file: string, value: string) => writeFileSync(join(directory, file), value);
   const quotaUs = Math.round((PERIOD_US * memoryMb) / MB_PER_VCPU);
-  mkdirSync(directory);
   const remove = () => rmdirSync(directory);
+  mkdirSync(directory);
   try {
-    if (isVersion2) set('cpu.max', `${quotaUs} ${PERIOD_US}`);
-    else {
-      set('cpu.cfs_period_us', String(PERIOD_US));
-      set('cpu.cfs_quota_us', String(quotaUs));
-    }
+    set(isVersion2 ? 'cpu.max' : 'cpu.cfs_quota_us', isVersion2 ? `${quotaUs} ${PERIOD_US}` : `${quotaUs}`);
+    if (!isVersion2) set('cpu.cfs_period_us', `${PERIOD_US}`);
   } catch (error) {
     remove();
     throw error;
   }
-  return { limit: (pid) => set('cgroup.procs', String(pid)), remove };
-}
-
-/** @returns undefined where the machine allows CPU shares. */
-export function whyNoCpuShare(): string | undefined {
-  try {
-    cpuShare(MB_PER_VCPU).remove();
-    return undefined;
-  } catch (error) {
-    return `this machine allows no CPU quota: ${(error as Error).message} (as root on Linux, outside of a container, it does)`;
-  }
+  return { procsFile: join(directory, 'cgroup.procs'), remove };
 }

@@ -1,60 +1,47 @@
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { EXAMPLE_TOKEN } from '../../infra/local/chat.ts';
-import type { Requests } from './endpoint-process.ts';
 
-export interface Endpoint {
-  url: string;
-  /** The endpoint's own certificate, which a function must be told to trust. */
-  certificateFile: string;
-  /** What was asked since the last call, by operation. */
-  takeRequests(): Promise<Requests>;
-  stop(): Promise<void>;
-}
+export type Endpoint = Awaited<ReturnType<typeof startEndpoint>>;
 
 /**
- * Starts what stands for DynamoDB, Secrets Manager and SQS, with TLS as in AWS: without it a cold start lacks one of
- * its largest parts.
+ * Starts a stub of DynamoDB, Secrets Manager and SQS. It answers at once, so that the bench measures the function, and
+ * uses TLS, which is one of the largest parts of a cold start.
  *
- * @param directory where to keep key and certificate.
- * @param token what Secrets Manager has.
+ * @param directory place for key and certificate.
+ * @param token value of the secret.
  */
-export async function startEndpoint(directory: string, token = EXAMPLE_TOKEN): Promise<Endpoint> {
-  const { keyFile, certificateFile } = selfSigned(directory);
-  const child = fork(join(import.meta.dirname, 'endpoint-process.ts'), [keyFile, certificateFile, token], {
-    execArgv: [],
-  });
-  const [port] = (await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(() => Promise.reject(new Error("the endpoint's process ended"))),
-  ])) as [number];
-  return {
-    url: `https://127.0.0.1:${port}`,
-    certificateFile,
-    async takeRequests() {
-      child.send('requests');
-      const [requests] = await once(child, 'message');
-      return requests as Requests;
-    },
-    async stop() {
-      const ended = once(child, 'exit');
-      child.disconnect();
-      await ended;
-    },
-  };
-}
+export async function startEndpoint(directory: string, token = EXAMPLE_TOKEN) {
+  const [keyFile, certificateFile] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
+  // RSA with 2,048 bits, as AWS has. Node itself cannot create certificates.
+  const subject = ['-subj', '/CN=bench', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+  const files = ['-noenc', '-keyout', keyFile, '-out', certificateFile];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject, ...files], { stdio: 'pipe' });
 
-/** RSA of 2,048 bits, as AWS's own certificates. Node can't make certificates. */
-function selfSigned(directory: string) {
-  const keyFile = join(directory, 'key.pem');
-  const certificateFile = join(directory, 'certificate.pem');
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-noenc', '-days', '2', '-subj', '/CN=bench'];
-  const names = ['-addext', 'subjectAltName=IP:127.0.0.1'];
-  try {
-    execFileSync('openssl', [...request, ...names, '-keyout', keyFile, '-out', certificateFile], { stdio: 'pipe' });
-  } catch (error) {
-    throw new Error('the bench needs openssl 3 for its certificate', { cause: error });
-  }
-  return { keyFile, certificateFile };
+  let requests: Record<string, number> = {};
+  const tls = { key: readFileSync(keyFile), cert: readFileSync(certificateFile) };
+  const server = createServer(tls, (request, response) => {
+    const [, operation = `${request.method} ${request.url}`] = String(request.headers['x-amz-target']).split('.');
+    requests[operation] = (requests[operation] ?? 0) + 1;
+    request.resume();
+    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
+    response.end(JSON.stringify(operation === 'GetSecretValue' ? { SecretString: token } : {}));
+  });
+  server.keepAliveTimeout = 0; // keeps the connections of slow contestants
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    certificateFile,
+    /** Returns the number of requests since the last call, by operation. */
+    takeRequests() {
+      const taken = requests;
+      requests = {};
+      return taken;
+    },
+    stop: () => void server.close().closeAllConnections(),
+  };
 }

@@ -1,138 +1,86 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Contestant } from './contestants.ts';
+import { createCpuShare } from './cpu-share.ts';
 import type { Endpoint } from './endpoint.ts';
-import { deliveryEvent } from './event.ts';
+import event from './event.json' with { type: 'json' };
 
-/** Wall milliseconds since Node's start; CPU time of all threads in microseconds. */
-export interface Mark {
-  ms: number;
-  cpuUs: number;
-}
-export interface Delivered {
-  start: Mark;
-  end: Mark;
-  peakBytes: number;
-}
-export interface DeliveredMany extends Delivered {
-  /** Each delivery's wall time. */
-  milliseconds: number[];
-  /** On the heap, by all deliveries together. */
-  allocatedBytes: number;
+/** Wall milliseconds since Node's start, and CPU microseconds of all threads. */
+type Mark = { ms: number; cpuUs: number };
+/** End of init, start and end of the measured deliveries, and the last reply. */
+type Report = { init: Mark; start: Mark; end: Mark; reply: string; peakBytes: number };
+interface RunOptions {
+  deliveries?: number;
+  /** Number of deliveries before those that are measured. */
+  warmUp?: number;
+  /** Memory size whose CPU share the process has after init. Without it, it has the whole machine. */
+  memoryMb?: number | undefined;
+  /** Command that runs Node and makes it slow. */
+  wrapper?: readonly string[];
 }
 
-export interface Instance {
-  pid: number;
-  init: Mark;
-  /** @throws where the reply is not OK, or the process dies. */
-  deliver(): Promise<Delivered>;
-  /** One after another, each after a pause. */
-  deliverMany(count: number, pauseMs?: number): Promise<DeliveredMany>;
-  /** @returns what the process wrote to stderr. */
-  stop(): Promise<string>;
-}
-
-/** The memory size for which everything is measured that does not name another, and for which the cost is reckoned. */
+/** Memory size of the receiver. */
 export const MEMORY_MB = 512;
-
+/** Limits that Lambda's start script is known to set at that size. AWS does not document them. */
+const HEAP_LIMITS = ['--max-semi-space-size=25', '--max-old-space-size=461'];
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html "Defined runtime environment variables" */
 const LAMBDA_ENVIRONMENT = {
   AWS_REGION: 'us-east-1',
-  AWS_DEFAULT_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'local',
   AWS_SECRET_ACCESS_KEY: 'local',
   AWS_SESSION_TOKEN: 'local',
   AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
   AWS_LAMBDA_FUNCTION_NAME: 'bench',
-  AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MEMORY_MB),
   AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
-  AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/bench',
-  LAMBDA_TASK_ROOT: '/var/task',
   LANG: 'en_US.UTF-8',
   TZ: ':UTC',
   PATH: '/usr/bin:/bin',
 };
-
-/** The heap that Lambda's own start script leaves Node at that size, as far as is known: AWS has published only copies. */
-const HEAP_LIMITS = ['--max-semi-space-size=25', '--max-old-space-size=461'];
-
 const NODE = join(import.meta.dirname, '../../node_modules/node/bin/node');
 
 /**
- * Starts a contestant in a Node of its own, with the environment that Lambda gives it, and waits for the end of init.
- * What it logs goes to /dev/null.
+ * Runs a contestant in a Node process of its own: init, then deliveries one at a time. Its log goes to /dev/null.
  *
- * @param wrapper a command in front of it, under which it is very slow.
+ * @throws if a reply is not OK or a delivery was not stored, because the figures would be those of something else.
  */
-export async function startInstance(
-  contestant: Contestant,
-  endpoint: Endpoint,
-  wrapper: readonly string[] = [],
-): Promise<Instance> {
-  const isSlow = wrapper.length > 0;
-  const runner = [join(import.meta.dirname, 'runner.mjs'), contestant.file, contestant.handlerName];
-  const [command = NODE, ...args] = [...wrapper, NODE, ...HEAP_LIMITS, ...runner, ...(isSlow ? ['slow-clock'] : [])];
-  const child = spawn(command, args, {
-    env: {
-      ...LAMBDA_ENVIRONMENT,
-      // FLOOR calls nobody: Node would begin to load certificates, and how far it comes before the end is chance.
-      ...(contestant.name !== 'floor' && endpointVariables(endpoint)),
-      ...withUrls(contestant.environment, endpoint),
-    },
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-  });
-  const ended = once(child, 'exit');
-  const stderr = text(child.stderr as Readable);
-  const lines = createInterface(child.stdio[3] as Readable)[Symbol.asyncIterator]();
-  const orders = child.stdio[4] as Writable;
-
-  const nextReport = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${contestant.name} ended: ${await stderr}`);
-    return JSON.parse(value);
-  };
-  const order = async (count: number, pauseMs: number) => {
-    orders.write(`${JSON.stringify({ event: deliveryEvent(), count, pauseMs })}\n`);
-    const report = await nextReport();
-    if (report.reply.includes('\\"OK\\"')) return report;
-    child.kill('SIGKILL');
-    await ended;
-    throw new Error(`${contestant.name} replied ${report.reply}`);
-  };
-  const { end: init } = await nextReport();
-  return {
-    pid: child.pid ?? 0,
-    init,
-    deliver: () => order(1, 0),
-    deliverMany: (count, pauseMs = 0) => order(count, pauseMs),
-    async stop() {
-      orders.end();
-      await ended;
-      return stderr;
-    },
-  };
+export async function runInstance(contestant: Contestant, endpoint: Endpoint, options: RunOptions = {}) {
+  const { name, file, handlerName } = contestant;
+  const { deliveries = 1, warmUp = 0, memoryMb, wrapper = [] } = options;
+  const share = memoryMb === undefined ? undefined : createCpuShare(memoryMb);
+  try {
+    const isSlow = wrapper.length > 0;
+    const work = { event: JSON.stringify(event), warmUp, deliveries, procsFile: share?.procsFile, isSlow };
+    const runner = [join(import.meta.dirname, 'runner.mjs'), JSON.stringify({ file, handlerName, ...work })];
+    const [command = NODE, ...args] = [...wrapper, NODE, ...HEAP_LIMITS, ...runner];
+    const env = environmentOf(contestant, endpoint);
+    const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const [json, stderr] = await Promise.all([text(child.stdio[3] as Readable), text(child.stderr as Readable), ended]);
+    const requests = endpoint.takeRequests();
+    if (json === '') throw new Error(`${name} ended: ${stderr}`);
+    const report: Report = JSON.parse(json);
+    if (!report.reply.includes('\\"OK\\"')) throw new Error(`${name} replied ${report.reply}: ${stderr}`);
+    const { UpdateItem: writes = 0, SendMessage: queued = 0 } = requests;
+    if (name !== 'floor' && (writes < warmUp + deliveries || queued > 0)) {
+      throw new Error(`${name} made ${writes} writes for ${warmUp + deliveries} deliveries and queued ${queued}`);
+    }
+    return { ...report, stderr, requests };
+  } finally {
+    share?.remove();
+  }
 }
 
-function endpointVariables({ url, certificateFile }: Endpoint): Record<string, string> {
-  return {
-    AWS_ENDPOINT_URL_DYNAMODB: url,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
-    AWS_ENDPOINT_URL_SQS: url,
-    NODE_EXTRA_CA_CERTS: certificateFile,
-  };
-}
-
-/** The template gives a queue's logical ID where AWS gives its URL. */
-function withUrls(environment: Contestant['environment'], { url }: Endpoint): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [
-      name,
-      name.endsWith('_QUEUE_URL') ? `${url}/000000000000/${value}` : value,
-    ]),
-  );
+function environmentOf({ name, environment }: Contestant, { url, certificateFile }: Endpoint): Record<string, string> {
+  // FLOOR makes no request. With a certificate, Node would start to load it: how far it gets before the end is chance.
+  if (name === 'floor') return LAMBDA_ENVIRONMENT;
+  const services = ['DYNAMODB', 'SECRETS_MANAGER', 'SQS'].map((service) => [`AWS_ENDPOINT_URL_${service}`, url]);
+  // The synthesized template has a queue's logical ID in place of its URL.
+  const own = Object.entries(environment).map(([key, value]) => [
+    key,
+    key.endsWith('_QUEUE_URL') ? `${url}/000000000000/${value}` : value,
+  ]);
+  return { ...LAMBDA_ENVIRONMENT, NODE_EXTRA_CA_CERTS: certificateFile, ...Object.fromEntries([...services, ...own]) };
 }

@@ -1,86 +1,91 @@
-import { coldFigures } from './cold.ts';
-import { bundleContestants, CONTESTANTS, type Contestant, type ContestantName } from './contestants.ts';
-import { whyNoCpuShare } from './cpu-share.ts';
-import { startEndpoint } from './endpoint.ts';
-import { countInstructions, whyNoValgrind } from './instructions.ts';
-import type { Figures, Round } from './measures.ts';
-import { measureMemorySizes } from './memory-sizes.ts';
-import { machine, rounded, summarize, type Result } from './result.ts';
-import { measureThroughput } from './throughput.ts';
-import { warmFigures } from './warm.ts';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bundleContestants, type Contestant } from './contestants.ts';
+import { createCpuShare } from './cpu-share.ts';
+import { startEndpoint, type Endpoint } from './endpoint.ts';
+import { runInstance } from './instance.ts';
+import { NAMES, summarize, type Figures, type Result, type Round } from './result.ts';
 
-/** Instructions hardly vary, and take longest. */
-const MAX_INSTRUCTION_ROUNDS = 5;
-/** The table needs to tell memory sizes apart, not percents. */
-const MAX_MEMORY_ROUNDS = 5;
+/** Instructions hardly vary and take longest, so that later rounds leave them out. */
+const INSTRUCTION_ROUNDS = 5;
+/** Deliveries before V8 has compiled the hot code. */
+const WARM_UP = 1_500;
+/** Deliveries that are measured: enough for several garbage collections. */
+const WARM = 500;
+/** Without fair scheduling a thread may spin while it waits for one that valgrind does not run. */
+const CALLGRIND = ['valgrind', '--fair-sched=yes', '--tool=callgrind', '--callgrind-out-file=/dev/null'];
 
-export interface MeasureOptions {
-  rounds: number;
-  /** Instructions and bytes alone. */
-  isQuick: boolean;
-  /** A directory for the bundles and the certificate. */
-  scratch: string;
-  progress: (what: string) => void;
-  /** Ends it before the next turn. */
-  signal: AbortSignal;
-}
-
-/** Takes every measure of every contestant, turn by turn against one endpoint. */
-export async function measure({ rounds, isQuick, scratch, progress, signal }: MeasureOptions): Promise<Result> {
-  const on = machine();
+/**
+ * Measures all contestants in turns.
+ *
+ * @param isQuick measures only instructions and sizes.
+ * @throws if the signal is aborted.
+ */
+export async function measure(rounds: number, isQuick: boolean, signal: AbortSignal): Promise<Result> {
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, load: loadavg()[0] };
+  const [hasValgrind, hasShares] = [!spawnSync('valgrind', ['--version']).error, !isQuick && allowsCpuShares()];
   await using started = new AsyncDisposableStack();
-  progress('bundling');
+  const scratch = mkdtempSync(join(tmpdir(), 'tencent-chat-bench-'));
+  started.defer(() => rmSync(scratch, { recursive: true }));
   const { contestants, dispose } = await bundleContestants(scratch);
   started.defer(dispose);
   const endpoint = await startEndpoint(scratch);
   started.defer(endpoint.stop);
 
-  const noValgrind = whyNoValgrind();
-  const noShares = isQuick ? undefined : whyNoCpuShare();
-  const leftOut = [noValgrind, noShares].filter((why) => why !== undefined);
-
-  const turns = async (what: string, count: number, figures: (contestant: Contestant) => Promise<Figures>) => {
-    const taken: Round[] = [];
-    for (let round = 0; round < count; round += 1) {
-      progress(`${what}, round ${round + 1} of ${count}`);
+  const taken: Round[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const figures: Partial<Round> = {};
+    // Another contestant starts each round: what one of them does to the machine affects all alike.
+    for (const name of [...NAMES.slice(round % NAMES.length), ...NAMES.slice(0, round % NAMES.length)]) {
+      process.stderr.write(`round ${round + 1} of ${rounds}, ${name.toUpperCase()}\n`);
       signal.throwIfAborted();
-      taken.push(await turn(round, (name) => figures(contestants[name])));
+      const contestant = contestants[name];
+      figures[name] = {
+        ...(hasValgrind && round < INSTRUCTION_ROUNDS && (await countInstructions(contestant, endpoint))),
+        ...(!isQuick && (await measureTimes(contestant, endpoint, hasShares))),
+        entryBytes: contestant.entryBytes,
+      };
     }
-    return taken;
-  };
-
-  const bytes = await turn(0, async (name) => sizes(contestants[name]));
-  const instructions =
-    noValgrind === undefined
-      ? await turns('instructions', Math.min(rounds, MAX_INSTRUCTION_ROUNDS), (contestant) =>
-          countInstructions(contestant, endpoint),
-        )
-      : [];
-  const quickRounds = [bytes, ...instructions];
-  if (isQuick) return rounded({ ...on, rounds, measures: summarize(quickRounds), memorySizes: [], leftOut });
-
-  const hasShares = noShares === undefined;
-  const cold = await turns('cold', rounds, (contestant) => coldFigures(contestant, endpoint, hasShares));
-  const warm = await turns('warm', rounds, (contestant) => warmFigures(contestant, endpoint));
-  progress('memory sizes');
-  const memorySizes = hasShares
-    ? await measureMemorySizes(contestants.ours, endpoint, Math.min(rounds, MAX_MEMORY_ROUNDS))
-    : [];
-  progress('npm start');
-  const throughput = await measureThroughput();
-  const measures = summarize([...quickRounds, ...cold, ...warm]);
-  const { SendMessage: parked = 0 } = await endpoint.takeRequests();
-  return rounded({ ...on, rounds, measures, memorySizes, throughput, parked, leftOut });
+    taken.push(figures as Round);
+  }
+  const leftOut: string[] = [];
+  if (!hasValgrind) leftOut.push('instructions, without valgrind (apt-get install valgrind)');
+  if (!hasShares && !isQuick) leftOut.push('512 and 256 MB, without the right to create control groups (root)');
+  const date = new Date().toISOString().slice(0, 10);
+  const result = { date, ...machine, rounds, measures: summarize(taken), leftOut };
+  // Rounded here, so that the same figures are printed, written and checked.
+  const round = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+  return JSON.parse(JSON.stringify(result, round));
 }
 
-/** Each has its turn, and another one begins each time: what a turn does to the machine hits all alike. */
-async function turn(round: number, figures: (name: ContestantName) => Promise<Figures>): Promise<Round> {
-  const first = round % CONTESTANTS.length;
-  const taken: Partial<Round> = {};
-  for (const name of [...CONTESTANTS.slice(first), ...CONTESTANTS.slice(0, first)]) taken[name] = await figures(name);
-  return taken as Round;
+/** Counts the instructions of all threads from the start of the process to the first reply. */
+async function countInstructions(contestant: Contestant, endpoint: Endpoint): Promise<Figures> {
+  const { stderr } = await runInstance(contestant, endpoint, { wrapper: CALLGRIND });
+  const [, instructions] = /Collected : (\d+)/.exec(stderr) ?? [];
+  if (instructions === undefined) throw new Error(`valgrind printed no count: ${stderr}`);
+  return { instructions: Number(instructions) };
 }
 
-function sizes({ entryBytes, bundleBytes }: Contestant): Figures {
-  return { entryBytes, bundleBytes };
+async function measureTimes(contestant: Contestant, endpoint: Endpoint, hasShares: boolean): Promise<Figures> {
+  const figures: Figures = {};
+  for (const memoryMb of hasShares ? ([undefined, 512, 256] as const) : [undefined]) {
+    const size = memoryMb === undefined ? ('' as const) : (`At${memoryMb}` as const);
+    const { init, start, end, peakBytes } = await runInstance(contestant, endpoint, { memoryMb });
+    figures[`firstMs${size}`] = end.ms - start.ms;
+    figures[`toFirstMs${size}`] = init.ms + end.ms - start.ms;
+    figures.coldPeakBytes ??= peakBytes;
+  }
+  const { start, end, ...warm } = await runInstance(contestant, endpoint, { deliveries: WARM, warmUp: WARM_UP });
+  return { ...figures, warmCpuUs: (end.cpuUs - start.cpuUs) / WARM, warmPeakBytes: warm.peakBytes };
+}
+
+export function allowsCpuShares(): boolean {
+  try {
+    createCpuShare(512).remove();
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,70 +1,110 @@
-import { cpus, loadavg } from 'node:os';
-import { CONTESTANTS, OTHER_NAMES, type ContestantName, type OtherName } from './contestants.ts';
-import { MEASURES, type MeasureName, type Round } from './measures.ts';
-import type { MemorySize } from './memory-sizes.ts';
-import type { Throughput } from './throughput.ts';
-import { spread, type Spread } from './statistics.ts';
+import { format } from 'prettier';
 
-/** What test/bench/result.json holds. */
+/** The functions that are measured. README.md describes them. */
+export const NAMES = ['floor', 'plain', 'same', 'ours'] as const;
+export type ContestantName = (typeof NAMES)[number];
+/** Columns of the result: figures of each contestant, and ratios of OURS to the others. */
+const COLUMNS = [...NAMES, 'ours/floor', 'ours/plain', 'ours/same'] as const;
+
+/** What is measured of each contestant. Less is better. */
+export const MEASURES = {
+  instructions: { what: 'cold start to first reply, instructions', unit: 'M' },
+  toFirstMs: { what: 'cold start to first reply', unit: 'ms' },
+  toFirstMsAt512: { what: 'cold start to first reply, 512 MB', unit: 'ms' },
+  toFirstMsAt256: { what: 'cold start to first reply, 256 MB', unit: 'ms' },
+  firstMs: { what: 'first invocation', unit: 'ms' },
+  firstMsAt512: { what: 'first invocation, 512 MB', unit: 'ms' },
+  firstMsAt256: { what: 'first invocation, 256 MB', unit: 'ms' },
+  coldPeakBytes: { what: 'cold start, peak memory', unit: 'MB' },
+  warmCpuUs: { what: 'warm delivery, CPU', unit: 'µs' },
+  warmPeakBytes: { what: 'warm deliveries, peak memory', unit: 'MB' },
+  entryBytes: { what: 'size of the entry', unit: 'kB' },
+} as const;
+const DIVISORS = { M: 1e6, MB: 1e6, kB: 1e3, ms: 1, µs: 1 };
+export type MeasureName = keyof typeof MEASURES;
+/** Figures of one contestant. */
+export type Figures = Partial<Record<MeasureName, number>>;
+export type Round = Record<ContestantName, Figures>;
+/** Medians of all rounds. */
+export type Measures = Partial<Record<MeasureName, Record<(typeof COLUMNS)[number], number>>>;
+
+/** Content of result.json. `load` is the load average of the minute before the start. */
 export interface Result {
-  /** ISO 8601, the day alone. */
+  /** Day in ISO 8601. */
   date: string;
   node: string;
   cpu: string;
   cores: number;
-  /** The load average of the last minute when it began: what others did to the machine. */
-  loadBefore: number;
-  /** How many turns each contestant had, cold and warm. */
+  load: number;
   rounds: number;
   measures: Measures;
-  memorySizes: MemorySize[];
-  throughput?: Throughput;
-  /** How many deliveries we answered within our limits without storing them: figures of something else. */
-  parked?: number;
-  /** What could not be measured on this machine, and why. */
+  /** Measures that this machine does not allow. */
   leftOut: string[];
 }
-export type Measures = Partial<Record<MeasureName, Measure>>;
-export interface Measure {
-  of: Record<ContestantName, Spread>;
-  /** Ours to that of each of the others, round by round. */
-  oursTo: Record<OtherName, Spread>;
+
+/** Maximum size of the entry. Each additional kilobyte costs a thousandth of a cold start. */
+export const ENTRY_BUDGET_BYTES = 240_000;
+/** Limits. A budget depends neither on the machine nor on its load, so that CI checks it with `--quick`. */
+export const TARGETS = [
+  { measure: 'instructions', of: 'ours/floor', atMost: 4.8, isBudget: true },
+  { measure: 'instructions', of: 'ours/plain', atMost: 0.74, isBudget: false },
+  { measure: 'instructions', of: 'ours/same', atMost: 0.65, isBudget: false },
+  { measure: 'firstMs', of: 'ours/plain', atMost: 0.25, isBudget: false },
+  { measure: 'firstMsAt256', of: 'ours/plain', atMost: 0.2, isBudget: false },
+  { measure: 'toFirstMsAt512', of: 'ours/plain', atMost: 0.6, isBudget: false },
+  { measure: 'toFirstMsAt256', of: 'ours/plain', atMost: 0.45, isBudget: false },
+  { measure: 'warmCpuUs', of: 'ours/plain', atMost: 1.15, isBudget: false },
+  { measure: 'warmCpuUs', of: 'ours/same', atMost: 0.95, isBudget: false },
+  { measure: 'entryBytes', of: 'ours', atMost: ENTRY_BUDGET_BYTES, isBudget: true },
+  { measure: 'coldPeakBytes', of: 'ours/plain', atMost: 1, isBudget: false },
+  { measure: 'warmPeakBytes', of: 'ours/plain', atMost: 1, isBudget: false },
+] as const;
+
+/** Returns the targets that are exceeded. A target that was not measured is not exceeded. */
+export function missedTargets(measures: Measures, onlyBudgets = false) {
+  const targets = TARGETS.filter(({ isBudget }) => isBudget || !onlyBudgets);
+  return targets.filter(({ measure, of, atMost }) => (measures[measure]?.[of] ?? 0) > atMost);
 }
 
+/** Takes ratios within each round, because a busy machine slows all contestants down alike. */
 export function summarize(rounds: readonly Round[]): Measures {
-  const measures: Measures = {};
+  const measures: [string, object][] = [];
   for (const name of Object.keys(MEASURES) as MeasureName[]) {
-    const samples = rounds.flatMap((round) => {
-      const figures = CONTESTANTS.map((contestant) => [contestant, round[contestant][name]] as const);
-      if (figures.some(([, figure]) => figure === undefined)) return [];
-      return [Object.fromEntries(figures) as Record<ContestantName, number>];
-    });
-    if (samples.length > 0) {
-      measures[name] = {
-        of: spreads(CONTESTANTS, (contestant) => samples.map((sample) => sample[contestant])),
-        oursTo: spreads(OTHER_NAMES, (other) => samples.map((sample) => sample.ours / sample[other])),
-      };
-    }
+    const complete = rounds.filter((round) => NAMES.every((contestant) => round[contestant][name] !== undefined));
+    const medianOf = (column: string) => {
+      const [contestant = 'ours', other] = column.split('/') as ContestantName[];
+      const divisor = (round: Round) => (other === undefined ? 1 : (round[other][name] ?? NaN));
+      return median(complete.map((round) => (round[contestant][name] ?? NaN) / divisor(round)));
+    };
+    if (complete.length > 0) measures.push([name, Object.fromEntries(COLUMNS.map((of) => [of, medianOf(of)]))]);
   }
-  return measures;
+  return Object.fromEntries(measures);
 }
 
-function spreads<Name extends ContestantName>(names: readonly Name[], samples: (name: Name) => number[]) {
-  return Object.fromEntries(names.map((name) => [name, spread(samples(name))])) as Record<Name, Spread>;
+export function median(samples: readonly number[]): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return ((sorted[(sorted.length - 1) >> 1] ?? NaN) + (sorted[sorted.length >> 1] ?? NaN)) / 2;
 }
 
-export function machine(): Pick<Result, 'date' | 'node' | 'cpu' | 'cores' | 'loadBefore'> {
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    node: process.version,
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    loadBefore: loadavg()[0] ?? 0,
-  };
+/** Formats a figure with three significant digits. */
+export function withUnit(name: MeasureName, figure: number): string {
+  const { unit } = MEASURES[name];
+  return `${Number((figure / DIVISORS[unit]).toPrecision(3))} ${unit}`;
 }
 
-/** With no more digits than mean something, so that what is printed, written and checked are the same figures. */
-export function rounded(result: Result): Result {
-  const round = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
-  return JSON.parse(JSON.stringify(result, round));
+/** Returns a Markdown table of the figures, and of the ratios with their targets. */
+export async function table(measures: Measures): Promise<string> {
+  const missed = missedTargets(measures);
+  const rows = (Object.keys(measures) as MeasureName[]).map((name) => [
+    MEASURES[name].what,
+    ...COLUMNS.map((of) => {
+      const written = (value = NaN) => (of.includes('/') ? Number(value.toPrecision(3)) : withUnit(name, value));
+      const target = TARGETS.find(({ measure, of: column }) => measure === name && column === of);
+      const limit = target && ` (${missed.includes(target) ? 'not ' : ''}≤ ${written(target.atMost)})`;
+      return `${written(measures[name]?.[of])}${limit ?? ''}`;
+    }),
+  ]);
+  const head = ['', ...COLUMNS.map((column) => column.toUpperCase().replace('/', ' / '))];
+  const lines = [head, ['---', ...COLUMNS.map(() => '--:')], ...rows];
+  return format(lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), { parser: 'markdown' });
 }

@@ -9,7 +9,7 @@ import { bundle } from '../../infra/bundle.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import type { DeploymentSpec } from '../../infra/local/template.ts';
 import { REPLACEMENTS, type Replacement } from '../../infra/replacements.ts';
-import { ENTRY_BUDGET_BYTES } from '../bench/targets.ts';
+import { ENTRY_BUDGET_BYTES } from '../bench/result.ts';
 import { SDK_APP_ID } from '../delivery.ts';
 import { specOf } from '../deployment.ts';
 

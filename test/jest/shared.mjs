@@ -17,7 +17,7 @@ const START_SERVERS = files('test/lambda/{event-bus,official-accounts-table,sdk-
 /** Tests that start no server and no other program, and synthesize nothing. */
 export const UNIT_TESTS = files(
   'test/lambda/**/*.test.ts',
-  'test/bench/{plot,readme,statistics,targets}.test.ts',
+  'test/bench/result.test.ts',
   'test/infra/settings.test.ts',
   'test/infra/operations/user-sig.test.ts',
   'test/dependencies.test.ts',

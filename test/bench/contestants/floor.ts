@@ -1,4 +1,4 @@
 import { OK } from './ok.ts';
 
-/** FLOOR: does nothing. What it costs is Node's own start, and no function can cost less. */
+/** FLOOR: does nothing. Its cost is that of Node's start, and no function can cost less. */
 export const handler = async () => OK;

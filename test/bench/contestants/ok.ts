@@ -1,2 +1,2 @@
-/** Tencent's reply to what was received. */
+/** Reply that Chat expects. */
 export const OK = { statusCode: 200, body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };

@@ -9,10 +9,7 @@ type Event = Omit<APIGatewayProxyEventV2, 'body'> & { body: Payload };
 
 const dynamoDb = new DynamoDBClient();
 
-/**
- * PLAIN: the ordinary way to write the record, everything at its default. The same conditional write as ours, and
- * nothing else: no signature, no checks, no log, no limits, nothing kept where the write fails.
- */
+/** PLAIN: the ordinary way to make the same conditional write as OURS, and nothing else. Everything has its default. */
 export const handler = middy<Event>()
   .use(httpJsonBodyParser({ disableContentTypeCheck: true })) // Chat's request has none
   .handler(async (event: Event) => {

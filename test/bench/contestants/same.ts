@@ -32,54 +32,48 @@ const sqs = new SQSClient();
 let token: string | undefined;
 
 /**
- * SAME: an ordinary function with the duties of ours. It checks the app, the signature with the token from Secrets
- * Manager and the payload, makes the conditional write, logs and counts the delivery, and parks what could not be
- * stored.
+ * SAME: an ordinary function with the duties of OURS. Checks app, signature and payload, makes the conditional write,
+ * logs and counts the delivery, and queues a delivery whose write failed.
  */
 export const handler = middy<Event>()
   .use(logMetrics(metrics))
   .use(httpJsonBodyParser({ disableContentTypeCheck: true })) // Chat's request has none
   .handler(async (event: Event) => {
     const query = event.queryStringParameters ?? {};
-    if (query['SdkAppid'] !== process.env['SDK_APP_ID']) return refuse(event, 120001, 'SdkAppid is not this app');
-    if (!(await isSigned(query))) return refuse(event, 120003, 'Sign is missing or wrong');
+    if (query['SdkAppid'] !== process.env['SDK_APP_ID']) return reject(event, 120001, 'SdkAppid is not this app');
+    if (!(await isSigned(query))) return reject(event, 120003, 'Sign is missing or wrong');
     if (Math.abs(event.requestContext.timeEpoch / 1_000 - Number(query['RequestTime'])) > 60) {
-      return refuse(event, 120004, 'RequestTime is more than 60 seconds from now');
+      return reject(event, 120004, 'RequestTime is more than 60 seconds from now');
     }
-    if (query['CallbackCommand'] !== COMMAND) return tell(event, 'ignored', OK);
+    if (query['CallbackCommand'] !== COMMAND) return report(event, 'ignored', OK);
     const { success, output } = v.safeParse(PAYLOAD, event.body);
-    if (!success) return refuse(event, 120007, 'a field of the body is missing or wrong');
+    if (!success) return reject(event, 120007, 'a field of the body is missing or wrong');
     try {
       await dynamoDb.send(upsert(output, event));
-      return tell(event, 'stored', OK);
+      return report(event, 'stored', OK);
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return tell(event, 'stale', OK);
+      if (error instanceof ConditionalCheckFailedException) return report(event, 'stale', OK);
       const { PARKING_QUEUE_URL: QueueUrl } = process.env;
       await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(output) }));
-      return tell(event, 'parked', OK);
+      return report(event, 'queued', OK);
     }
   });
 
 async function isSigned({ Sign = '', RequestTime = '' }: Record<string, string | undefined>): Promise<boolean> {
-  token ??= await readToken();
+  const { TOKEN_SECRET_ARN: SecretId } = process.env;
+  token ??= (await secretsManager.send(new GetSecretValueCommand({ SecretId }))).SecretString;
+  if (!token) throw new Error('the secret holds no token');
   const expected = Buffer.from(createHash('sha256').update(`${token}${RequestTime}`).digest('hex'));
   const actual = Buffer.from(Sign);
   return actual.length === expected.length && timingSafeEqual(actual, expected);
 }
 
-async function readToken(): Promise<string> {
-  const read = new GetSecretValueCommand({ SecretId: process.env['TOKEN_SECRET_ARN'] });
-  const { SecretString } = await secretsManager.send(read);
-  if (!SecretString) throw new Error('the secret holds no token');
-  return SecretString;
-}
-
-function refuse(event: Event, ErrorCode: number, ErrorInfo: string) {
+function reject(event: Event, ErrorCode: number, ErrorInfo: string) {
   const body = JSON.stringify({ ActionStatus: 'FAIL', ErrorInfo, ErrorCode });
-  return tell(event, 'refused', { statusCode: 200, body });
+  return report(event, 'rejected', { statusCode: 200, body });
 }
 
-function tell<Reply>({ requestContext, queryStringParameters: query }: Event, outcome: string, reply: Reply) {
+function report<Reply>({ requestContext, queryStringParameters: query }: Event, outcome: string, reply: Reply) {
   logger.info('delivery', { requestId: requestContext.requestId, command: query?.['CallbackCommand'], outcome });
   metrics.addDimension('outcome', outcome);
   metrics.addMetric('Deliveries', MetricUnit.Count, 1);

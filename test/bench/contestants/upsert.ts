@@ -1,16 +1,15 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 
-/** What an ordinary function takes of the body. */
-export interface Payload {
-  Official_Account: string;
-  Operator_Account: string;
-  Owner_Account: string;
-  Name: string;
+/** Fields of the body that the record needs. */
+export type Payload = Record<'Official_Account' | 'Operator_Account' | 'Owner_Account' | 'Name', string> & {
   EventTime: number;
-}
+};
 
-/** Makes the conditional write of the same record as ours. */
+const FIELDS = 'name ownerAccount operatorAccount createdTime eventTime receivedTime clientIp optPlatform'.split(' ');
+const NAMES = Object.fromEntries(FIELDS.map((name) => [`#${name}`, name]));
+
+/** Returns the conditional write of the same record as that of OURS. */
 export function upsert(
   payload: Payload,
   { queryStringParameters: query, requestContext }: Omit<APIGatewayProxyEventV2, 'body'>,
@@ -22,16 +21,7 @@ export function upsert(
     UpdateExpression: `SET #name = :name, #ownerAccount = :ownerAccount, #operatorAccount = :operatorAccount,
       #createdTime = :eventTime, #eventTime = :eventTime, #receivedTime = :receivedTime,
       #clientIp = :clientIp, #optPlatform = :optPlatform`,
-    ExpressionAttributeNames: {
-      '#name': 'name',
-      '#ownerAccount': 'ownerAccount',
-      '#operatorAccount': 'operatorAccount',
-      '#createdTime': 'createdTime',
-      '#eventTime': 'eventTime',
-      '#receivedTime': 'receivedTime',
-      '#clientIp': 'clientIp',
-      '#optPlatform': 'optPlatform',
-    },
+    ExpressionAttributeNames: NAMES,
     ExpressionAttributeValues: {
       ':name': { S: payload.Name },
       ':ownerAccount': { S: payload.Owner_Account },
