@@ -1,16 +1,16 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
-import { UsageError } from './command-line.ts';
+import { UsageError } from '../cli/errors.ts';
 
-/** Where the table is kept in a data directory, and where the queues are. */
+/** Returns where a data directory holds the table, and where the queues. */
 export const dataPaths = (directory: string) => ({ tables: directory, queues: join(directory, 'queues') });
 
 /**
- * Makes a data directory where it is missing, and reads all that is in it: what is damaged would else be found out by
- * the first request that needs it, and end the process.
+ * Creates a data directory if it is missing. Reads all its files, because damage would otherwise end the process at the
+ * first request that meets it.
  *
- * @throws UsageError where it can't be used.
+ * @throws UsageError if the directory can't be used.
  */
 export async function prepareDataDirectory(directory: string): Promise<void> {
   try {
@@ -22,24 +22,24 @@ export async function prepareDataDirectory(directory: string): Promise<void> {
       await files.close();
     }
   } catch (error) {
-    throw unusable(directory, error);
+    throw unusableDataDirectory(directory, error);
   }
 }
 
-/** With its parents. mkdirSync's own way never ends where the system denies that a parent is there, as below /proc. */
+/** Creates a directory with its parents. mkdirSync with `recursive` never returns for paths such as /proc/nowhere/x. */
 function makeDirectory(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
   makeDirectory(dirname(path));
   mkdirSync(path);
 }
 
-/** What is to be said of a data directory that can't be used. */
-export function unusable(directory: string, error: unknown): UsageError {
+export function unusableDataDirectory(directory: string, error: unknown): UsageError {
   const { message, cause } = error as LevelError;
-  const reason = isLocked(error) ? 'another process has it open' : (cause?.message ?? message);
+  const reason = isLocked(error) ? 'another process uses it' : (cause?.message ?? message);
   return new UsageError(`--data-dir '${directory}' can't be used: ${reason}`, { cause: error });
 }
 
+/** Returns whether another process uses the database. */
 export function isLocked(error: unknown): boolean {
   return (error as LevelError).cause?.code === 'LEVEL_LOCKED';
 }

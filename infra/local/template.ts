@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
 import type { Environment } from '../../lambda/config.ts';
-import { Failure } from './command-line.ts';
+import { OperationError } from '../cli/errors.ts';
 import type { Route } from './aws/gateway.ts';
 import type { FunctionSpec } from './aws/function.ts';
 import type { QueueSpec } from './aws/sqs.ts';
@@ -43,12 +43,12 @@ interface Resource {
  * Reads the deployment out of a cloud assembly: what `cdk synth` writes to `cdk.out`.
  * Where the template names a resource, its logical ID stands for the name that AWS would give it.
  *
- * @throws Failure where the directory holds no assembly of one stack.
+ * @throws OperationError where the directory holds no assembly of one stack.
  */
 export function readAssembly(directory: string, dispose = () => {}): DeploymentSpec {
   const [file, ...others] = templatesIn(directory);
   if (file === undefined || others.length > 0) {
-    throw new Failure(
+    throw new OperationError(
       `${directory} should hold one *.template.json, as cdk synth makes it, and holds ${others.length + (file ? 1 : 0)}`,
     );
   }
@@ -59,18 +59,18 @@ function templatesIn(directory: string): string[] {
   try {
     return readdirSync(directory).filter((name) => name.endsWith('.template.json'));
   } catch (error) {
-    throw new Failure(`${directory} can't be read: ${(error as Error).message}`, { cause: error });
+    throw new OperationError(`${directory} can't be read: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** @throws Failure where the file holds no JSON object. */
+/** @throws OperationError where the file holds no JSON object. */
 export function readJson(file: string): object {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof value !== 'object' || value === null) throw new Error('it holds no JSON object');
     return value;
   } catch (error) {
-    throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
+    throw new OperationError(`${file} can't be read: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -94,7 +94,9 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
     const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
     const assetPath = Metadata?.['aws:asset:path'];
     if (assetPath === undefined) {
-      throw new Failure(`${outdir} does not say where the functions' bundles are: synthesize it with asset metadata`);
+      throw new OperationError(
+        `${outdir} does not say where the functions' bundles are: synthesize it with asset metadata`,
+      );
     }
     return {
       file: join(outdir, assetPath, `${fileStem}.mjs`),

@@ -8,38 +8,38 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { readParked, type ParkedDelivery, type ParkingQueues } from '../../lambda/parking.ts';
-import { tryTo } from './aws-errors.ts';
+import { tryTo } from '../cli/aws-errors.ts';
 
-/** A message for people, as it lies in the queue. */
+/** A message of the dead-letter queue. */
 export interface DeadLetter {
-  /** SQS's, which stays the same while it lies there. */
+  /** The message ID of SQS. It stays the same as long as the message is in the queue. */
   id: string;
   text: string;
-  /** The delivery; none where this version of the software does not understand the message. */
+  /** Undefined if this version of the software cannot read the message. */
   delivery: ParkedDelivery | undefined;
   receipt: string;
 }
 
 export interface DeadLetterQueue {
   /**
-   * Takes out what lies there, ten at a time: others don't see it until it is released, or for a minute. What a longer
-   * look sees again is left out. Ends where nothing is left, or nothing new has come for a while.
+   * Receives all messages, ten at a time and each only once. SQS hides them from others for a minute, or until
+   * {@link release}. Ends when the queue is empty, or when SQS sends only messages that came before.
    */
   all(): AsyncGenerator<DeadLetter[]>;
-  /** Whether {@link all} has ended although there were still messages: among them may be one that it has not seen. */
+  /** Whether {@link all} ended before the queue was empty, so that it may have missed messages. */
   mayHaveMore(): boolean;
-  /** Sends a message to the parking queue, from which it is received once more, and only then deletes it here. */
+  /** Sends a message to the parking queue, from which it is received again, and then deletes it here. */
   replay(letter: DeadLetter): Promise<void>;
   drop(letter: DeadLetter): Promise<void>;
-  /** Lets others see at once what was taken out and is still there. */
+  /** Makes the received messages visible to others again. */
   release(): Promise<void>;
 }
 
 const HIDDEN_SECONDS = 60;
-/** Several servers share a queue: with a pause, SQS asks all of them. */
+/** With a wait time, SQS asks all of its servers, not only some. */
 const WAIT_SECONDS = 1;
 const PAGE = 10;
-/** SQS gives any ten of its messages. */
+/** SQS returns messages in any order, also those that came before. */
 const MAX_PAGES_WITHOUT_NEWS = 20;
 
 export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: ParkingQueues): DeadLetterQueue {
@@ -76,8 +76,8 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
         const letters: DeadLetter[] = [];
         for (const { MessageId: id = '', ReceiptHandle: receipt = '', Body: text = '' } of messages) {
           held.set(id, receipt);
-          // One that was seen has become visible again: the look takes longer than a minute.
-          if (!seen.has(id)) letters.push({ id, receipt, text, delivery: understood(text) });
+          // A message becomes visible again after a minute.
+          if (!seen.has(id)) letters.push({ id, receipt, text, delivery: readDelivery(text) });
           seen.add(id);
         }
         pagesWithoutNews = letters.length > 0 ? 0 : pagesWithoutNews + 1;
@@ -98,7 +98,7 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
         try {
           await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
         } catch (error) {
-          // Where its minute is over, it is visible already.
+          // Ignored: after its minute, a message is visible already.
           if (!(error instanceof MessageNotInflight || error instanceof ReceiptHandleIsInvalid)) failures.push(error);
         }
       }
@@ -108,10 +108,10 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
   };
 }
 
-function understood(text: string): ParkedDelivery | undefined {
+function readDelivery(text: string): ParkedDelivery | undefined {
   try {
     const delivery = readParked(text);
-    new Date(delivery.receivedTime).toISOString(); // throws where it is no time, as only a message made by hand has it
+    new Date(delivery.receivedTime).toISOString(); // throws for an invalid time, which only a message written by hand has
     return delivery;
   } catch {
     return undefined;

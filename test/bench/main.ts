@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run, UsageError, userPath, wholeNumber } from '../../infra/local/command-line.ts';
+import { createProgram, run, userPath, wholeNumber } from '../../infra/cli/command-line.ts';
+import { UsageError } from '../../infra/cli/errors.ts';
 import { OTHER_NAMES, OTHERS } from './contestants.ts';
 import { measure } from './measure.ts';
 import { plot } from './plot.ts';
@@ -13,41 +14,39 @@ import { checkTargets } from './targets.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const ROUNDS = { full: 15, quick: 3 };
 
-const USAGE = `Measures this function (OURS) against others:
-${OTHER_NAMES.map((name) => `\n  ${name.toUpperCase().padEnd(5)}  ${OTHERS[name]}`).join('')}
-
-Usage: npm run bench -- [options]
-
-  --rounds N  how many turns each of them has (default: ${ROUNDS.full}, about 7 minutes; with --quick ${ROUNDS.quick}, about 1)
-  --quick     only what doesn't depend on the machine: instructions of a cold start, bytes of the bundle
-  --check     exit code 1 where a target is not met; with --quick, where a budget is not: × FLOOR, and bytes
-  --out DIR   where to write result.json and result.svg (default: test/bench; with --quick nowhere)
-  --readme    measures nothing: puts the figures of DIR/result.json into test/bench/README.md
-  -h, --help  prints this
-
+const program = createProgram(
+  'npm run bench --',
+  `Measures this function (OURS) against others: ${OTHER_NAMES.map((name) => `${name.toUpperCase()} ${OTHERS[name]}`).join('; ')}`,
+)
+  .option(
+    '--rounds <n>',
+    `how many turns each of them has (default: ${ROUNDS.full}, about 7 minutes; with --quick ${ROUNDS.quick}, about 1)`,
+    wholeNumber(1, 1_000),
+  )
+  .option('--quick', "only what doesn't depend on the machine: instructions of a cold start, bytes of the bundle")
+  .option('--check', 'exit code 1 where a target is not met; with --quick, where a budget is not: × FLOOR, and bytes')
+  .option(
+    '--out <dir>',
+    'where to write result.json and result.svg (default: test/bench; with --quick nowhere)',
+    userPath,
+  )
+  .option('--readme', 'measures nothing: puts the figures of DIR/result.json into test/bench/README.md')
+  .addHelpText(
+    'after',
+    `
 Instructions need valgrind (apt-get install valgrind), the CPU shares of small memory sizes need the right to make
 control groups (root on Linux), TLS needs openssl. What is missing but openssl is said and left out.
-Close other programs: all but the instructions depends on the machine. Ratios are taken within each round.`;
-
-await run(
-  USAGE,
-  {
-    rounds: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-    out: { type: 'string' },
-    readme: { type: 'boolean', default: false },
-  },
-  async ({ rounds, quick, check, out, readme }) => {
+Close other programs: all but the instructions depends on the machine. Ratios are taken within each round.`,
+  )
+  .action(async ({ rounds, quick = false, check, out, readme }) => {
     const results = join(ROOT, 'test/bench');
-    if (out === '') throw new UsageError('--out is empty');
-    const directory = out === undefined ? (quick ? undefined : results) : userPath(out);
+    const directory = out ?? (quick ? undefined : results);
     if (readme) {
       if (rounds !== undefined || quick || check) throw new UsageError('--readme goes with --out alone');
       return fillReadme(directory ?? results);
     }
     if (directory !== undefined) makeDirectory(directory); // before the minutes of measuring
-    const count = wholeNumber('--rounds', rounds ?? String(quick ? ROUNDS.quick : ROUNDS.full), 1, 1_000);
+    const count = rounds ?? (quick ? ROUNDS.quick : ROUNDS.full);
     const signal = abortOnSignal();
     const result = await inScratchDirectory((scratch) =>
       measure({ rounds: count, isQuick: quick, scratch, progress, signal }),
@@ -60,8 +59,9 @@ await run(
     const targets = checkTargets(result);
     console.log(`\n${targetsTable(targets)}`);
     if (check && targets.some(({ isMissed, isBudget }) => isMissed && (isBudget || !quick))) process.exitCode = 1;
-  },
-);
+  });
+
+await run(program);
 
 /** Processes, control groups and files are cleared away before the end: the contestants die of Ctrl-C themselves. */
 function abortOnSignal(): AbortSignal {
