@@ -30,6 +30,26 @@ export async function tryTo<T>(action: string, call: () => Promise<T>): Promise<
   }
 }
 
+const EXPIRED = 'your AWS credentials have expired: log in again';
+const NO_CREDENTIALS = 'there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID';
+
+/** Permanent errors by their names, each with the reason for operators. */
+const PERMANENT: readonly [RegExp, string][] = [
+  [/KMS/, 'your credentials may not use the key that encrypts it'],
+  [
+    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/,
+    'your credentials lack a right for it',
+  ],
+  [/^Expired|TokenRefreshRequired/, EXPIRED],
+  [
+    /^(UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature)/,
+    'AWS does not know your credentials, or the clock of this machine is wrong',
+  ],
+  [/CredentialsProviderError|TokenProviderError/, NO_CREDENTIALS],
+  [/NonExistentQueue|QueueDoesNotExist/, 'the queue does not exist any more'],
+  [/^ResourceNotFound/, 'it does not exist any more'],
+];
+
 /**
  * Translates an error of the AWS SDK for operators.
  *
@@ -41,34 +61,16 @@ export function awsCallError(action: string, error: unknown): AwsCallError | und
   const { name, message, code, cause, $metadata } = error as SdkError;
   const because = (reason: string, isPermanent = true) =>
     new AwsCallError(`Can't ${action}: ${reason}`, isPermanent, { cause: error });
-  if (/^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/.test(name)) {
-    // IAM names the action; SQS writes it in lower case.
-    const right = /not authorized to perform:? ([\w:-]+)/.exec(message)?.[1];
-    return because(right ? `your credentials lack the right ${right}` : 'your credentials lack a right for it');
-  }
-  if (/KMS.*AccessDenied|^KMS/.test(name)) return because('your credentials may not use the key that encrypts it');
-  if (/^Expired|TokenRefreshRequired/.test(name)) return because(EXPIRED);
-  if (
-    /^(UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature)/.test(name)
-  )
-    return because('AWS does not know your credentials, or the clock of this machine is wrong');
-  if (/CredentialsProviderError|TokenProviderError/.test(name)) {
-    return because(
-      /expired/i.test(message)
-        ? EXPIRED
-        : 'there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID',
-    );
-  }
+  // IAM names the action; SQS writes it in lower case.
+  const right = /not authorized to perform:? ([\w:-]+)/.exec(message)?.[1];
+  if (right !== undefined) return because(`your credentials lack the right ${right}`);
+  const [, reason] = PERMANENT.find(([names]) => names.test(name)) ?? [];
+  if (reason !== undefined) return because(reason === NO_CREDENTIALS && /expired/i.test(message) ? EXPIRED : reason);
   if (/region is missing|region not accepted/i.test(message)) {
     return because('the region is missing: give --region, or set AWS_REGION');
   }
-  if (/NonExistentQueue|QueueDoesNotExist/.test(name)) return because('the queue does not exist any more');
-  if (name.startsWith('ResourceNotFound')) return because('it does not exist any more');
-  const networkCode = code ?? cause?.code;
-  if (networkCode !== undefined || name === 'TimeoutError')
-    return because(`AWS can't be reached (${networkCode ?? name})`, false);
+  const networkCode = code ?? cause?.code ?? (name === 'TimeoutError' ? name : undefined);
+  if (networkCode !== undefined) return because(`AWS can't be reached (${networkCode})`, false);
   if ($metadata?.httpStatusCode !== undefined) return because(`AWS answers ${name}: ${printable(message)}`, false);
   return undefined;
 }
-
-const EXPIRED = 'your AWS credentials have expired: log in again';

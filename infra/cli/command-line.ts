@@ -19,10 +19,11 @@ export function createProgram(script: string, description: string) {
     .exitOverride()
     .configureHelp({
       showGlobalOptions: true,
-      subcommandTerm: (command) => `${command.name()} ${command.usage()}`,
+      subcommandTerm: (command) => `${command.name()} ${command.usage().replace('[options]', '')}`.trimEnd(),
     })
     .configureOutput({
       getOutHelpWidth: () => process.stdout.columns ?? HELP_COLUMNS,
+      getErrHelpWidth: () => process.stderr.columns ?? HELP_COLUMNS,
       outputError: () => {}, // execute() prints it
     });
 }

@@ -83,41 +83,36 @@ function ask(question: string, input: Readable, output: Writable): Promise<strin
   });
 }
 
-/** Ctrl-C from the terminal comes twice, because npm passes it on. */
+/** Ctrl-C in a terminal comes twice within this time, because npm forwards it. */
 const SAME_INTERRUPTION_MS = 500;
 
-const outputClosed = new AbortController();
+let interrupt: (() => void) | undefined;
 
 /**
- * Ends the process with exit code 1 when its output is closed (`| head`), unless {@link interruptionSignal} is in use.
- * This is not done with SIGPIPE, because that would include closed network connections.
+ * Ends the process with exit code 1 when its output is closed (`| head`), or aborts {@link interruptionSignal} if that is
+ * in use. SIGPIPE would not do, because it comes for closed network connections as well.
  */
 export function endWhenOutputCloses(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    if (!isInterruptible) process.exit(1);
-    outputClosed.abort();
+    if (interrupt === undefined) process.exit(1);
+    interrupt();
   });
 }
 
-let isInterruptible = false;
-
 /**
- * Returns a signal that is aborted by Ctrl-C, another signal that ends processes, or a closed output. So a command can
- * stop at a safe point.
+ * Returns a signal that Ctrl-C, SIGTERM, SIGHUP or a closed output aborts, so that a command can stop at a safe point.
  *
  * @param onSecond what a second Ctrl-C does; by default it ends the process at once.
  */
 export function interruptionSignal(onSecond: () => void = () => process.exit(1)): AbortSignal {
   const interruption = new AbortController();
   let interruptedAt = Infinity;
-  const interrupt = () => {
+  interrupt = () => {
     if (performance.now() - interruptedAt > SAME_INTERRUPTION_MS) onSecond();
     if (!interruption.signal.aborted) interruptedAt = performance.now();
     interruption.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-  outputClosed.signal.addEventListener('abort', interrupt);
-  isInterruptible = true;
   return interruption.signal;
 }

@@ -90,7 +90,7 @@ async function start({ port, dataDir: dataDirectory, token, timeScale, ...option
 
   console.log('\nStopping.');
   await starting.then(
-    (deployment) => stop(deployment, dataDirectory, port),
+    (deployment) => stop(deployment, dataDirectory),
     () => {}, // it has not started
   );
   process.exit(0);
@@ -128,33 +128,21 @@ async function checkPort(port: number): Promise<void> {
   await server.close();
 }
 
-async function stop(
-  { stop: stopAll, sqs, spec }: Deployment,
-  dataDirectory: string | undefined,
-  port: number,
-): Promise<void> {
+async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: string | undefined): Promise<void> {
   await stopAll();
   const deadLetterQueues = new Set(spec.queues.flatMap(({ deadLetters }) => deadLetters?.queueName ?? []));
-  const messages = spec.queues.flatMap(({ name }) => sqs.messages(name)).length;
-  const dead = [...deadLetterQueues].flatMap((name) => sqs.messages(name)).length;
-  const deliveries = (number: number) => `${number} ${number === 1 ? 'delivery' : 'deliveries'}`;
-  if (dataDirectory === undefined) {
-    if (messages > 0) console.log(`The queues were in memory: ${deliveries(messages)} lost. --data-dir stores them.`);
-    return;
-  }
-  const waiting = messages - dead;
-  if (waiting > 0) {
-    console.log(
-      `${deliveries(waiting)} wait in the queues in ${dataDirectory}: npm start with this --data-dir retries them.`,
-    );
-  }
-  if (dead > 0) {
-    console.log(
-      `${dead} ${dead === 1 ? 'dead letter' : 'dead letters'} in ${dataDirectory}, without further retries. ` +
-        `To see them: npm start with this --data-dir, then ` +
-        `npm run dead-letters -- list --local${port === LOCAL_PORT ? '' : ' --port PORT'}`,
-    );
-  }
+  const count = (areDead: boolean) =>
+    spec.queues.filter(({ name }) => deadLetterQueues.has(name) === areDead).flatMap(({ name }) => sqs.messages(name))
+      .length;
+  const [retries, deadLetters] = [count(false), count(true)];
+  if (retries + deadLetters === 0) return;
+  const left = `${retries} to retry, ${deadLetters} dead-lettered`;
+  console.log(
+    dataDirectory === undefined
+      ? `Left in the queues: ${left}. They are lost, because the queues were in memory: see --data-dir.`
+      : `Left in the queues in ${dataDirectory}: ${left}. The next npm start with this --data-dir goes on with the ` +
+          'retries; npm run dead-letters -- list --local shows the dead letters.',
+  );
 }
 
 async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {

@@ -50,7 +50,6 @@ Examples:
     });
   program
     .command('check')
-    .usage('')
     .description('compare them with the allow-list; other addresses in the list are printed, but are no error')
     .action(async (_options, command) => {
       const options = command.optsWithGlobals();

@@ -27,35 +27,10 @@ export interface ChatApp {
   url: string;
 }
 
-/** The attributes of an official account that the REST API returns. */
-export interface ChatAccount {
-  /** Unix seconds. */
-  createTime: number;
-  name: string | undefined;
-  introduction: string | undefined;
-  faceUrl: string | undefined;
-  organization: string | undefined;
-  ownerAccount: string | undefined;
-}
-
 /** Chat's answer for an ID: its account, no such account, or a problem. */
 export type AccountAnswer = { account: ChatAccount } | 'unknown' | { problem: string };
 
-export interface ChatRestApi {
-  /**
-   * Asks for at most {@link MAX_IDS} official accounts.
-   *
-   * @throws OperationError if all further calls would fail as well.
-   */
-  officialAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, AccountAnswer>>;
-  /**
-   * Asks for the addresses and CIDR ranges that webhooks come from.
-   *
-   * @param receiver its place; Hong Kong counts as China.
-   * @throws OperationError
-   */
-  webhookAddresses(receiver: 'inChina' | 'elsewhere'): Promise<string[]>;
-}
+export type ChatRestApi = ReturnType<typeof chatRestApi>;
 
 /** The most official accounts that one call can ask for. */
 export const MAX_IDS = 50;
@@ -124,7 +99,7 @@ const optionalText = v.optional(
     v.transform((text) => text.toWellFormed() || undefined),
   ),
 );
-const ACCOUNT = v.object({
+const ACCOUNT_FIELDS = v.object({
   CreateTime: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   Name: optionalText,
   Introduction: optionalText,
@@ -132,6 +107,19 @@ const ACCOUNT = v.object({
   Organization: optionalText,
   Owner_Account: optionalText,
 });
+const ACCOUNT = v.pipe(
+  ACCOUNT_FIELDS,
+  v.transform(({ CreateTime, Name, Introduction, FaceUrl, Organization, Owner_Account }) => ({
+    createTime: CreateTime,
+    name: Name,
+    introduction: Introduction,
+    faceUrl: FaceUrl,
+    organization: Organization,
+    ownerAccount: Owner_Account,
+  })),
+);
+/** An official account; `createTime` is in Unix seconds. */
+export type ChatAccount = v.InferOutput<typeof ACCOUNT>;
 
 /** Chat rejects a call, or answers in another format. Another call may succeed. */
 class CallRejectedError extends Error {
@@ -145,7 +133,7 @@ class CallRejectedError extends Error {
 }
 
 /** Opens the REST API of Chat for one app. */
-export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace: Pace = PACE): ChatRestApi {
+export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace: Pace = PACE) {
   let nextStart = 0;
 
   async function call(path: string, body: object, parameters: Record<string, string> = {}): Promise<unknown> {
@@ -218,7 +206,7 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
     try {
       const value = await call('official_account_open_http_svc/get_official_account_info', {
         OfficialAccountIdList: ids.map((id) => ({ Official_Account: id })),
-        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT.entries) },
+        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT_FIELDS.entries) },
       });
       const { OfficialAccountInfoList: items } = read(ACCOUNTS, value);
       const ofId = new Map(items.map((item) => [item.Official_Account, item]));
@@ -239,13 +227,20 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
   }
 
   return {
-    async officialAccounts(ids) {
+    /** Asks for at most {@link MAX_IDS} official accounts. @throws OperationError if all further calls would fail, too. */
+    async officialAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, AccountAnswer>> {
       const answers = new Map<string, AccountAnswer>();
       await ask(ids, answers);
       return answers;
     },
 
-    async webhookAddresses(receiver) {
+    /**
+     * Asks for the addresses and CIDR ranges that webhooks come from.
+     *
+     * @param receiver its place; Hong Kong counts as China.
+     * @throws OperationError
+     */
+    async webhookAddresses(receiver: 'inChina' | 'elsewhere'): Promise<string[]> {
       try {
         const nettype = receiver === 'inChina' ? '5' : '6';
         return read(ADDRESSES, await call('ConfigSvc/GetIPList', {}, { nettype })).IPList;
@@ -269,16 +264,6 @@ function accountAnswer(item: Item | undefined): AccountAnswer {
   if (code === NO_SUCH_ACCOUNT) return 'unknown';
   if (code !== 0) return { problem: `ErrorCode ${code}, ${printable(info)}` };
   const result = v.safeParse(ACCOUNT, item);
-  if (!result.success) return { problem: `the answer has no valid ${v.getDotPath(result.issues[0])}` };
-  const { CreateTime, Name, Introduction, FaceUrl, Organization, Owner_Account } = result.output;
-  return {
-    account: {
-      createTime: CreateTime,
-      name: Name,
-      introduction: Introduction,
-      faceUrl: FaceUrl,
-      organization: Organization,
-      ownerAccount: Owner_Account,
-    },
-  };
+  if (result.success) return { account: result.output };
+  return { problem: `the answer has no valid ${v.getDotPath(result.issues[0])}` };
 }

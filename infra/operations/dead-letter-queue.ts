@@ -20,20 +20,7 @@ export interface DeadLetter {
   receipt: string;
 }
 
-export interface DeadLetterQueue {
-  /**
-   * Receives all messages, ten at a time and each only once. SQS hides them from others for a minute, or until
-   * {@link release}. Ends when the queue is empty, or when SQS sends only messages that came before.
-   */
-  all(): AsyncGenerator<DeadLetter[]>;
-  /** Whether {@link all} ended before the queue was empty, so that it may have missed messages. */
-  mayHaveMore(): boolean;
-  /** Sends a message to the parking queue, from which it is received again, and then deletes it here. */
-  replay(letter: DeadLetter): Promise<void>;
-  drop(letter: DeadLetter): Promise<void>;
-  /** Makes the received messages visible to others again. */
-  release(): Promise<void>;
-}
+export type DeadLetterQueue = ReturnType<typeof deadLetterQueue>;
 
 const HIDDEN_SECONDS = 60;
 /** With a wait time, SQS asks all of its servers, not only some. */
@@ -42,7 +29,8 @@ const PAGE = 10;
 /** SQS returns messages in any order, also those that came before. */
 const MAX_PAGES_WITHOUT_NEWS = 20;
 
-export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: ParkingQueues): DeadLetterQueue {
+/** Opens the dead-letter queue of a deployment. */
+export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: ParkingQueues) {
   const { parkingQueueUrl, deadLetterQueueUrl: QueueUrl } = queues;
   const held = new Map<string, string>();
   let mayHaveMore = false;
@@ -67,7 +55,11 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
 
   return {
     drop,
-    async *all() {
+    /**
+     * Receives all messages, ten at a time and each only once. SQS hides them from others for a minute, or until
+     * `release`. Ends when the queue is empty, or when SQS sends only messages that came before.
+     */
+    async *all(): AsyncGenerator<DeadLetter[]> {
       const seen = new Set<string>();
       let pagesWithoutNews = 0;
       while (pagesWithoutNews < MAX_PAGES_WITHOUT_NEWS) {
@@ -85,14 +77,17 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: Parking
       }
       mayHaveMore = true;
     },
+    /** Returns whether `all` ended before the queue was empty, so that it may have missed messages. */
     mayHaveMore: () => mayHaveMore,
-    async replay(letter) {
+    /** Sends a message to the parking queue, from which it is received again, and then deletes it here. */
+    async replay(letter: DeadLetter): Promise<void> {
       await tryTo('send the message to the parking queue', () =>
         client.send(new SendMessageCommand({ QueueUrl: parkingQueueUrl, MessageBody: letter.text })),
       );
       await drop(letter);
     },
-    async release() {
+    /** Makes the received messages visible to others again. */
+    async release(): Promise<void> {
       const failures: unknown[] = [];
       for (const ReceiptHandle of held.values()) {
         try {
