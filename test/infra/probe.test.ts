@@ -14,7 +14,6 @@ import { featureFlags } from '../../infra/local/synthesize.ts';
 import { OK, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { startLocalReceiver, type LocalReceiver } from '../local-receiver.ts';
 import { ROOT } from '../program.ts';
-import { TIME_SCALE } from '../time.ts';
 import { findings, NOTHING } from './nag.ts';
 import { permissions } from './permissions.ts';
 
@@ -150,7 +149,7 @@ describe('the probe as it runs', () => {
     };
     const log = new Writable({ write: (chunk, _encoding, done) => ((printed += chunk), done()) });
     const spec = { file: join(directory, 'index.mjs'), handlerName: 'handler', timeoutMs: 30_000, environment };
-    const started = await startFunction(spec, { log, timeScale: TIME_SCALE });
+    const started = await startFunction(spec, { log });
     try {
       await started.invoke({});
     } finally {

@@ -177,7 +177,7 @@ test('100 mixed deliveries of one account, 16 at a time and with the store throt
       );
       expect(reply).toEqual(OK);
       answered += 1;
-      store.fault = answered > 30 && answered < 60 ? 'throttles' : undefined;
+      store.fault = answered > 30 && answered < 40 ? 'throttles' : undefined;
     }
   };
   await Promise.all(Array.from({ length: 16 }, worker));
