@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
-import { UsageError } from './command-line.ts';
+import { UsageError } from '../cli/errors.ts';
 
 /** Returns the folders of the tables and of the queues in a data directory. */
 export const dataPaths = (directory: string) => ({ tables: directory, queues: join(directory, 'queues') });
@@ -22,7 +22,7 @@ export async function prepareDataDirectory(directory: string): Promise<void> {
       await files.close();
     }
   } catch (error) {
-    throw unusable(directory, error);
+    throw unusableDataDirectory(directory, error);
   }
 }
 
@@ -36,13 +36,13 @@ function createDirectory(path: string): void {
   mkdirSync(path);
 }
 
-/** Returns the error for a data directory that can't be used. */
-export function unusable(directory: string, error: unknown): UsageError {
+export function unusableDataDirectory(directory: string, error: unknown): UsageError {
   const { message, cause } = error as LevelError;
-  const reason = isLocked(error) ? 'another process has it open' : (cause?.message ?? message);
+  const reason = isLocked(error) ? 'another process uses it' : (cause?.message ?? message);
   return new UsageError(`--data-dir '${directory}' can't be used: ${reason}`, { cause: error });
 }
 
+/** Returns whether another process uses the database. */
 export function isLocked(error: unknown): boolean {
   return (error as LevelError).cause?.code === 'LEVEL_LOCKED';
 }

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { dataPaths } from './data-directory.ts';
-import { DESCRIPTION_PATH, type Description } from './description.ts';
+import { DESCRIPTION_PATH, type Description } from '../cli/local-deployment.ts';
 import type { DeploymentSpec } from './template.ts';
 import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';

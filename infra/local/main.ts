@@ -1,15 +1,20 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { Environment } from '../../lambda/config.ts';
+import { redactSign } from '../../lambda/signature.ts';
+import { createProgram, nonEmpty, run, userPath, wholeNumber } from '../cli/command-line.ts';
+import { UsageError } from '../cli/errors.ts';
+import { LOCAL_PORT } from '../cli/local-deployment.ts';
+import { interruptionSignal } from '../cli/terminal.ts';
 import {
   DOCUMENTED_SAMPLE,
   EXAMPLE_CLIENT,
   EXAMPLE_SDK_APP_ID,
   EXAMPLE_TOKEN,
-  LOCAL_PORT,
   LOCAL_URL,
   TOKEN_VARIABLE,
   deliveryUrl,
@@ -18,113 +23,104 @@ import {
 import { LOCAL_AWS, dynamoDbClient } from './aws/dynamodb.ts';
 import type { BusEvent } from './aws/event-bus.ts';
 import { listen } from './aws/loopback.ts';
-import { onOutputClosed, run, UsageError, userPath, wholeNumber } from './command-line.ts';
-import { isLocked, prepareDataDirectory, unusable } from './data-directory.ts';
-import { startDeployment, type Deployment, type DeploymentOptions } from './deployment.ts';
-import { readAssembly } from './template.ts';
+import { isLocked, prepareDataDirectory, unusableDataDirectory } from './data-directory.ts';
+import { startDeployment, type Deployment } from './deployment.ts';
+import { readAssembly, type DeploymentSpec } from './template.ts';
 
-const USAGE = `Runs the whole deployment on this machine, delivers Tencent's documented sample to it and goes on serving.
+/** How long to wait for the event of the sample. Publishing takes less than 0.1 s. */
+const PUBLISH_TIMEOUT_MS = 1_000;
 
-Usage: npm start -- [options]
+export const startProgram = () =>
+  createProgram(
+    'npm start --',
+    "Runs the whole deployment on this machine, delivers Tencent's documented sample and goes on serving.",
+  )
+    .option('--port <port>', 'the port of the webhook; 0 takes a free one', wholeNumber(0, 65_535), LOCAL_PORT)
+    .option(
+      '--data-dir <dir>',
+      'where to store table and queues (default: in memory); unpublished events are not stored',
+      userPath,
+    )
+    .addOption(
+      new Option('--token <token>', 'the webhook token')
+        .argParser(nonEmpty)
+        .default(process.env[TOKEN_VARIABLE] || EXAMPLE_TOKEN, `$${TOKEN_VARIABLE}, else ${EXAMPLE_TOKEN}`),
+    )
+    .addOption(
+      new Option('-c, --context <name=value>', 'an option of the stack, as for cdk deploy; may be repeated')
+        .argParser(addContext)
+        .default({ sdkAppId: EXAMPLE_SDK_APP_ID }, `sdkAppId=${EXAMPLE_SDK_APP_ID}`),
+    )
+    .addOption(
+      new Option('--app <dir>', 'run a stack that cdk synth has written, for example cdk.out')
+        .argParser(userPath)
+        .conflicts('context'),
+    )
+    .option(
+      '--time-scale <n>',
+      "slow the receiver's timers down by this factor: a slow machine cannot keep the time limits of AWS",
+      wholeNumber(1, 100),
+      1,
+    )
+    .addHelpText('after', '\nCtrl-C ends it.')
+    .action(async (options): Promise<void> => {
+      await start(options);
+    });
 
-  --port PORT              where to serve the webhook; 0 takes a free port (default: ${LOCAL_PORT})
-  --data-dir DIR           where to keep the table and the queues, what is parked included (default: in memory, gone at
-                           the end); events that were not published yet are not kept
-  --token TOKEN            the webhook token (default: $${TOKEN_VARIABLE}, else ${EXAMPLE_TOKEN})
-  -c, --context NAME=VALUE an option of the stack, as for cdk deploy; may be repeated
-                           (default: sdkAppId=${EXAMPLE_SDK_APP_ID})
-  --app DIR                runs a stack that cdk synth has written, cdk.out for instance; --context does not apply
-  --time-scale N           how many times slower the receiver's timers run, 1 to 100: a slow machine needs more than the
-                           fractions of a second that a delivery has on AWS (default: 1)
-  -h, --help               prints this
+type Options = ReturnType<ReturnType<typeof startProgram>['opts']>;
 
-Ctrl-C ends it.`;
-
-/** Where there is something to publish, it takes some hundredths of a second. */
-const PUBLISHED_WITHIN_MS = 1_000;
-
-await run(
-  USAGE,
-  {
-    port: { type: 'string', default: String(LOCAL_PORT) },
-    'data-dir': { type: 'string' },
-    token: { type: 'string', default: process.env[TOKEN_VARIABLE] || EXAMPLE_TOKEN },
-    context: { type: 'string', short: 'c', multiple: true, default: [] },
-    app: { type: 'string' },
-    'time-scale': { type: 'string', default: '1' },
-  },
-  async (options) => {
-    const context = { sdkAppId: EXAMPLE_SDK_APP_ID, ...contextOf(options.context) };
-    if (options.app !== undefined && options.context.length > 0)
-      throw new UsageError('--app leaves no use for --context');
-    const port = wholeNumber('--port', options.port, 0, 65_535);
-    const timeScale = wholeNumber('--time-scale', options['time-scale'], 1, 100);
-    if (options.token === '') throw new UsageError('--token is empty');
-    if (options['data-dir'] === '') throw new UsageError('--data-dir is empty');
-    const dataDirectory = options['data-dir'] === undefined ? undefined : userPath(options['data-dir']);
-    const over = atSignal();
-    const isOver = once(over, 'abort');
-
-    // Synthesizing takes seconds: what can be known to fail is said before. Another process may still come in between.
-    const explain = (error: unknown) => {
-      throw explained(error, port, dataDirectory);
-    };
-    await checkPort(port).catch(explain);
-    if (dataDirectory !== undefined) await prepareDataDirectory(dataDirectory);
-    const starting = startStack(context, options.app, { token: options.token, port, dataDirectory, timeScale });
-    const serving = serve(starting, options.token, over);
-    const failing = serving.catch(explain);
-    await Promise.race([isOver, failing.then(() => isOver)]);
-
-    console.log('\nStopping.');
-    await starting.then(
-      (deployment) => stop(deployment, dataDirectory, port),
-      () => {}, // it has not started
-    );
-    process.exit(0);
-  },
-);
-
-async function startStack(
-  context: Readonly<Record<string, string>>,
-  app: string | undefined,
-  options: Omit<DeploymentOptions, 'spec'>,
-): Promise<Deployment> {
-  if (app !== undefined) return startDeployment({ ...options, spec: readAssembly(userPath(app)) });
-  console.log('Synthesizing the stack …');
-  const { synthesize } = await import('./synthesize.ts'); // loading CDK takes a second
-  return startDeployment({ ...options, spec: await synthesize(context) });
+function addContext(pair: string, context: Readonly<Record<string, string>>): Record<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+  if (name !== undefined && value !== undefined) return { ...context, [name]: value };
+  throw new InvalidArgumentError('It must be name=value.');
 }
 
-async function serve(starting: Promise<Deployment>, token: string, over: AbortSignal): Promise<void> {
+async function start({ port, dataDir: dataDirectory, token, timeScale, ...options }: Options): Promise<void> {
+  const interruption = interruptionSignal(() => {}); // stopping takes less than a second
+  const interrupted = once(interruption, 'abort');
+  const explain = (error: unknown) => {
+    throw explained(error, port, dataDirectory);
+  };
+  // Before the seconds of synthesis. Another process may still take the port or the directory during these seconds.
+  await checkPort(port).catch(explain);
+  if (dataDirectory !== undefined) await prepareDataDirectory(dataDirectory);
+  const starting = readSpec(options).then((spec) => startDeployment({ spec, token, port, dataDirectory, timeScale }));
+  const failing = serve(starting, token, interruption).catch(explain);
+  await Promise.race([interrupted, failing.then(() => interrupted)]);
+
+  console.log('\nStopping.');
+  await starting.then(
+    (deployment) => stop(deployment, dataDirectory),
+    () => {}, // it has not started
+  );
+  process.exit(0);
+}
+
+async function readSpec({ app, context }: Pick<Options, 'app' | 'context'>): Promise<DeploymentSpec> {
+  if (app !== undefined) return readAssembly(app);
+  console.log('Synthesizing the stack …');
+  const { synthesize } = await import('./synthesize.ts'); // loading CDK takes a second
+  return synthesize(context);
+}
+
+async function serve(starting: Promise<Deployment>, token: string, interruption: AbortSignal): Promise<void> {
   const deployment = await starting;
-  if (over.aborted) return;
+  if (interruption.aborted) return;
   const sdkAppId = deployment.spec.receiver.environment['SDK_APP_ID' satisfies keyof Environment] ?? '';
   await deliverSample(deployment, sdkAppId, token);
   printNextSteps(deployment, sdkAppId, token);
 }
 
-/** Where one of the user's options is wrong, the error that says so. */
+/** Turns an error that one of the user's options causes into one that says so. */
 function explained(error: unknown, port: number, dataDirectory: string | undefined): unknown {
-  if (dataDirectory !== undefined && isLocked(error)) return unusable(dataDirectory, error);
+  if (dataDirectory !== undefined && isLocked(error)) return unusableDataDirectory(dataDirectory, error);
   const { syscall, code } = error as NodeJS.ErrnoException;
   if (syscall !== 'listen') return error;
   if (code === 'EADDRINUSE') {
-    return new UsageError(`port ${port} is taken: end what listens there, or choose another port with --port`);
+    return new UsageError(`port ${port} is in use: end the program that uses it, or choose another port with --port`);
   }
-  if (code === 'EACCES') return new UsageError(`port ${port} is not for you: choose another with --port`);
+  if (code === 'EACCES') return new UsageError(`you may not use port ${port}: choose another one with --port`);
   return error;
-}
-
-function contextOf(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [, name, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
-      if (name === undefined || value === undefined)
-        throw new UsageError(`--context is '${pair}', but must be NAME=VALUE`);
-      return [name, value];
-    }),
-  );
 }
 
 async function checkPort(port: number): Promise<void> {
@@ -132,63 +128,41 @@ async function checkPort(port: number): Promise<void> {
   await server.close();
 }
 
-/** Ctrl-C comes twice: from the terminal and from npm. */
-function atSignal(): AbortSignal {
-  const over = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.abort());
-  onOutputClosed(() => over.abort());
-  return over.signal;
-}
-
-async function stop(
-  { stop: stopAll, sqs, spec }: Deployment,
-  dataDirectory: string | undefined,
-  port: number,
-): Promise<void> {
+async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: string | undefined): Promise<void> {
   await stopAll();
   const deadLetterQueues = new Set(spec.queues.flatMap(({ deadLetters }) => deadLetters?.queueName ?? []));
-  const messages = spec.queues.flatMap(({ name }) => sqs.messages(name)).length;
-  const dead = [...deadLetterQueues].flatMap((name) => sqs.messages(name)).length;
-  const deliveries = (number: number) => `${number} ${number === 1 ? 'delivery is' : 'deliveries are'}`;
-  if (dataDirectory === undefined) {
-    if (messages === 0) return;
-    console.log(
-      `${deliveries(messages)} dropped from the queues, which were in memory. With --data-dir they are kept.`,
-    );
-    return;
-  }
-  const parked = messages - dead;
-  if (parked > 0) {
-    console.log(
-      `${deliveries(parked)} kept in the queues, in ${dataDirectory}: npm start with this --data-dir goes on with them.`,
-    );
-  }
-  if (dead > 0) {
-    console.log(
-      `${dead} ${dead === 1 ? 'dead letter is' : 'dead letters are'} kept in ${dataDirectory}, and not tried again: while ` +
-        `npm start runs with this --data-dir, npm run dead-letters -- list --local${port === LOCAL_PORT ? '' : ' --port PORT'} shows them.`,
-    );
-  }
+  const count = (areDead: boolean) =>
+    spec.queues.filter(({ name }) => deadLetterQueues.has(name) === areDead).flatMap(({ name }) => sqs.messages(name))
+      .length;
+  const [retries, deadLetters] = [count(false), count(true)];
+  if (retries + deadLetters === 0) return;
+  const left = `${retries} to retry, ${deadLetters} dead-lettered`;
+  console.log(
+    dataDirectory === undefined
+      ? `Left in the queues: ${left}. They are lost, because the queues were in memory: see --data-dir.`
+      : `Left in the queues in ${dataDirectory}: ${left}. The next npm start with this --data-dir goes on with the ` +
+          'retries; npm run dead-letters -- list --local shows the dead letters.',
+  );
 }
 
 async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {
   const { url, dynamoDb, spec, bus } = deployment;
   const published = Promise.withResolvers<BusEvent>();
-  // What a data directory's queues held may be stored, and published, before the sample is.
+  // The queues of a data directory may cause other events before that of the sample.
   let isAwaited = true;
   bus.subscribe((event) => {
     const { officialAccountId } = event.detail as { officialAccountId?: unknown };
     if (isAwaited && officialAccountId === DOCUMENTED_SAMPLE.Official_Account) published.resolve(event);
     else console.log(`event ${JSON.stringify(event)}`);
   });
-  const deliveredTo = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
+  const target = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
   console.log(`Listening on ${url}
 
-Delivering the documented sample, signed. The two lines in braces below it are the function's own: log and metrics.
-POST ${withoutSign(deliveredTo)}
+Delivering the documented sample, signed. The function prints two lines of JSON, its log line and its metrics.
+POST ${redactSign(target.href, target)}
 ${indent(DOCUMENTED_SAMPLE)}
 `);
-  const { status, body, milliseconds } = await post(deliveredTo, JSON.stringify(DOCUMENTED_SAMPLE));
+  const { status, body, milliseconds } = await post(target, JSON.stringify(DOCUMENTED_SAMPLE));
   console.log(`\nReply: HTTP ${status} after ${milliseconds} ms\n  ${body}\n`);
 
   const client = dynamoDbClient(dynamoDb.url);
@@ -202,14 +176,9 @@ ${indent(DOCUMENTED_SAMPLE)}
   console.log(
     `Stored in the DynamoDB table ${spec.tableName}:\n${Item ? indent(unmarshall(Item)) : '  nothing: see the reply'}`,
   );
-  const event = await Promise.race([published.promise, sleep(PUBLISHED_WITHIN_MS, undefined, { ref: false })]);
+  const event = await Promise.race([published.promise, sleep(PUBLISH_TIMEOUT_MS, undefined, { ref: false })]);
   isAwaited = false;
   console.log(`\nPublished on the event bus:\n${event ? indent(event) : '  nothing: the record has not changed'}`);
-}
-
-/** Whoever has a whole delivery's URL can post for a minute: none is printed, here as in production. */
-function withoutSign(url: URL): string {
-  return url.href.replace(/(?<=[?&]Sign=)[^&]*/, '…');
 }
 
 function indent(value: unknown): string {
@@ -223,21 +192,24 @@ function printNextSteps({ url, eventsUrl, dynamoDb, spec }: Deployment, sdkAppId
     ...(sdkAppId === EXAMPLE_SDK_APP_ID ? [] : ['--sdk-app-id', sdkAppId]),
     ...(token === EXAMPLE_TOKEN ? [] : ['--token', '…']),
   ].join(' ');
+  const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = LOCAL_AWS;
   console.log(`
-Send more, as Chat does, from another terminal (all options: npm run send -- --help):
+Send more deliveries from another terminal (all options: npm run send -- --help):
   ${send} --official-account '@TOA#_news' --name 新公众号
   ${send} --count 1000 --concurrency 20
 
-See the records (any region and credentials will do):
-  AWS_ACCESS_KEY_ID=${LOCAL_AWS.AWS_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY=${LOCAL_AWS.AWS_SECRET_ACCESS_KEY} aws dynamodb scan --region ${LOCAL_AWS.AWS_REGION} \\
+See the records (any region and credentials work):
+  AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY} aws dynamodb scan --region ${AWS_REGION} \\
     --endpoint-url ${dynamoDb.url} --table-name ${spec.tableName}
 
-What DynamoDB can't take is parked in a queue and stored later; its clock runs sixty times faster here.
-See that nothing gets lost: npm run faults
+If DynamoDB fails, a delivery goes to a queue and is retried. Here the queue's clock runs sixty times faster.
+To see that nothing gets lost: npm run faults
 
-Hear of each new official account, as your other systems will, by Server-Sent Events:
+Listen to the events that your other systems will receive (Server-Sent Events):
   curl -N ${eventsUrl}
 
-Serving. For each delivery below: the event where it made one, the function's log line, and its metrics for CloudWatch.
+Serving. For each delivery, the function prints its log line and its metrics; each event is printed, too.
 Ctrl-C ends it.`);
 }
+
+if (import.meta.main) await run(startProgram());

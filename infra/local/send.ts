@@ -1,5 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { Option } from '@commander-js/extra-typings';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
+import { createProgram, nonEmpty, run, userPath, wholeNumber } from '../cli/command-line.ts';
+import { UsageError } from '../cli/errors.ts';
+import { isLocal } from '../cli/http.ts';
+import { parseJson } from '../cli/terminal.ts';
 import { MAX_INSTANCES } from './aws/function.ts';
 import {
   DOCUMENTED_SAMPLE,
@@ -11,182 +16,157 @@ import {
   PROFILE,
   TOKEN_VARIABLE,
   deliveryUrl,
-  isLocal,
   isOk,
   post,
   unixSeconds,
-  type Field,
   type HttpReply,
 } from './chat.ts';
-import { run, UsageError, userPath, wholeNumber } from './command-line.ts';
 
-const USAGE = `Builds, signs and posts deliveries as Tencent Cloud Chat does.
-Without options it sends Tencent's documented sample to the receiver that 'npm start' runs.
+/** The text fields of the documented samples, each with its option, as in --face-url for FaceUrl. */
+const FIELDS = [...new Set(DOCUMENTED_SAMPLES.flatMap(Object.keys))]
+  .filter((field) => field !== 'CallbackCommand' && field !== 'EventTime')
+  .map((field) => {
+    const name = field.replaceAll(/_|(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
+    return { field, option: new Option(`--${name} <text>`, field) };
+  });
 
-Usage: npm run send -- [options]
+const CHANGED = 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
 
-  --url URL               the receiver's URL (default: ${LOCAL_URL})
-  --sdk-app-id ID         the app's SDKAppID (default, on this machine only: ${EXAMPLE_SDK_APP_ID})
-  --token TOKEN           the webhook token (default: $${TOKEN_VARIABLE}; else, on this machine only: ${EXAMPLE_TOKEN})
-  --unsigned              sends no Sign and no RequestTime, as Chat with its authentication off
-  --request-time SECONDS  RequestTime, Unix seconds (default: now)
-  --client-ip ADDRESS     ClientIP (default: ${EXAMPLE_CLIENT.clientIp})
-  --opt-platform PLATFORM OptPlatform (default: ${EXAMPLE_CLIENT.optPlatform})
+/** How much of a reply is printed, in characters. */
+const MAX_PRINTED = 500;
 
-  --command COMMAND       CallbackCommand, in URL and body. Handled are, the first being the default:
-${DOCUMENTED_SAMPLES.map(({ CallbackCommand }) => `                            ${CallbackCommand}`).join('\n')}
-                          The body has the fields of the command; those not given are Tencent's sample's:
-  --official-account ID     Official_Account
-  --operator-account ID     Operator_Account
-  --owner-account ID        Owner_Account
-  --name NAME               Name
-  --introduction TEXT       Introduction
-  --face-url URL            FaceUrl
-  --organization TEXT       Organization
-                          A change of the profile carries only those of the last four that are given, if any is
-  --event-time MS         EventTime, Unix milliseconds (default: now; the sample's own, ${DOCUMENTED_SAMPLE.EventTime},
-                          where neither the command nor a field of the body is given)
-  --file FILE             posts this file as the body, byte for byte; its CallbackCommand goes into the URL
+export function sendProgram() {
+  const program = createProgram(
+    'npm run send --',
+    `Builds, signs and posts deliveries as Tencent Cloud Chat does. Without options it sends Tencent's documented sample to 'npm start'.`,
+  )
+    .option('--url <url>', "the receiver's URL", LOCAL_URL)
+    .option('--sdk-app-id <id>', `the app's SDKAppID (default for this machine: ${EXAMPLE_SDK_APP_ID})`)
+    .option(
+      '--token <token>',
+      `the webhook token (default: $${TOKEN_VARIABLE}; for this machine else ${EXAMPLE_TOKEN})`,
+      nonEmpty,
+    )
+    .addOption(
+      new Option(
+        '--unsigned',
+        'send neither Sign nor RequestTime, as Chat does when its authentication is off',
+      ).conflicts(['token', 'requestTime']),
+    )
+    .option('--request-time <seconds>', 'RequestTime in Unix seconds (default: now)')
+    .option('--client-ip <address>', 'ClientIP', EXAMPLE_CLIENT.clientIp)
+    .option('--opt-platform <platform>', 'OptPlatform', EXAMPLE_CLIENT.optPlatform)
+    .option('--count <n>', 'how many deliveries to send', wholeNumber(1, 10_000_000), 1)
+    .option('--concurrency <n>', 'how many of them at the same time', wholeNumber(1, 1_000), 1)
+    .optionsGroup('Body (default of each field: from the documented sample of the command):')
+    .option(
+      '--command <command>',
+      `CallbackCommand, in the URL and in the body (default: ${DOCUMENTED_SAMPLE.CallbackCommand})`,
+    )
+    .option(
+      '--event-time <ms>',
+      "EventTime in Unix milliseconds (default: now; the sample's own if the body has no options)",
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    )
+    .addOption(
+      new Option('--file <file>', 'post this file as the body, byte for byte; its CallbackCommand goes into the URL')
+        .argParser(userPath)
+        .conflicts(['eventTime', ...FIELDS.map(({ option }) => option.attributeName())]),
+    );
+  for (const { option } of FIELDS) program.addOption(option);
+  return program
+    .addHelpText(
+      'after',
+      `
+The receiver handles these commands:
+${DOCUMENTED_SAMPLES.map(({ CallbackCommand }) => `  ${CallbackCommand}`).join('\n')}
+A change of the profile carries only the given fields of ${PROFILE.join(', ')}: all of them
+if none is given.
+In the text of a field, {n} becomes the number of the delivery, from 1. With --count, the default Official_Account ends
+with this number.
 
-  --count N               sends N deliveries (default: 1); {n} in a field becomes the delivery's number, from 1,
-                          and the default official account gets it at its end
-  --concurrency N         as many at a time (default: 1)
-  -h, --help              prints this
-
-Prints status, reply and milliseconds. Exit code 0 where every reply was OK as Chat understands it (HTTP 200 and no other,
-ActionStatus OK, ErrorCode 0, ErrorInfo), else 1; 2 where the options make no sense.`;
-
-const OPTIONS = {
-  url: { type: 'string', default: LOCAL_URL },
-  'sdk-app-id': { type: 'string' },
-  token: { type: 'string' },
-  unsigned: { type: 'boolean', default: false },
-  'request-time': { type: 'string' },
-  'client-ip': { type: 'string', default: EXAMPLE_CLIENT.clientIp },
-  'opt-platform': { type: 'string', default: EXAMPLE_CLIENT.optPlatform },
-  command: { type: 'string' },
-  'official-account': { type: 'string' },
-  'operator-account': { type: 'string' },
-  'owner-account': { type: 'string' },
-  name: { type: 'string' },
-  introduction: { type: 'string' },
-  'face-url': { type: 'string' },
-  organization: { type: 'string' },
-  'event-time': { type: 'string' },
-  file: { type: 'string' },
-  count: { type: 'string', default: '1' },
-  concurrency: { type: 'string', default: '1' },
-} as const;
-type Options = Parameters<Parameters<typeof run<typeof OPTIONS>>[2]>[0];
-
-/** How much of a reply is shown, in characters. */
-const MAX_SHOWN = 500;
-/** The option that each part of a body comes from. */
-const FIELDS = {
-  Official_Account: 'official-account',
-  Operator_Account: 'operator-account',
-  Owner_Account: 'owner-account',
-  Name: 'name',
-  Introduction: 'introduction',
-  FaceUrl: 'face-url',
-  Organization: 'organization',
-} as const satisfies Record<Field, keyof Options>;
-
-await run(USAGE, OPTIONS, async (options) => {
-  const count = wholeNumber('--count', options.count, 1, 10_000_000);
-  const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 1_000);
-  const sender = senderOf(options);
-  const { command, bodyOf } = await bodies(options, count);
-  const send = async (n: number): Promise<HttpReply> =>
-    post(deliveryUrl(sender, command, options['request-time'] ?? unixSeconds()), bodyOf(n));
-  process.exitCode = (await (count === 1 ? sendOne(send) : sendMany(send, count, concurrency))) ? 0 : 1;
-});
-
-function senderOf(options: Options) {
-  // It is not repeated: it may hold a password, which only a URL that makes sense would tell.
-  const url = URL.parse(options.url);
-  if (url === null) throw new UsageError('--url is no URL');
-  if (url.username || url.password) {
-    throw new UsageError('--url holds a user name or a password: Chat takes no such URL');
-  }
-  if (!/^https?:$/.test(url.protocol)) throw new UsageError('--url must begin with http:// or https://');
-  const isHere = isLocal(url);
-  if (options.unsigned && (options.token !== undefined || options['request-time'] !== undefined)) {
-    throw new UsageError('--unsigned sends neither --token nor --request-time: leave them out');
-  }
-  const sdkAppId = options['sdk-app-id'] ?? (isHere ? EXAMPLE_SDK_APP_ID : undefined);
-  const token = options.token ?? (process.env[TOKEN_VARIABLE] || (isHere ? EXAMPLE_TOKEN : undefined));
-  if (sdkAppId === undefined) throw new UsageError(`--sdk-app-id is missing, and the receiver is not on this machine`);
-  if (token === undefined && !options.unsigned) {
-    throw new UsageError(`--token or $${TOKEN_VARIABLE} is missing, and the receiver is not on this machine`);
-  }
-  if (token === '') throw new UsageError('--token is empty');
-  return {
-    url: options.url,
-    sdkAppId,
-    token: options.unsigned ? undefined : token,
-    clientIp: options['client-ip'],
-    optPlatform: options['opt-platform'],
-  };
+Prints status, reply and milliseconds. Exit code 0 if Chat would take every reply as OK (HTTP 200, ActionStatus OK,
+ErrorCode 0, ErrorInfo), 1 if not, 2 if the options are wrong.`,
+    )
+    .action(async (options) => {
+      const { count, concurrency, requestTime } = options;
+      const sender = senderOf(options);
+      const { command, bodyOf } = await bodies(options, count);
+      const send = async (n: number) => post(deliveryUrl(sender, command, requestTime ?? unixSeconds()), bodyOf(n));
+      process.exitCode = (await (count === 1 ? sendOne(send) : sendMany(send, count, concurrency))) ? 0 : 1;
+    });
 }
 
-/** @returns the command, and what gives the body of the delivery with that number. */
-async function bodies(
-  options: Options,
-  count: number,
-): Promise<{ command: string; bodyOf: (n: number) => string | Uint8Array }> {
-  const given: Partial<Record<Field, string>> = Object.fromEntries(
-    Object.entries(FIELDS).flatMap(([field, option]) =>
-      options[option] === undefined ? [] : [[field, options[option]]],
-    ),
-  );
-  const givenNames = Object.keys(given) as Field[];
-  if (options.file !== undefined) {
-    const [needless] = [...givenNames, ...(options['event-time'] === undefined ? [] : ['EventTime'])];
-    if (needless !== undefined) throw new UsageError(`--file is the whole body: leave out the option for ${needless}`);
-    const content = await readFile(userPath(options.file)).catch((error: Error) => {
-      throw new UsageError(`--file can't be read: ${error.message}`);
-    });
-    return { command: options.command ?? commandOf(content), bodyOf: () => content };
+type Options = ReturnType<ReturnType<typeof sendProgram>['opts']>;
+
+function senderOf({ url: text, sdkAppId, token, unsigned, clientIp, optPlatform }: Options) {
+  // The messages do not repeat the URL, because it may contain a password.
+  const url = URL.parse(text);
+  if (url === null) throw new UsageError('--url is not a URL');
+  if (url.username || url.password) throw new UsageError('--url must not contain a user name or a password');
+  if (!/^https?:$/.test(url.protocol)) throw new UsageError('--url must begin with http:// or https://');
+  const isHere = isLocal(url);
+  const sender = {
+    url: text,
+    sdkAppId: sdkAppId ?? (isHere ? EXAMPLE_SDK_APP_ID : undefined),
+    token: token ?? (process.env[TOKEN_VARIABLE] || (isHere ? EXAMPLE_TOKEN : undefined)),
+  };
+  if (sender.sdkAppId === undefined) {
+    throw new UsageError('--sdk-app-id is missing; only a receiver on this machine has a default');
   }
-  const eventTime =
-    options['event-time'] === undefined
-      ? undefined
-      : wholeNumber('--event-time', options['event-time'], 0, Number.MAX_SAFE_INTEGER);
-  const command = options.command ?? DOCUMENTED_SAMPLE.CallbackCommand;
+  if (sender.token === undefined && !unsigned) {
+    throw new UsageError(`--token or $${TOKEN_VARIABLE} is missing; only a receiver on this machine has a default`);
+  }
+  return { ...sender, sdkAppId: sender.sdkAppId, token: unsigned ? undefined : sender.token, clientIp, optPlatform };
+}
+
+interface Bodies {
+  command: string;
+  /** Returns the body of the delivery with this number. */
+  bodyOf(n: number): string | Uint8Array;
+}
+
+async function bodies({ file, command: givenCommand, eventTime, ...options }: Options, count: number): Promise<Bodies> {
+  if (file !== undefined) {
+    const content = await readFile(file).catch((error: Error) => {
+      throw new UsageError(`--file can't be read: ${error.message}`, { cause: error });
+    });
+    return { command: givenCommand ?? commandOf(content), bodyOf: () => content };
+  }
+  const command = givenCommand ?? DOCUMENTED_SAMPLE.CallbackCommand;
   const sample = DOCUMENTED_SAMPLES.find(({ CallbackCommand }) => CallbackCommand === command) ?? DOCUMENTED_SAMPLE;
-  const foreign = givenNames.find((field) => !(field in sample));
-  if (foreign !== undefined) throw new UsageError(`${command} has no ${foreign}: leave out --${FIELDS[foreign]}`);
-  const isChange = command === 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
-  const isPart = isChange && PROFILE.some((field) => field in given);
-  const isSample = givenNames.length === 0 && options.command === undefined && count === 1;
+  const given: Record<string, string> = {};
+  for (const { field, option } of FIELDS) {
+    const value = (options as Record<string, unknown>)[option.attributeName()];
+    if (value === undefined) continue;
+    if (!(field in sample)) throw new UsageError(`${command} has no ${field}: leave out ${option.long}`);
+    given[field] = String(value);
+  }
+  const isPartialChange = command === CHANGED && PROFILE.some((field) => field in given);
+  const isSample = Object.keys(given).length === 0 && givenCommand === undefined && count === 1;
   const fields = { ...sample, ...(count > 1 && { Official_Account: `${sample.Official_Account}_{n}` }), ...given };
+  const texts = Object.entries(fields).filter(
+    ([field]) => !(isPartialChange && PROFILE.includes(field) && !(field in given)),
+  );
   const bodyOf = (n: number) => {
-    const texts = Object.entries(fields)
-      .filter(([field]) => !(isPart && PROFILE.some((each) => each === field && !(each in given))))
-      .map(([field, value]) => [field, String(value).replaceAll('{n}', String(n))]);
+    const numbered = texts.map(([field, text]) => [field, String(text).replaceAll('{n}', String(n))]);
     const time = eventTime ?? (isSample ? sample.EventTime : Date.now());
-    return JSON.stringify({ ...Object.fromEntries(texts), CallbackCommand: command, EventTime: time });
+    return JSON.stringify({ ...Object.fromEntries(numbered), CallbackCommand: command, EventTime: time });
   };
   return { command, bodyOf };
 }
 
-/** The command of a whole body: in Chat's URL stands the same. */
-function commandOf(body: Uint8Array): string {
-  try {
-    const { CallbackCommand } = JSON.parse(Buffer.from(body).toString());
-    if (typeof CallbackCommand === 'string') return CallbackCommand;
-  } catch {
-    // A body that is cut short, for instance, is posted all the same.
-  }
-  return DOCUMENTED_SAMPLE.CallbackCommand;
+/** Returns the CallbackCommand of a body. A body without one is posted as well, for example a truncated one. */
+function commandOf(body: Buffer): string {
+  const command = parseJson(body.toString())?.CallbackCommand;
+  return typeof command === 'string' ? command : DOCUMENTED_SAMPLE.CallbackCommand;
 }
 
 /** @returns whether the reply was OK. */
 async function sendOne(send: (n: number) => Promise<HttpReply>): Promise<boolean> {
   try {
     const reply = await send(1);
-    console.log(`${shown(reply)}  ${reply.milliseconds} ms`);
+    console.log(`${replyLine(reply)}  ${reply.milliseconds} ms`);
     if (reply.milliseconds > CHAT_TIMEOUT_MS) console.log(`Chat would have given up after ${CHAT_TIMEOUT_MS} ms.`);
     return isOk(reply);
   } catch (error) {
@@ -195,22 +175,23 @@ async function sendOne(send: (n: number) => Promise<HttpReply>): Promise<boolean
   }
 }
 
-/** A reply on one line, whatever stands in it: a terminal obeys control characters. */
-function shown({ status, body }: HttpReply): string {
-  const text = body.slice(0, MAX_SHOWN).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+/** Formats a reply in one line. It escapes invisible characters, because they could control the terminal. */
+function replyLine({ status, body }: HttpReply): string {
+  const text = body.slice(0, MAX_PRINTED).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
     const escaped = JSON.stringify(character).slice(1, -1);
     return escaped === character ? `\\u{${character.codePointAt(0)?.toString(16)}}` : escaped;
   });
-  return `HTTP ${status}  ${text}${body.length > MAX_SHOWN ? ` … (${body.length} characters)` : ''}`;
+  return `HTTP ${status}  ${text}${body.length > MAX_PRINTED ? ` … (${body.length} characters)` : ''}`;
 }
 
 /** @returns whether every reply was OK. */
 async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, concurrency: number): Promise<boolean> {
-  const replies = { milliseconds: [] as number[], late: 0, waitedMs: [] as number[] };
+  const milliseconds: number[] = [];
+  const waitedMs: number[] = [];
   const failures = new Map<string, number>();
+  const addFailure = (what: string) => failures.set(what, (failures.get(what) ?? 0) + 1);
   let started = 0;
   let done = 0;
-  const failed = (what: string) => failures.set(what, (failures.get(what) ?? 0) + 1);
   const start = performance.now();
   const progress = () => {
     const perSecond = Math.round(done / ((performance.now() - start) / 1000));
@@ -225,12 +206,11 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
     while (started < count) {
       try {
         const reply = await send((started += 1));
-        replies.milliseconds.push(reply.milliseconds);
-        if (reply.milliseconds > CHAT_TIMEOUT_MS) replies.late += 1;
-        if (reply.waitedMs > 0) replies.waitedMs.push(reply.waitedMs);
-        if (!isOk(reply)) failed(shown(reply));
+        milliseconds.push(reply.milliseconds);
+        if (reply.waitedMs > 0) waitedMs.push(reply.waitedMs);
+        if (!isOk(reply)) addFailure(replyLine(reply));
       } catch (error) {
-        failed((error as Error).message);
+        addFailure((error as Error).message);
       }
       done += 1;
     }
@@ -240,14 +220,15 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
 
   process.stderr.write(process.stderr.isTTY ? '\r' : '');
   console.log(progress());
-  if (replies.milliseconds.length > 0) console.log(`Milliseconds to the reply: ${percentiles(replies.milliseconds)}`);
-  if (replies.waitedMs.length > 0) {
+  if (milliseconds.length > 0) console.log(`Milliseconds to the reply: ${percentiles(milliseconds)}`);
+  if (waitedMs.length > 0) {
     console.log(
-      `Of that, ${replies.waitedMs.length} waited for an instance of the function, of which this machine runs ` +
-        `${MAX_INSTANCES} at most: ${percentiles(replies.waitedMs)}`,
+      `${waitedMs.length} of them waited for one of the ${MAX_INSTANCES} function instances of this machine: ` +
+        percentiles(waitedMs),
     );
   }
-  if (replies.late > 0) console.log(`${replies.late} came after ${CHAT_TIMEOUT_MS} ms: Chat would have given up.`);
+  const late = milliseconds.filter((each) => each > CHAT_TIMEOUT_MS).length;
+  if (late > 0) console.log(`${late} came after ${CHAT_TIMEOUT_MS} ms: Chat would have given up.`);
   for (const [what, times] of failures) console.log(`${times} × ${what}`);
   return failures.size === 0;
 }
@@ -257,3 +238,5 @@ function percentiles(values: readonly number[]): string {
   const percentile = (p: number) => sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))];
   return `p50 ${percentile(0.5)}, p99 ${percentile(0.99)}, slowest ${percentile(1)}`;
 }
+
+if (import.meta.main) await run(sendProgram());

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { webhookApp } from '../app.ts';
 import { OPTIONS, SettingsError } from '../settings.ts';
-import { Failure, UsageError } from './command-line.ts';
+import { OperationError, UsageError } from '../cli/errors.ts';
 import { readAssembly, readJson, type DeploymentSpec } from './template.ts';
 
 /**
@@ -54,14 +54,16 @@ function temporaryDirectory(): string {
   try {
     return mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
   } catch (error) {
-    throw new Failure(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, { cause: error });
+    throw new OperationError(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
 /**
  * Returns CDK's feature flags from cdk.json, which only the CDK CLI reads by itself. Leaves out the user's options.
  *
- * @throws Failure if the file can't be read.
+ * @throws OperationError if the file can't be read.
  */
 export function featureFlags(file = join(import.meta.dirname, '../../cdk.json')): Record<string, unknown> {
   const { context } = readJson(file) as { context?: object };

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
 import type { Environment } from '../../lambda/config.ts';
-import { Failure } from './command-line.ts';
+import { OperationError } from '../cli/errors.ts';
 import type { Route } from './aws/gateway.ts';
 import type { FunctionSpec } from './aws/function.ts';
 import type { QueueSpec } from './aws/sqs.ts';
@@ -42,12 +42,12 @@ interface Resource {
  * Reads the deployment from a cloud assembly, which `cdk synth` writes to `cdk.out`. The logical ID of a resource is used as
  * its name.
  *
- * @throws Failure if the directory does not contain an assembly with one stack.
+ * @throws OperationError if the directory does not contain an assembly with one stack.
  */
 export function readAssembly(directory: string, dispose = () => {}): DeploymentSpec {
   const [file, ...others] = templatesIn(directory);
   if (file === undefined || others.length > 0) {
-    throw new Failure(
+    throw new OperationError(
       `${directory} must contain one *.template.json of cdk synth, but contains ${others.length + (file ? 1 : 0)}`,
     );
   }
@@ -58,18 +58,18 @@ function templatesIn(directory: string): string[] {
   try {
     return readdirSync(directory).filter((name) => name.endsWith('.template.json'));
   } catch (error) {
-    throw new Failure(`${directory} can't be read: ${(error as Error).message}`, { cause: error });
+    throw new OperationError(`${directory} can't be read: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** @throws Failure if the file does not contain a JSON object. */
+/** @throws OperationError if the file does not contain a JSON object. */
 export function readJson(file: string): object {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof value !== 'object' || value === null) throw new Error('it does not contain a JSON object');
     return value;
   } catch (error) {
-    throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
+    throw new OperationError(`${file} can't be read: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -93,7 +93,7 @@ function read(template: Template, outdir: string): Omit<DeploymentSpec, 'dispose
     const [fileStem, handlerName = ''] = String(Properties['Handler']).split('.');
     const assetPath = Metadata?.['aws:asset:path'];
     if (assetPath === undefined) {
-      throw new Failure(
+      throw new OperationError(
         `${outdir} does not contain the paths of the functions' bundles: synthesize it with asset metadata`,
       );
     }

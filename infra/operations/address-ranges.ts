@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** All addresses from the first to the last, both included. */
+/** The addresses from first to last, both included. */
 interface Range {
   first: bigint;
   last: bigint;
@@ -8,10 +8,9 @@ interface Range {
 }
 
 /**
- * Finds what a list of addresses and CIDR ranges holds that another does not cover, however that one is cut into ranges.
+ * Compares two lists of valid addresses and CIDR ranges. A range may be covered by several smaller ones together.
  *
- * @param cidrs that are well formed.
- * @returns those of them that the others do not wholly cover.
+ * @returns the entries of `cidrs` that `by` does not cover completely.
  */
 export function notCovered(cidrs: readonly string[], by: readonly string[]): string[] {
   const covers = by.map(rangeOf).toSorted((a, b) => (a.first < b.first ? -1 : 1));
@@ -39,7 +38,7 @@ function ipv4Number(address: string): bigint {
 }
 
 function ipv6Number(address: string): bigint {
-  // An address in a URL is written without an IPv4 part and without zeros in front.
+  // URL normalizes the address: no IPv4 part and no leading zeros.
   const [before = '', after] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
   const groups = (text: string) => (text === '' ? [] : text.split(':'));
   const [head, tail] = [groups(before), groups(after ?? '')];

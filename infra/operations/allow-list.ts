@@ -1,116 +1,110 @@
+import { Option } from '@commander-js/extra-typings';
 import { addressList } from '../../lambda/allow-list.ts';
-import { Failure, run, UsageError } from '../local/command-line.ts';
+import { run } from '../cli/command-line.ts';
+import { findDeployment, type DeployedStack, type DeploymentOptions } from '../cli/deployed-stack.ts';
+import { OperationError, UsageError } from '../cli/errors.ts';
+import { printable } from '../cli/terminal.ts';
 import { notCovered } from './address-ranges.ts';
-import { CHAT_OPTIONS, CHAT_USAGE, chatAppOf, KEY_USAGE } from './chat-app.ts';
+import { chatAppOf, createChatProgram, type ChatOptions } from './chat-app.ts';
 import { chatRestApi } from './chat-rest-api.ts';
-import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment, type DeployedStack } from './deployed-stack.ts';
-import { printable } from './terminal.ts';
 
-const USAGE = `Asks Chat which addresses webhooks come from, and compares them with the allow-list of a deployment (the option
-allowedCidrs). Tencent's addresses change, and a list that lacks some refuses genuine deliveries.
+/** AWS regions that Chat calls from its addresses inside of China. */
+const IN_CHINA = /^(cn-|ap-east-1$)/;
 
-Usage: npm run allow-list -- show (--stack NAME | --local | --sdk-app-id ID --region REGION) [options]
-       npm run allow-list -- check (--stack NAME | --local) [options]
-
-  show             prints the addresses and CIDR ranges, one a line
-  check            compares them, however they are cut into ranges; for a cron job or CI. Addresses that the list has in
-                   addition, your own for instance, are named, and are no difference
-
-${DEPLOYMENT_USAGE}
-  --sdk-app-id ID  for show without a deployment: the app; give the receiver's --region, or --nettype, as well
-${CHAT_USAGE}
-  --nettype N      5 for a receiver in China, Hong Kong included; 6 for one elsewhere (default: by the region)
-  --json           prints JSON
-  -h, --help       prints this
-
-${KEY_USAGE}
+export function allowListProgram() {
+  const program = createChatProgram(
+    'allow-list',
+    'Asks Chat for the addresses that webhooks come from, and compares them with the allow-list of a deployment (the ' +
+      "option allowedCidrs). Chat's addresses change, and a receiver refuses deliveries from addresses that its list lacks.",
+  )
+    .addOption(
+      new Option(
+        '--nettype <n>',
+        '5: the receiver is in China or Hong Kong, 6: elsewhere (default: by the region)',
+      ).choices(['5', '6'] as const),
+    )
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'afterAll',
+      `
 Needs the rights cloudformation:DescribeStacks and lambda:GetFunctionConfiguration.
-Exit code 0; 1 where the allow-list lacks addresses, or where it can't be told; 2 where the options make no sense.
+Exit code 1 if the allow-list lacks addresses, or if the command failed; 2 if the options are wrong.
 
 Examples:
   npm run allow-list -- check --stack TencentChatWebhook --chat-region singapore
   LIST=$(npm run allow-list --silent -- show --sdk-app-id … --region … --chat-region …) &&
-    npx cdk deploy -c sdkAppId=… -c allowedCidrs="$(echo "$LIST" | paste -sd, -)"`;
+    npx cdk deploy -c sdkAppId=… -c allowedCidrs="$(echo "$LIST" | paste -sd, -)"`,
+    );
+  program
+    .command('show')
+    .description('print the addresses and CIDR ranges, one a line')
+    .usage('[--sdk-app-id <id>]')
+    .option('--sdk-app-id <id>', 'show them for this app, without a deployment; needs --region or --nettype')
+    .action(async (_options, command) => {
+      const { sdkAppId, ...options } = command.optsWithGlobals();
+      const addresses =
+        sdkAppId === undefined
+          ? await ofDeployment(await findDeployment(options), options)
+          : await ofApp(sdkAppId, options);
+      console.log(options.json ? JSON.stringify(addresses, null, 2) : addresses.join('\n'));
+    });
+  program
+    .command('check')
+    .description('compare them with the allow-list; other addresses in the list are printed, but are no error')
+    .action(async (_options, command) => {
+      const options = command.optsWithGlobals();
+      const deployment = await findDeployment(options);
+      compare(deployment, await ofDeployment(deployment, options), options.json === true);
+    });
+  return program;
+}
 
-/** How AWS names its regions. */
-const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+type Options = ChatOptions & DeploymentOptions & { nettype?: '5' | '6' | undefined };
 
-/** AWS regions for which Chat's addresses inside of China are the right ones. */
-const IN_CHINA = /^(cn-|ap-east-1$)/;
+const ofDeployment = ({ config, region }: DeployedStack, options: Options) =>
+  addressesOf(config.sdkAppId, region, options);
 
-await run(
-  USAGE,
-  {
-    ...DEPLOYMENT_OPTIONS,
-    ...CHAT_OPTIONS,
-    'sdk-app-id': { type: 'string' },
-    nettype: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-  async (options, words) => {
-    const [action, ...others] = words;
-    if (!(action === 'show' || action === 'check') || others.length > 0) throw new UsageError('say show or check');
-    const { 'sdk-app-id': sdkAppId, region, nettype, json: isJson } = options;
-    if (nettype !== undefined && !/^[56]$/.test(nettype)) {
-      throw new UsageError(`--nettype is '${nettype}', but must be 5 or 6`);
-    }
-    const addresses = async (appId: string, receiverRegion = ''): Promise<string[]> => {
-      const chat = chatRestApi(await chatAppOf(options, appId));
-      const isInChina = nettype === undefined ? IN_CHINA.test(receiverRegion) : nettype === '5';
-      return checked(await chat.webhookAddresses(isInChina ? 'inChina' : 'elsewhere'));
-    };
+async function ofApp(sdkAppId: string, options: Options): Promise<string[]> {
+  const { stack, local, region, nettype } = options;
+  if (stack !== undefined || local) throw new UsageError('--sdk-app-id cannot be used with --stack or --local');
+  if (region === undefined && nettype === undefined) throw new UsageError('--sdk-app-id needs --region or --nettype');
+  return addressesOf(sdkAppId, region ?? '', options);
+}
 
-    if (action === 'show' && sdkAppId !== undefined) {
-      if (options.stack !== undefined || options.local) throw new UsageError('--sdk-app-id is that of the deployment');
-      if (region !== undefined && !REGION.test(region)) {
-        throw new UsageError(`--region is '${region}', but must be the name of an AWS region`);
-      }
-      if (!region && nettype === undefined) throw new UsageError('--sdk-app-id wants --region or --nettype as well');
-      return show(await addresses(sdkAppId, region), isJson);
-    }
-    if (sdkAppId !== undefined) throw new UsageError('--sdk-app-id is for show alone');
-    const deployment = await findDeployment(options);
-    const now = await addresses(deployment.config.sdkAppId, deployment.region);
-    if (action === 'show') show(now, isJson);
-    else compare(deployment, now, isJson);
-  },
-);
-
-/** @throws Failure where it is no list that a receiver could have. */
-function checked(addresses: string[]): string[] {
+/** Asks Chat. @throws OperationError if the answer is not a list for a receiver. */
+async function addressesOf(sdkAppId: string, region: string, options: Options): Promise<string[]> {
+  const chat = chatRestApi(await chatAppOf(options, sdkAppId));
+  const isInChina = options.nettype === undefined ? IN_CHINA.test(region) : options.nettype === '5';
+  const addresses = await chat.webhookAddresses(isInChina ? 'inChina' : 'elsewhere');
   const { malformed } = addressList(addresses);
-  if (malformed.length > 0) throw new Failure(`Chat names what is no address: ${printable(malformed.join(', '))}`);
+  if (malformed.length > 0) {
+    throw new OperationError(`Chat's answer has a wrong address: ${printable(malformed.join(', '))}`);
+  }
   if (addresses.length === 0) {
-    throw new Failure(
-      'Chat names no address. Outside of China, Tencent tells them only to apps that have asked for it.',
+    throw new OperationError(
+      'Chat answers without an address. Outside of China, Tencent gives them only to apps that have asked for it.',
     );
   }
   return addresses;
 }
 
-function show(addresses: readonly string[], isJson: boolean): void {
-  console.log(isJson ? JSON.stringify(addresses, null, 2) : addresses.join('\n'));
-}
-
 function compare({ name, config: { allowedCidrs } }: DeployedStack, now: readonly string[], isJson: boolean): void {
   const hasList = allowedCidrs.length > 0;
   const missing = hasList ? notCovered(now, allowedCidrs) : [];
-  // Chat's of former times, or those of the deployment's own people: nobody but they can tell.
+  // Former addresses of Chat, or the operator's own: nobody else can tell.
   const additional = hasList ? notCovered(allowedCidrs, now) : [];
   const isCurrent = missing.length === 0;
   process.exitCode = isCurrent ? 0 : 1;
   if (isJson) return console.log(JSON.stringify({ isCurrent, hasList, missing, additional, now }, null, 2));
   for (const cidr of missing) console.log(`missing     ${cidr}  Chat calls from there, and is refused`);
-  for (const cidr of additional) {
-    console.log(`additional  ${cidr}  Chat does not call from there, or not from all of it`);
-  }
+  for (const cidr of additional) console.log(`additional  ${cidr}  Chat does not call from all of it`);
   if (!hasList) console.log(`There is no allow-list in ${name}: every address may call.`);
   else if (isCurrent) console.log(`The allow-list of ${name} is up to date.`);
   else {
     const cidrs = [...now, ...additional].join();
     console.log(`The allow-list of ${name} is out of date. Deploy it with -c allowedCidrs=${cidrs}`);
-    if (additional.length > 0) {
-      console.log('This keeps the addresses that the list has in addition: take out those that are not your own.');
-    }
+    if (additional.length > 0) console.log('This keeps the additional addresses: remove those that are not your own.');
   }
 }
+
+if (import.meta.main) await run(allowListProgram());

@@ -3,35 +3,52 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { MAX_AHEAD_MS, MAX_KEY_BYTES, REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
 import { clientSettings, abortAtDeadline } from '../../lambda/sdk-client.ts';
-import { Failure, run, UsageError, userPath } from '../local/command-line.ts';
-import { awsFailure } from './aws-errors.ts';
-import { CHAT_OPTIONS, CHAT_USAGE, chatAppOf, KEY_USAGE } from './chat-app.ts';
+import { awsCallError } from '../cli/aws-errors.ts';
+import { run, userPath } from '../cli/command-line.ts';
+import { findDeployment } from '../cli/deployed-stack.ts';
+import { OperationError, UsageError } from '../cli/errors.ts';
+import { clearProgress, formatCount, interruptionSignal, printable, showProgress } from '../cli/terminal.ts';
+import { chatAppOf, createChatProgram } from './chat-app.ts';
 import { chatRestApi, MAX_IDS, type ChatAccount, type ChatRestApi } from './chat-rest-api.ts';
-import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment } from './deployed-stack.ts';
-import { endProgress, printable, progress, untilInterrupted } from './terminal.ts';
 
-const USAGE = `Asks Chat for official accounts and stores those that the table lacks: they are from before the receiver, or their
-event was lost. What real events say wins, whether they came before or come later: send dead letters back first. Each
-new record is published.
-
-Usage: npm run backfill -- --ids FILE (--stack NAME | --local) [options]
-
-  --ids FILE       the IDs of the official accounts, one a line; Chat has no list of them, but its console shows it
-${DEPLOYMENT_USAGE}
-${CHAT_USAGE}
-  --json           prints the report as JSON, with every ID
-  -h, --help       prints this
-
-${KEY_USAGE}
-It may be interrupted and repeated: what is stored stays, and is not stored twice.
+export const backfillProgram = () =>
+  createChatProgram(
+    'backfill',
+    'Asks Chat for official accounts and stores those that the table lacks, because they are older than the receiver or ' +
+      'their event was lost. Real events win, whether they came before or come later: so replay dead letters first. Each ' +
+      'new record is published.',
+  )
+    .requiredOption('--ids <file>', 'the IDs, one a line; Chat has no list of them, but its console shows it', userPath)
+    .option('--json', 'print the report as JSON, with every ID')
+    .addHelpText(
+      'after',
+      `
+You can interrupt the command and run it again: stored accounts stay, and are not stored twice.
 Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration and dynamodb:UpdateItem.
-Exit code 0 where every account was stored, known or unknown to Chat; 1 where one failed; 2 where the options make no sense.
+Exit code 0 if every account was stored, was in the table, or is unknown to Chat; 1 if one failed; 2 if the options are wrong.
 
 Examples:
   npm run backfill -- --ids ids.txt --stack TencentChatWebhook --chat-region singapore
-  npm run backfill -- --ids ids.txt --local --chat-region tokyo --json`;
+  npm run backfill -- --ids ids.txt --local --chat-region tokyo --json`,
+    )
+    .action(async (options) => {
+      const ids = await readIds(options.ids);
+      using deployment = await findDeployment(options);
+      const { sdkAppId, tableName } = deployment.config;
+      const chat = chatRestApi(await chatAppOf(options, sdkAppId));
+      const client = deployment.client(
+        'DYNAMODB',
+        (settings) => new DynamoDBClient({ ...clientSettings(REDRIVE_LIMITS), ...settings }),
+      );
+      const accounts = officialAccountsTable(client, tableName, abortAtDeadline(REDRIVE_LIMITS));
+      const onProgress = (done: number) => showProgress(`${formatCount(done)} of ${formatCount(ids.length)}`);
+      onProgress(0);
+      const result = await backfill({ ids, sdkAppId, chat, accounts, signal: interruptionSignal(), onProgress });
+      clearProgress();
+      report(ids, result, options.json === true);
+    });
 
-/** What became of an ID. */
+/** The result for an ID. `known` means that the table has the account, `unknown` that Chat does not. */
 export type Outcome = 'stored' | 'known' | 'unknown' | { failed: string };
 
 export interface BackfillOptions {
@@ -39,19 +56,19 @@ export interface BackfillOptions {
   sdkAppId: string;
   chat: ChatRestApi;
   accounts: OfficialAccounts;
-  /** Ends it after the accounts that are on their way. */
+  /** Stops after the accounts that are in progress. */
   signal: AbortSignal;
-  /** Is told how many IDs are done. */
+  /** Gets the number of IDs that are done. */
   onProgress: (done: number) => void;
 }
 
 export interface Backfilled {
   outcomes: Map<string, Outcome>;
-  /** Why it ended before all IDs were done. */
+  /** The reason, if it ended before all IDs were done. */
   endedBy?: string;
 }
 
-/** Stores each account that Chat knows as its creation. The table's own rules decide what that changes. */
+/** Applies the creation of each account that Chat knows. The merge rule decides what that changes in the table. */
 export async function backfill(options: BackfillOptions): Promise<Backfilled> {
   const { ids, sdkAppId, chat, accounts, signal, onProgress } = options;
   const outcomes = new Map<string, Outcome>();
@@ -64,7 +81,7 @@ export async function backfill(options: BackfillOptions): Promise<Backfilled> {
       const result = await accounts.apply({
         sdkAppId,
         officialAccountId: id,
-        eventTime, // no later than that of the real creation, which is in ms
+        eventTime, // not later than that of the real creation, which has milliseconds
         receivedTime,
         clientIp: undefined,
         optPlatform: undefined,
@@ -73,15 +90,14 @@ export async function backfill(options: BackfillOptions): Promise<Backfilled> {
       });
       return result === 'stored' ? 'stored' : 'known';
     } catch (error) {
-      const failure = awsFailure('write to the table', error);
-      if (failure === undefined || failure.isLasting) throw failure ?? error;
-      return { failed: failure.message };
+      const awsError = awsCallError('write to the table', error);
+      if (awsError === undefined || awsError.isPermanent) throw awsError ?? error;
+      return { failed: awsError.message };
     }
   }
 
   const keys = ids.filter(isKey);
-  for (const id of ids)
-    if (!isKey(id)) outcomes.set(id, { failed: 'it can be no ID: DynamoDB takes 1 to 1,024 bytes' });
+  for (const id of ids) if (!isKey(id)) outcomes.set(id, { failed: 'an ID has 1 to 1,024 bytes' });
   try {
     for (let next = 0; next < keys.length; next += MAX_IDS) {
       if (signal.aborted) return { outcomes, endedBy: 'Interrupted' };
@@ -97,7 +113,7 @@ export async function backfill(options: BackfillOptions): Promise<Backfilled> {
     }
     return { outcomes };
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof OperationError)) throw error;
     return { outcomes, endedBy: error.message };
   }
 }
@@ -106,36 +122,14 @@ function isKey(id: string): boolean {
   return id.isWellFormed() && Buffer.byteLength(id) <= MAX_KEY_BYTES;
 }
 
-if (import.meta.main) {
-  await run(
-    USAGE,
-    { ids: { type: 'string' }, ...DEPLOYMENT_OPTIONS, ...CHAT_OPTIONS, json: { type: 'boolean', default: false } },
-    async (options) => {
-      if (options.ids === undefined) throw new UsageError('--ids is missing');
-      const ids = await readIds(options.ids);
-      const { config, clientSettings: settings } = await findDeployment(options);
-      const { sdkAppId, tableName } = config;
-      const chat = chatRestApi(await chatAppOf(options, sdkAppId));
-      const client = new DynamoDBClient({ ...clientSettings(REDRIVE_LIMITS), ...settings('DYNAMODB') });
-      const accounts = officialAccountsTable(client, tableName, abortAtDeadline(REDRIVE_LIMITS));
-      const onProgress = (done: number) => progress(`${count(done)} of ${count(ids.length)}`);
-      onProgress(0);
-      const result = await backfill({ ids, sdkAppId, chat, accounts, signal: untilInterrupted(), onProgress });
-      endProgress();
-      client.destroy();
-      report(ids, result, options.json);
-    },
-  );
-}
-
-/** One ID a line, byte for byte: spaces may be part of it. Each only once. */
+/** Reads the IDs, one a line, without duplicates. Spaces may be part of an ID. */
 async function readIds(file: string): Promise<string[]> {
-  const text = await readFile(userPath(file), 'utf8').catch((error: Error) => {
-    throw new UsageError(`--ids can't be read: ${error.message}`);
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new UsageError(`--ids can't be read: ${error.message}`, { cause: error });
   });
   const ids = new Set(text.replace(/^\uFEFF/, '').split(/\r?\n/));
   ids.delete('');
-  if (ids.size === 0) throw new UsageError(`--ids names ${file}, which holds no ID`);
+  if (ids.size === 0) throw new UsageError(`the file of --ids, ${file}, contains no ID`);
   return [...ids];
 }
 
@@ -153,16 +147,14 @@ function report(ids: readonly string[], { outcomes, endedBy }: Backfilled, isJso
     for (const { id, reason } of failed) console.log(`failed   ${printable(id)}: ${reason}`);
     const found = stored.length + known.length;
     console.log(
-      `${count(ids.length)} asked for: ${count(found)} found (${count(stored.length)} stored, ${count(known.length)} ` +
-        `already in the table), ${count(unknown.length)} unknown to Chat, ${count(failed.length)} failed`,
+      `${formatCount(ids.length)} asked for: ${formatCount(found)} found (${formatCount(stored.length)} stored, ${formatCount(known.length)} ` +
+        `already in the table), ${formatCount(unknown.length)} unknown to Chat, ${formatCount(failed.length)} failed`,
     );
   }
   if (endedBy !== undefined) {
-    console.error(`${endedBy}\n${count(notAsked.length)} left: the same command goes on with them.`);
+    console.error(`${endedBy}\n${formatCount(notAsked.length)} left: run the same command again.`);
   }
   process.exitCode = failed.length > 0 || endedBy !== undefined ? 1 : 0;
 }
 
-function count(n: number): string {
-  return n.toLocaleString('en');
-}
+if (import.meta.main) await run(backfillProgram());

@@ -1,56 +1,56 @@
-import { isLocal } from '../local/chat.ts';
-import { UsageError } from '../local/command-line.ts';
+import { Option } from '@commander-js/extra-typings';
+import { createOperatorProgram } from '../cli/deployed-stack.ts';
+import { nonEmpty } from '../cli/command-line.ts';
+import { UsageError } from '../cli/errors.ts';
+import { isLocal } from '../cli/http.ts';
+import { readSecret } from '../cli/terminal.ts';
 import { HOSTS, type ChatApp } from './chat-rest-api.ts';
-import { secret } from './terminal.ts';
 
-/** The environment variable that the app's key may come from. */
-export const KEY_VARIABLE = 'CHAT_APP_KEY';
+/** The environment variable for the app's key. */
+const KEY_VARIABLE = 'CHAT_APP_KEY';
 
-/** The options that say how to call Chat's REST API. */
-export const CHAT_OPTIONS = {
-  'chat-region': { type: 'string' },
-  'chat-url': { type: 'string' },
-  administrator: { type: 'string', default: 'administrator' },
-} as const;
+/** Creates the program of an operator command that calls Chat's REST API, with the options for the calls. */
+export function createChatProgram(script: string, description: string) {
+  return createOperatorProgram(script, description)
+    .addOption(
+      new Option('--chat-region <region>', "where Chat stores the app's data")
+        .choices(Object.keys(HOSTS))
+        .conflicts('chatUrl'),
+    )
+    .option('--chat-url <url>', "another URL of Chat's REST API, in place of --chat-region")
+    .option('--administrator <userId>', 'an administrator of the app', nonEmpty, 'administrator')
+    .addHelpText(
+      'afterAll',
+      `
+The app's key from the Chat console is read from $${KEY_VARIABLE}, or asked for. It is not stored.`,
+    );
+}
 
-export const CHAT_USAGE = `  --chat-region R  where the app's data is: ${Object.keys(HOSTS).join(', ')}
-  --chat-url URL   in place of --chat-region, another address of Chat's REST API
-  --administrator USERID
-                   an administrator of the app (default: administrator)`;
+export interface ChatOptions {
+  chatRegion?: string | undefined;
+  chatUrl?: string | undefined;
+  administrator: string;
+}
 
-export const KEY_USAGE = `The app's key, from the Chat console, is asked for, or taken from $${KEY_VARIABLE}. It is not stored.`;
-
-/** Puts together what the calls need. @throws UsageError */
-export async function chatAppOf(
-  options: { 'chat-region'?: string | undefined; 'chat-url'?: string | undefined; administrator: string },
-  sdkAppId: string,
-): Promise<ChatApp> {
-  const { 'chat-region': region, 'chat-url': url, administrator } = options;
-  if (administrator === '') throw new UsageError('--administrator is empty');
-  const base = url === undefined ? regionUrl(region) : givenUrl(url, region);
-  const key = await secret(KEY_VARIABLE, "the app's key");
+/** Returns what the calls to the REST API need. @throws UsageError */
+export async function chatAppOf(options: ChatOptions, sdkAppId: string): Promise<ChatApp> {
+  const { chatRegion, chatUrl, administrator } = options;
+  if (chatRegion === undefined && chatUrl === undefined)
+    throw new UsageError('give either --chat-region or --chat-url');
+  const url = chatUrl === undefined ? `https://${HOSTS[chatRegion!]}` : checkedUrl(chatUrl);
+  const key = await readSecret(KEY_VARIABLE, "the app's key");
   if (key === '') throw new UsageError("the app's key is empty");
-  return { sdkAppId, key, administrator, url: base };
+  return { sdkAppId, key, administrator, url };
 }
 
-function regionUrl(region: string | undefined): string {
-  const places = Object.keys(HOSTS).join(', ');
-  if (region === undefined) throw new UsageError(`--chat-region is missing: one of ${places}`);
-  if (!Object.hasOwn(HOSTS, region)) throw new UsageError(`--chat-region is '${region}', but must be one of ${places}`);
-  return `https://${HOSTS[region]}`;
-}
-
-/** Whoever answers there gets an administrator's signature: no plain HTTP, except on this machine. */
-function givenUrl(text: string, region: string | undefined): string {
-  if (region !== undefined) throw new UsageError('give either --chat-region or --chat-url');
-  // It is not repeated: it may hold a password.
+/** Requires HTTPS except on this machine, because the requests carry the signature of an administrator. */
+function checkedUrl(text: string): string {
+  // The messages do not repeat the URL, because it may contain a password.
   const url = URL.parse(text);
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal(url));
   if (url === null || !isSafe) throw new UsageError('--chat-url must begin with https://');
   if (url.href !== `${url.origin}/`) {
-    throw new UsageError(
-      '--chat-url is more than https:// and a host: leave out the password, the path and what follows',
-    );
+    throw new UsageError('--chat-url must be https:// and a host: leave out the password, the path and the query');
   }
   return url.origin;
 }

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { Failure } from '../local/command-line.ts';
-import { printable } from './terminal.ts';
+import { OperationError } from '../cli/errors.ts';
+import { parseJson, printable } from '../cli/terminal.ts';
 import { userSig } from './user-sig.ts';
 
-/** Where Chat's REST API is, by the place of the app's data. @see https://www.tencentcloud.com/document/product/1047/34620 */
+/** The hosts of Chat's REST API, by the region of the app's data. @see https://www.tencentcloud.com/document/product/1047/34620 */
 export const HOSTS: Readonly<Record<string, string>> = {
   china: 'console.tim.qq.com',
   singapore: 'adminapisgp.im.qcloud.com',
@@ -16,77 +16,52 @@ export const HOSTS: Readonly<Record<string, string>> = {
   jakarta: 'adminapiidn.im.qcloud.com',
 };
 
-/** What of an app lets somebody call the REST API in its name. */
+/** An app, with the credentials for its REST API. */
 export interface ChatApp {
   sdkAppId: string;
-  /** Makes every UserSig of the app: keep it out of whatever is printed or stored. */
+  /** Never print or store it: it signs for every user of the app. */
   key: string;
   /** The user ID of an app administrator. */
   administrator: string;
-  /** Where the API is, without a path. */
+  /** The URL of the API, without a path. */
   url: string;
 }
 
-/** An official account, as far as Chat tells of it here. */
-export interface ChatAccount {
-  /** Unix seconds. */
-  createTime: number;
-  name: string | undefined;
-  introduction: string | undefined;
-  faceUrl: string | undefined;
-  organization: string | undefined;
-  ownerAccount: string | undefined;
-}
-
-/** What Chat says of an ID: its account, that there is none, or what else is wrong. */
+/** Chat's answer for an ID: its account, no such account, or a problem. */
 export type AccountAnswer = { account: ChatAccount } | 'unknown' | { problem: string };
 
-export interface ChatRestApi {
-  /**
-   * Asks for official accounts, at most {@link MAX_IDS} of them.
-   *
-   * @throws Failure where no further call would have more success.
-   */
-  officialAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, AccountAnswer>>;
-  /**
-   * Asks for the addresses and CIDR ranges that webhooks come from.
-   *
-   * @param receiver where the receiver is; Hong Kong counts as China.
-   * @throws Failure
-   */
-  webhookAddresses(receiver: 'inChina' | 'elsewhere'): Promise<string[]>;
-}
+export type ChatRestApi = ReturnType<typeof chatRestApi>;
 
-/** How many official accounts one call tells of. */
+/** The most official accounts that one call can ask for. */
 export const MAX_IDS = 50;
 
-/** The pauses before a call that failed in passing is made again, in ms: half a minute in all. */
+/** The pauses before a failed call is repeated: half a minute in all. */
 const RETRY_PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000];
 
 export interface Pace {
-  /** From the start of one call to that of the next. */
+  /** The time from the start of one call to the start of the next. */
   callMs: number;
   retryPausesMs: readonly number[];
 }
-/** A quarter of the 200 calls a second that Chat takes: the rest is for the app itself. */
+/** A quarter of the 200 calls a second that Chat takes, because the app itself needs the rest. */
 const PACE: Pace = { callMs: 20, retryPausesMs: RETRY_PAUSES_MS };
 
 const CALL_TIMEOUT_MS = 10_000;
-/** A call makes its own signature, so that this only has to be more than what two clocks differ by. */
+/** Each call has a new signature, so this only has to exceed the difference between the clocks. */
 const SIG_SECONDS = 60 * 60;
 
-/** What passes by itself: too many calls, a timeout, an internal error of Chat's. */
-const PASSING = new Set([10004, 20005, 60007, 60008, 60011, 60014, 60018, 60019]);
+/** Temporary errors: too many calls, a timeout, an internal error of Chat. */
+const TEMPORARY = new Set([10004, 20005, 60007, 60008, 60011, 60014, 60018, 60019]);
 
 /** There is no such official account, or it was destroyed. */
 const NO_SUCH_ACCOUNT = 130004;
 
 /**
- * What all further calls would fail for as well, with what to do.
+ * Errors that all further calls would get as well, with what to do.
  *
  * @see https://www.tencentcloud.com/document/product/1047/34348 "Error Codes"
  */
-const HOPELESS: Readonly<Record<number, string>> = {
+const PERMANENT: Readonly<Record<number, string>> = {
   60004: 'check the administrator and the key',
   60005: 'check the administrator and the key',
   60006: 'check the SDKAppID',
@@ -109,7 +84,7 @@ const HOPELESS: Readonly<Record<number, string>> = {
 
 const ENVELOPE = v.looseObject({ ErrorCode: v.number(), ErrorInfo: v.optional(v.string(), '') });
 const ADDRESSES = v.object({ IPList: v.array(v.string()) });
-/** The code of the call stands outside of the list; here stands that of the account. */
+/** An account in the answer. It has an ErrorCode of its own. */
 const ITEM = v.looseObject({
   Official_Account: v.optional(v.string()),
   ErrorCode: v.optional(v.number(), 0),
@@ -117,14 +92,14 @@ const ITEM = v.looseObject({
 });
 type Item = v.InferOutput<typeof ITEM>;
 const ACCOUNTS = v.object({ OfficialAccountInfoList: v.array(ITEM) });
-/** An empty text says no more than an absent one: a new account has no profile. */
+/** Reads an empty text as absent, because a new account has an empty profile. */
 const optionalText = v.optional(
   v.pipe(
     v.string(),
     v.transform((text) => text.toWellFormed() || undefined),
   ),
 );
-const ACCOUNT = v.object({
+const ACCOUNT_FIELDS = v.object({
   CreateTime: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   Name: optionalText,
   Introduction: optionalText,
@@ -132,9 +107,23 @@ const ACCOUNT = v.object({
   Organization: optionalText,
   Owner_Account: optionalText,
 });
+const ACCOUNT = v.pipe(
+  ACCOUNT_FIELDS,
+  v.transform(({ CreateTime, Name, Introduction, FaceUrl, Organization, Owner_Account }) => ({
+    createTime: CreateTime,
+    name: Name,
+    introduction: Introduction,
+    faceUrl: FaceUrl,
+    organization: Organization,
+    ownerAccount: Owner_Account,
+  })),
+);
+/** An official account; `createTime` is in Unix seconds. */
+export type ChatAccount = v.InferOutput<typeof ACCOUNT>;
 
-/** Chat turns the call down as it is, or answers something else: another call may fare better. */
-class Refused extends Error {
+/** Chat rejects a call, or answers in another format. Another call may succeed. */
+class CallRejectedError extends Error {
+  override name = 'CallRejectedError';
   readonly code: number | undefined;
 
   constructor(message: string, code?: number) {
@@ -144,7 +133,7 @@ class Refused extends Error {
 }
 
 /** Opens the REST API of Chat for one app. */
-export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace: Pace = PACE): ChatRestApi {
+export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace: Pace = PACE) {
   let nextStart = 0;
 
   async function call(path: string, body: object, parameters: Record<string, string> = {}): Promise<unknown> {
@@ -154,9 +143,9 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
       nextStart = start + pace.callMs;
       if (start > now) await sleep(start - now);
       const answer = await tryCall(path, body, parameters);
-      if (!('passing' in answer)) return answer.value;
+      if (!('temporaryError' in answer)) return answer.value;
       const pause = pace.retryPausesMs[attempt];
-      if (pause === undefined) throw new Failure(`Chat does not answer as it should: ${answer.passing}`);
+      if (pause === undefined) throw new OperationError(`Chat's REST API fails: ${answer.temporaryError}`);
       await sleep(pause);
     }
   }
@@ -165,7 +154,7 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
     path: string,
     body: object,
     parameters: Record<string, string>,
-  ): Promise<{ value: unknown } | { passing: string }> {
+  ): Promise<{ value: unknown } | { temporaryError: string }> {
     const sig = userSig(key, {
       sdkAppId,
       userId: administrator,
@@ -191,44 +180,44 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
         redirect: 'error', // the URL holds the signature
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
-      if (response.status !== 200) return { passing: `HTTP ${response.status} from ${target.origin}` };
-      // An error of Chat's may repeat what was sent.
+      if (response.status !== 200) return { temporaryError: `HTTP ${response.status} from ${target.origin}` };
+      // Chat's error messages may repeat parts of the request.
       text = (await response.text()).replaceAll(sig, '…').replaceAll(key, '…');
     } catch (error) {
-      // Not the error itself, which may hold the URL.
+      // The error itself may contain the URL.
       const { name, cause } = error as { name: string; cause?: { code?: string } };
-      return { passing: `${cause?.code ?? name} from ${target.origin}` };
+      return { temporaryError: `${cause?.code ?? name} from ${target.origin}` };
     }
-    const envelope = v.safeParse(ENVELOPE, parsed(text));
-    if (!envelope.success) return { passing: `no JSON of Chat's from ${target.origin}` };
+    const envelope = v.safeParse(ENVELOPE, parseJson(text));
+    if (!envelope.success) return { temporaryError: `an answer of another format from ${target.origin}` };
     const { ErrorCode: code, ErrorInfo: info } = envelope.output;
     if (code === 0) return { value: envelope.output };
-    const said = `ErrorCode ${code}, ${printable(info)}`;
-    if (PASSING.has(code)) return { passing: said };
-    const advice = HOPELESS[code];
-    if (advice !== undefined) throw new Failure(`Chat refuses the call: ${said}. First: ${advice}.`);
-    throw new Refused(said, code);
+    const answer = `ErrorCode ${code}, ${printable(info)}`;
+    if (TEMPORARY.has(code)) return { temporaryError: answer };
+    const advice = PERMANENT[code];
+    if (advice !== undefined) throw new OperationError(`Chat rejects the call: ${answer}. First: ${advice}.`);
+    throw new CallRejectedError(answer, code);
   }
 
-  /** Asks for accounts, and where Chat turns that down, for one half and the other: one must not take others with it. */
+  /** Asks for accounts. If Chat rejects the call, asks for each half of them, because one ID may spoil the call. */
   async function ask(ids: readonly string[], answers: Map<string, AccountAnswer>): Promise<void> {
     const [onlyId, ...others] = ids;
     if (onlyId === undefined) return;
     try {
       const value = await call('official_account_open_http_svc/get_official_account_info', {
         OfficialAccountIdList: ids.map((id) => ({ Official_Account: id })),
-        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT.entries) },
+        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT_FIELDS.entries) },
       });
       const { OfficialAccountInfoList: items } = read(ACCOUNTS, value);
       const ofId = new Map(items.map((item) => [item.Official_Account, item]));
       if (items.length > 0 && ofId.has(undefined)) {
-        // No page says that every item names its account. Asked for alone, it need not.
-        if (others.length > 0) throw new Refused('the answer does not say which account is which');
+        // Tencent does not document that every item names its account. With one ID it is not needed.
+        if (others.length > 0) throw new CallRejectedError('the answer does not name the accounts');
         ofId.set(onlyId, items[0]!);
       }
       for (const id of ids) answers.set(id, accountAnswer(ofId.get(id)));
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof CallRejectedError)) throw error;
       if (others.length > 0) {
         const half = Math.ceil(ids.length / 2);
         await ask(ids.slice(0, half), answers);
@@ -238,19 +227,26 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
   }
 
   return {
-    async officialAccounts(ids) {
+    /** Asks for at most {@link MAX_IDS} official accounts. @throws OperationError if all further calls would fail, too. */
+    async officialAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, AccountAnswer>> {
       const answers = new Map<string, AccountAnswer>();
       await ask(ids, answers);
       return answers;
     },
 
-    async webhookAddresses(receiver) {
+    /**
+     * Asks for the addresses and CIDR ranges that webhooks come from.
+     *
+     * @param receiver its place; Hong Kong counts as China.
+     * @throws OperationError
+     */
+    async webhookAddresses(receiver: 'inChina' | 'elsewhere'): Promise<string[]> {
       try {
         const nettype = receiver === 'inChina' ? '5' : '6';
         return read(ADDRESSES, await call('ConfigSvc/GetIPList', {}, { nettype })).IPList;
       } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        throw new Failure(`Chat does not tell its addresses: ${error.message}`);
+        if (!(error instanceof CallRejectedError)) throw error;
+        throw new OperationError(`Chat does not give its addresses: ${error.message}`, { cause: error });
       }
     },
   };
@@ -258,34 +254,16 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
 
 function read<Schema extends v.GenericSchema>(schema: Schema, value: unknown): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
-  if (!result.success) throw new Refused(`the answer has no right ${v.getDotPath(result.issues[0])}`);
+  if (!result.success) throw new CallRejectedError(`the answer has no valid ${v.getDotPath(result.issues[0])}`);
   return result.output;
 }
 
 function accountAnswer(item: Item | undefined): AccountAnswer {
-  if (item === undefined) return { problem: 'Chat leaves it out of its answer' };
+  if (item === undefined) return { problem: 'it is missing in the answer' };
   const { ErrorCode: code, ErrorInfo: info } = item;
   if (code === NO_SUCH_ACCOUNT) return 'unknown';
   if (code !== 0) return { problem: `ErrorCode ${code}, ${printable(info)}` };
   const result = v.safeParse(ACCOUNT, item);
-  if (!result.success) return { problem: `the answer has no right ${v.getDotPath(result.issues[0])}` };
-  const { CreateTime, Name, Introduction, FaceUrl, Organization, Owner_Account } = result.output;
-  return {
-    account: {
-      createTime: CreateTime,
-      name: Name,
-      introduction: Introduction,
-      faceUrl: FaceUrl,
-      organization: Organization,
-      ownerAccount: Owner_Account,
-    },
-  };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  if (result.success) return { account: result.output };
+  return { problem: `the answer has no valid ${v.getDotPath(result.issues[0])}` };
 }

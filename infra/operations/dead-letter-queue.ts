@@ -8,41 +8,29 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { parseQueuedDelivery, type QueuedDelivery, type QueueUrls } from '../../lambda/delivery-queues.ts';
-import { tryTo } from './aws-errors.ts';
+import { tryTo } from '../cli/aws-errors.ts';
 
-/** A message for people, as it lies in the queue. */
+/** A message of the dead-letter queue. */
 export interface DeadLetter {
-  /** SQS's, which stays the same while it lies there. */
+  /** The message ID of SQS. It stays the same as long as the message is in the queue. */
   id: string;
   text: string;
-  /** The delivery; none where this version of the software does not understand the message. */
+  /** Undefined if this version of the software cannot read the message. */
   delivery: QueuedDelivery | undefined;
   receipt: string;
 }
 
-export interface DeadLetterQueue {
-  /**
-   * Takes out what lies there, ten at a time: others don't see it until it is released, or for a minute. What a longer
-   * look sees again is left out. Ends where nothing is left, or nothing new has come for a while.
-   */
-  all(): AsyncGenerator<DeadLetter[]>;
-  /** Whether {@link all} has ended although there were still messages: among them may be one that it has not seen. */
-  mayHaveMore(): boolean;
-  /** Sends a message to the parking queue, from which it is received once more, and only then deletes it here. */
-  replay(letter: DeadLetter): Promise<void>;
-  drop(letter: DeadLetter): Promise<void>;
-  /** Lets others see at once what was taken out and is still there. */
-  release(): Promise<void>;
-}
+export type DeadLetterQueue = ReturnType<typeof deadLetterQueue>;
 
 const HIDDEN_SECONDS = 60;
-/** Several servers share a queue: with a pause, SQS asks all of them. */
+/** With a wait time, SQS asks all of its servers, not only some. */
 const WAIT_SECONDS = 1;
 const PAGE = 10;
-/** SQS gives any ten of its messages. */
+/** SQS returns messages in any order, also those that came before. */
 const MAX_PAGES_WITHOUT_NEWS = 20;
 
-export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUrls): DeadLetterQueue {
+/** Opens the dead-letter queue of a deployment. */
+export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUrls) {
   const { parkingQueueUrl, deadLetterQueueUrl: QueueUrl } = queues;
   const held = new Map<string, string>();
   let mayHaveMore = false;
@@ -67,7 +55,11 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUr
 
   return {
     drop,
-    async *all() {
+    /**
+     * Receives all messages, ten at a time and each only once. SQS hides them from others for a minute, or until
+     * `release`. Ends when the queue is empty, or when SQS sends only messages that came before.
+     */
+    async *all(): AsyncGenerator<DeadLetter[]> {
       const seen = new Set<string>();
       let pagesWithoutNews = 0;
       while (pagesWithoutNews < MAX_PAGES_WITHOUT_NEWS) {
@@ -76,8 +68,8 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUr
         const letters: DeadLetter[] = [];
         for (const { MessageId: id = '', ReceiptHandle: receipt = '', Body: text = '' } of messages) {
           held.set(id, receipt);
-          // One that was seen has become visible again: the look takes longer than a minute.
-          if (!seen.has(id)) letters.push({ id, receipt, text, delivery: understood(text) });
+          // A message becomes visible again after a minute.
+          if (!seen.has(id)) letters.push({ id, receipt, text, delivery: readDelivery(text) });
           seen.add(id);
         }
         pagesWithoutNews = letters.length > 0 ? 0 : pagesWithoutNews + 1;
@@ -85,20 +77,23 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUr
       }
       mayHaveMore = true;
     },
+    /** Returns whether `all` ended before the queue was empty, so that it may have missed messages. */
     mayHaveMore: () => mayHaveMore,
-    async replay(letter) {
+    /** Sends a message to the parking queue, from which it is received again, and then deletes it here. */
+    async replay(letter: DeadLetter): Promise<void> {
       await tryTo('send the message to the parking queue', () =>
         client.send(new SendMessageCommand({ QueueUrl: parkingQueueUrl, MessageBody: letter.text })),
       );
       await drop(letter);
     },
-    async release() {
+    /** Makes the received messages visible to others again. */
+    async release(): Promise<void> {
       const failures: unknown[] = [];
       for (const ReceiptHandle of held.values()) {
         try {
           await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
         } catch (error) {
-          // Where its minute is over, it is visible already.
+          // Ignored: after its minute, a message is visible already.
           if (!(error instanceof MessageNotInflight || error instanceof ReceiptHandleIsInvalid)) failures.push(error);
         }
       }
@@ -108,10 +103,10 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUr
   };
 }
 
-function understood(text: string): QueuedDelivery | undefined {
+function readDelivery(text: string): QueuedDelivery | undefined {
   try {
     const delivery = parseQueuedDelivery(text);
-    new Date(delivery.receivedTime).toISOString(); // throws where it is no time, as only a message made by hand has it
+    new Date(delivery.receivedTime).toISOString(); // throws for an invalid time, which only a message written by hand has
     return delivery;
   } catch {
     return undefined;

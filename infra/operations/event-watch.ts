@@ -14,55 +14,53 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { getHere } from '../local/chat.ts';
-import { Failure } from '../local/command-line.ts';
-import { tryTo } from './aws-errors.ts';
-import type { DeployedStack } from './deployed-stack.ts';
+import { tryTo } from '../cli/aws-errors.ts';
+import type { DeployedStack } from '../cli/deployed-stack.ts';
+import { OperationError } from '../cli/errors.ts';
+import { getLocal } from '../cli/http.ts';
 
-/** What watches the event bus for one official account. */
+/** Watches the event bus for events about one official account. */
 export interface EventWatch {
-  /** Looks for an event about it, for some seconds. @returns the first one's detail type, or undefined. */
+  /** Waits some seconds for an event. @returns the detail type of the first one, or undefined. */
   look(): Promise<string | undefined>;
-  /** Removes what it takes. @throws Failure that names what is left. */
+  /** Deletes the queue and the rule of the watch. @throws OperationError that names what is left. */
   stop(): Promise<void>;
 }
 
-/** What is made for it on AWS is named so, for whoever finds some that was left. */
+/** The names of the queue and the rule begin with this, so that operators recognize leftovers. */
 export const NAME_PREFIX = 'tencent-chat-smoke-';
 
 const LOOK_SECONDS = 2;
 
-/** Begins to watch. @throws AwsFailure */
+/** Begins to watch. @throws AwsCallError */
 export async function watchEvents(deployment: DeployedStack, officialAccountId: string): Promise<EventWatch> {
   const { eventsUrl, eventBusName } = deployment;
   if (eventsUrl !== undefined) return watchStream(eventsUrl, officialAccountId);
   return watchBus(deployment, eventBusName, officialAccountId);
 }
 
-/** Watches by a rule of its own that sends the account's events to a queue of its own. */
+/** Creates a rule that sends the account's events to a new queue. */
 async function watchBus(
-  { clientSettings }: DeployedStack,
+  { client }: DeployedStack,
   EventBusName: string,
   officialAccountId: string,
 ): Promise<EventWatch> {
-  const events = new EventBridgeClient(clientSettings('EVENTBRIDGE'));
-  const sqs = new SQSClient(clientSettings('SQS'));
+  const events = client('EVENTBRIDGE', (settings) => new EventBridgeClient(settings));
+  const sqs = client('SQS', (settings) => new SQSClient(settings));
   const name = NAME_PREFIX + randomUUID();
-  const made: { what: string; remove: () => Promise<unknown> }[] = [];
+  const created: { what: string; remove: () => Promise<unknown> }[] = [];
 
   async function stop(): Promise<void> {
     const left: string[] = [];
-    for (const { what, remove } of made.splice(0).toReversed()) await remove().catch(() => left.push(what));
-    events.destroy();
-    sqs.destroy();
-    if (left.length > 0) throw new Failure(`Can't delete ${left.join(' and ')}: delete it by hand`);
+    for (const { what, remove } of created.splice(0).toReversed()) await remove().catch(() => left.push(what));
+    if (left.length > 0) throw new OperationError(`Can't delete ${left.join(' and ')}: delete it by hand`);
   }
 
   try {
     const { QueueUrl = '' } = await tryTo('create a queue for the events', () =>
       sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: { MessageRetentionPeriod: '600' } })),
     );
-    made.push({ what: `the queue ${name}`, remove: () => sqs.send(new DeleteQueueCommand({ QueueUrl })) });
+    created.push({ what: `the queue ${name}`, remove: () => sqs.send(new DeleteQueueCommand({ QueueUrl })) });
     const { Attributes = {} } = await tryTo('read its ARN', () =>
       sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] })),
     );
@@ -73,11 +71,11 @@ async function watchBus(
           Name: name,
           EventBusName,
           EventPattern: JSON.stringify({ detail: { officialAccountId: [officialAccountId] } }),
-          Description: 'Made by npm run smoke, which deletes it',
+          Description: 'Created by npm run smoke, which deletes it',
         }),
       ),
     );
-    made.push({
+    created.push({
       what: `the rule ${name}`,
       remove: () => events.send(new DeleteRuleCommand({ Name: name, EventBusName })),
     });
@@ -99,8 +97,8 @@ async function watchBus(
     await tryTo('send the events to the queue', () =>
       events.send(new PutTargetsCommand({ Rule: name, EventBusName, Targets: [{ Id: 'queue', Arn: queueArn }] })),
     );
-    made.push({
-      what: `the rule's target`,
+    created.push({
+      what: "the rule's target",
       remove: () => events.send(new RemoveTargetsCommand({ Rule: name, EventBusName, Ids: ['queue'] })),
     });
     return {
@@ -118,11 +116,11 @@ async function watchBus(
   }
 }
 
-/** Watches the events that `npm start` serves. */
+/** Reads the events that `npm start` serves. */
 async function watchStream(eventsUrl: string, officialAccountId: string): Promise<EventWatch> {
-  const over = new AbortController();
+  const stopped = new AbortController();
   const seen: string[] = [];
-  const response = await getHere(eventsUrl, over.signal);
+  const response = await getLocal(eventsUrl, stopped.signal);
   const reading = (async () => {
     let text = '';
     for await (const chunk of response.setEncoding('utf8')) {
@@ -135,7 +133,7 @@ async function watchStream(eventsUrl: string, officialAccountId: string): Promis
         if (detail.officialAccountId === officialAccountId) seen.push(type);
       }
     }
-  })().catch(() => {}); // it ends with an AbortError
+  })().catch(() => {}); // stop() aborts it
   return {
     async look() {
       const end = Date.now() + LOOK_SECONDS * 1000;
@@ -143,7 +141,7 @@ async function watchStream(eventsUrl: string, officialAccountId: string): Promis
       return seen[0];
     },
     async stop() {
-      over.abort();
+      stopped.abort();
       await reading;
     },
   };

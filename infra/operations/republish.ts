@@ -1,5 +1,6 @@
 import { DynamoDBClient, paginateQuery, type AttributeValue, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { MAX_ENTRIES, putEvents, type PutResult } from '../../lambda/event-bus.ts';
 import { MAX_KEY_BYTES, MIN_EVENT_TIME_MS, PUBLISH_LIMITS } from '../../lambda/limits.ts';
 import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
@@ -11,51 +12,90 @@ import {
   type OfficialAccountEvent,
 } from '../../lambda/official-account-event.ts';
 import { clientSettings } from '../../lambda/sdk-client.ts';
-import { Failure, run, UsageError } from '../local/command-line.ts';
-import { awsFailure, tryTo } from './aws-errors.ts';
-import { DEPLOYMENT_OPTIONS, DEPLOYMENT_USAGE, findDeployment, type DeployedStack } from './deployed-stack.ts';
-import { endProgress, printable, progress, untilInterrupted } from './terminal.ts';
+import { awsCallError, tryTo } from '../cli/aws-errors.ts';
+import { run } from '../cli/command-line.ts';
+import { createOperatorProgram, findDeployment, type DeployedStack } from '../cli/deployed-stack.ts';
+import { OperationError, UsageError } from '../cli/errors.ts';
+import { clearProgress, formatCount, interruptionSignal, printable, showProgress } from '../cli/terminal.ts';
 
-const USAGE = `Publishes official accounts again, for systems that have missed their events: each record as one event, as destroyed
-where the account is destroyed, else as created. An event that comes twice does no harm.
-
-Usage: npm run republish -- (--since TIME [--until TIME] | --id ID) (--stack NAME | --local) [options]
-
-  --since TIME     the records whose receivedTime is TIME or later, as 2026-11-28T10:00:00Z or in Unix milliseconds
-  --until TIME     and not later than TIME (default: now)
-  --id ID          the record of one official account
-  --dry-run        lists the records, and publishes nothing
-${DEPLOYMENT_USAGE}
-  -h, --help       prints this
-
-An event that comes out of order does not change receivedTime: its record is found by the time of the newer event. A record
+export const republishProgram = () =>
+  createOperatorProgram(
+    'republish',
+    'Publishes official accounts again, for systems that missed their events: one event a record, Destroyed for a ' +
+      'destroyed account, Created for any other. An event that comes twice does no harm.',
+  )
+    .option('--since <time>', 'records whose receivedTime is this time or later', readTime)
+    .option('--until <time>', 'with --since: records whose receivedTime is not later (default: now)', readTime)
+    .addOption(
+      new Option('--id <id>', 'the record of one official account').argParser(readId).conflicts(['since', 'until']),
+    )
+    .option('--dry-run', 'list the records and publish nothing')
+    .addHelpText(
+      'after',
+      `
+A time is written as 2026-11-28T10:00:00Z, as a day (2026-11-28), or in Unix milliseconds.
+An event out of order does not change receivedTime, so that its record has the receivedTime of the newer event. A record
 whose creation has not been seen is listed, and not published.
-The records come in the order of their receivedTime. After Ctrl-C, or where the event bus fails, it prints the --since with
-which to go on.
-Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration and dynamodb:Query, and events:PutEvents but
-for --dry-run.
-Exit code 0 where every record was published, apart from those whose creation has not been seen; 1 where one was not; 2
-where the options make no sense.
+Records are published in the order of their receivedTime. After Ctrl-C, or if the event bus fails, the command prints
+the --since with which to continue.
+Needs the rights cloudformation:DescribeStacks, lambda:GetFunctionConfiguration and dynamodb:Query; without --dry-run also
+events:PutEvents.
+Exit code 0 if every record was published, except those whose creation has not been seen; 1 if one was not; 2 if the
+options are wrong.
 
 Examples:
   npm run republish -- --since 2026-11-28T10:00:00Z --until 2026-11-28T12:00:00Z --stack TencentChatWebhook --dry-run
-  npm run republish -- --id '@TOA#_news' --stack TencentChatWebhook`;
+  npm run republish -- --id '@TOA#_news' --stack TencentChatWebhook`,
+    )
+    .action(async ({ since, until, id, dryRun, ...options }) => {
+      const selection = selectionOf(since, until, id);
+      using deployment = await findDeployment(options);
+      const signal = interruptionSignal();
+      const found = await findRecords(deployment, selection, signal);
+      if ('id' in selection && found.length === 0) {
+        throw new OperationError(`There is no record of ${printable(selection.id)} in ${deployment.name}`);
+      }
+      if (dryRun) list(found, deployment);
+      else await publish(found, deployment, selection, signal);
+    });
 
-/** A day, or a time with its zone: without one it would be another time on another machine. */
+/** A day, or a time with its zone: a time without one would depend on the machine. */
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+
+function readTime(text: string): number {
+  const time = ISO_TIME.test(text) ? Date.parse(text) : /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (time >= MIN_EVENT_TIME_MS && Number.isSafeInteger(time)) return time; // a smaller number is in seconds
+  throw new InvalidArgumentError(
+    'It must be a time such as 2026-11-28T10:00:00Z, a day such as 2026-11-28, or Unix milliseconds.',
+  );
+}
+
+function readId(text: string): string {
+  if (text !== '' && Buffer.byteLength(text) <= MAX_KEY_BYTES) return text;
+  throw new InvalidArgumentError(`An ID has 1 to ${MAX_KEY_BYTES} bytes.`);
+}
+
+function selectionOf(since?: number, until?: number, id?: string): Selection {
+  if (id !== undefined) return { id };
+  if (since === undefined) throw new UsageError('give either --since <time> or --id <id>');
+  if (since > (until ?? Date.now())) {
+    throw new UsageError(`--since is later than ${until === undefined ? 'now' : '--until'}`);
+  }
+  return { since, until: until ?? Date.now() };
+}
 
 const LONGEST_TYPE = officialAccountDestroyed.event.schema.title;
 
-/** Which records to publish. Both times belong to the range. */
+/** The records to publish. Both times are part of the range. */
 export type Selection = { id: string } | { since: number; until: number };
 
-/** A record that was found, and the event that it becomes, or why it becomes none. */
+/** A record, with the event that it becomes or the reason why there is none. */
 export type Found = { id: string; receivedTime: number } & (
   { event: OfficialAccountEvent } | { reason: 'creation not seen' } | { reason: 'refused'; detail: string }
 );
 type Publishable = Extract<Found, { event: OfficialAccountEvent }>;
 
-/** Returns the event that tells of a record as it is. */
+/** Returns the event that describes the current state of a record. */
 export function publicationOf(item: Record<string, AttributeValue>): Found {
   const record = {
     id: item['officialAccountId']?.S ?? '',
@@ -75,17 +115,16 @@ export function publicationOf(item: Record<string, AttributeValue>): Found {
 export interface RepublishOptions {
   events: readonly OfficialAccountEvent[];
   put: (events: readonly OfficialAccountEvent[]) => Promise<PutResult[]>;
-  /** Ends it after the events that are on their way. */
+  /** Stops after the call that is in progress. */
   signal: AbortSignal;
   /** Gets the number of events that are done. */
   onProgress: (done: number) => void;
 }
 
 /**
- * Publishes events, a call's worth at a time.
+ * Publishes events, as many a call as EventBridge takes. Stops at an interruption or a failure.
  *
- * @returns the results of the events that were tried, in their order: fewer than the events where it was interrupted, or
- * where the last ones failed.
+ * @returns the results of the events that were tried, in their order.
  */
 export async function republish({ events, put, signal, onProgress }: RepublishOptions): Promise<PutResult[]> {
   const results: PutResult[] = [];
@@ -97,76 +136,22 @@ export async function republish({ events, put, signal, onProgress }: RepublishOp
   return results;
 }
 
-if (import.meta.main) {
-  await run(
-    USAGE,
-    {
-      since: { type: 'string' },
-      until: { type: 'string' },
-      id: { type: 'string' },
-      'dry-run': { type: 'boolean', default: false },
-      ...DEPLOYMENT_OPTIONS,
-    },
-    async (options) => {
-      const selection = readSelection(options);
-      const deployment = await findDeployment(options);
-      const signal = untilInterrupted();
-      const found = await findRecords(deployment, selection, signal);
-      if ('id' in selection && found.length === 0) {
-        throw new Failure(`There is no record of ${printable(selection.id)} in ${deployment.name}`);
-      }
-      if (options['dry-run']) list(found, deployment);
-      else await publish(found, deployment, selection, signal);
-    },
-  );
-}
-
-function readSelection({ since, until, id }: { since?: string; until?: string; id?: string }): Selection {
-  if ((since === undefined) === (id === undefined)) throw new UsageError('give either --since TIME or --id ID');
-  if (id !== undefined) {
-    if (until !== undefined) throw new UsageError('--until is for --since alone');
-    if (id === '' || Buffer.byteLength(id) > MAX_KEY_BYTES) {
-      throw new UsageError(`--id can be no ID: DynamoDB takes 1 to ${MAX_KEY_BYTES} bytes`);
-    }
-    return { id };
-  }
-  const range = {
-    since: readTime('--since', since ?? ''),
-    until: until === undefined ? Date.now() : readTime('--until', until),
-  };
-  if (range.since > range.until)
-    throw new UsageError(`--since is later than ${until === undefined ? 'now' : '--until'}`);
-  return range;
-}
-
-function readTime(option: string, text: string): number {
-  const time = ISO_TIME.test(text) ? Date.parse(text) : /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (time >= MIN_EVENT_TIME_MS && Number.isSafeInteger(time)) return time; // a smaller number counts seconds
-  throw new UsageError(
-    `${option} is '${text}', but must be a time as 2026-11-28T10:00:00Z, a day as 2026-11-28, or Unix milliseconds`,
-  );
-}
-
-/** @returns the records of the app that were selected, by their receivedTime. */
-async function findRecords(
-  { config: { tableName, sdkAppId }, clientSettings: settings }: DeployedStack,
-  selection: Selection,
-  signal: AbortSignal,
-): Promise<Found[]> {
-  const client = new DynamoDBClient(settings('DYNAMODB'));
+/** Reads the selected records of the app. @returns them in the order of their receivedTime. */
+async function findRecords(deployment: DeployedStack, selection: Selection, signal: AbortSignal): Promise<Found[]> {
+  const { tableName, sdkAppId } = deployment.config;
+  const client = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings));
   const found: Found[] = [];
   let read = 0;
   await tryTo('read the table', async () => {
     const query = { TableName: tableName, ConsistentRead: true, ...conditions(sdkAppId, selection) };
     for await (const { Items = [], ScannedCount = 0 } of paginateQuery({ client }, query)) {
-      if (signal.aborted) throw new Failure('Interrupted: nothing was published');
+      if (signal.aborted) throw new OperationError('Interrupted: nothing was published');
       found.push(...Items.map(publicationOf));
       read += ScannedCount;
-      progress(`${count(read)} records read, ${count(found.length)} found`);
+      showProgress(`${formatCount(read)} records read, ${formatCount(found.length)} found`);
     }
   });
-  endProgress();
-  client.destroy();
+  clearProgress();
   return found.toSorted((a, b) => a.receivedTime - b.receivedTime);
 }
 
@@ -191,29 +176,29 @@ function conditions(sdkAppId: string, selection: Selection): Partial<QueryComman
 function list(found: readonly Found[], { name }: DeployedStack): void {
   for (const record of found) console.log(oneLine(record));
   const events = found.filter(isPublishable);
-  console.log(`${count(found.length)} found in ${name}: ${count(events.length)} would be published.`);
+  console.log(`${formatCount(found.length)} found in ${name}: ${formatCount(events.length)} would be published.`);
   if (found.some(isRefused)) process.exitCode = 1;
 }
 
 async function publish(
   found: readonly Found[],
-  { name, eventBusName, clientSettings: settings }: DeployedStack,
+  deployment: DeployedStack,
   selection: Selection,
   signal: AbortSignal,
 ): Promise<void> {
   const publishable = found.filter(isPublishable);
-  const client = new EventBridgeClient({
-    ...clientSettings({ ...PUBLISH_LIMITS, attempts: 1 }), // putEvents tries again itself
-    ...settings('EVENTBRIDGE'),
-  });
+  const limits = { ...PUBLISH_LIMITS, attempts: 1 }; // putEvents retries by itself
+  const client = deployment.client(
+    'EVENTBRIDGE',
+    (settings) => new EventBridgeClient({ ...clientSettings(limits), ...settings }),
+  );
   const results = await republish({
     events: publishable.map(({ event }) => event),
-    put: (events) => putEvents(client, eventBusName, events),
+    put: (events) => putEvents(client, deployment.eventBusName, events),
     signal,
-    onProgress: (done) => progress(`${count(done)} of ${count(publishable.length)}`),
+    onProgress: (done) => showProgress(`${formatCount(done)} of ${formatCount(publishable.length)}`),
   });
-  endProgress();
-  client.destroy();
+  clearProgress();
 
   const refusedByBus = publishable.flatMap(({ event: _, ...record }, n): Found[] => {
     const result = results[n];
@@ -223,7 +208,7 @@ async function publish(
   for (const record of notPublished) console.log(oneLine(record));
   const published = publishable.filter((_record, n) => results[n]?.outcome === 'published');
   const left = publishable.filter((_record, n) => (results[n]?.outcome ?? 'failed') === 'failed');
-  console.log(`${summary(found, published, notPublished)} in ${name}.`);
+  console.log(`${summary(found, published, notPublished)} in ${deployment.name}.`);
   if (left.length > 0) console.error(whyLeft(left, results, selection));
   process.exitCode = left.length > 0 || notPublished.some(isRefused) ? 1 : 0;
 }
@@ -233,24 +218,24 @@ function summary(found: readonly Found[], published: readonly Publishable[], not
   const created = published.length - destroyed.length;
   const refused = notPublished.filter(isRefused).length;
   return (
-    `${count(found.length)} found, ${count(published.length)} published (${count(created)} as created, ` +
-    `${count(destroyed.length)} as destroyed), ${count(notPublished.length - refused)} whose creation has not been ` +
-    `seen, ${count(refused)} refused`
+    `${formatCount(found.length)} found, ${formatCount(published.length)} published (${formatCount(created)} as created, ` +
+    `${formatCount(destroyed.length)} as destroyed), ${formatCount(notPublished.length - refused)} whose creation has not been ` +
+    `seen, ${formatCount(refused)} refused`
   );
 }
 
 function whyLeft(left: readonly Publishable[], results: readonly PutResult[], selection: Selection): string {
   const failed = results.find((result) => result.outcome === 'failed');
-  const why = failed === undefined ? 'Interrupted' : failureOf(failed.reason);
+  const why = failed === undefined ? 'Interrupted' : busError(failed.reason);
   const since = 'id' in selection ? '' : ` with --since ${left[0]?.receivedTime}`;
-  return `${why}\n${count(left.length)} left: the same command${since} goes on with them.`;
+  return `${why}\n${formatCount(left.length)} left: run the same command again${since}.`;
 }
 
-/** The message that another call to AWS would give for such an error. */
-function failureOf(reason: string): string {
+/** Returns the message for the reason that the event bus gave. */
+function busError(reason: string): string {
   const what = 'publish on the event bus';
   const error = Object.assign(new Error(reason), { name: reason });
-  return awsFailure(what, error)?.message ?? `Can't ${what}: ${reason}`;
+  return awsCallError(what, error)?.message ?? `Can't ${what}: ${reason}`;
 }
 
 function isPublishable(record: Found): record is Publishable {
@@ -267,12 +252,10 @@ function oneLine(record: Found): string {
   return `${what.padEnd(LONGEST_TYPE.length)}  ${isoTime(record.receivedTime)}  ${printable(record.id)}${detail}`;
 }
 
-/** People may have written a time that is none. */
+/** Formats a time of a record. Somebody may have changed it by hand into an invalid one. */
 function isoTime(time: number): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? '-' : date.toISOString();
 }
 
-function count(n: number): string {
-  return n.toLocaleString('en');
-}
+if (import.meta.main) await run(republishProgram());

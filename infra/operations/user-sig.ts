@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 
-/** Who calls, and from when on for how long the signature is good. */
+/** The user and the period for which a UserSig is valid. */
 export interface SigClaims {
   sdkAppId: string;
   userId: string;
@@ -11,10 +11,10 @@ export interface SigClaims {
 }
 
 /**
- * Makes a UserSig, which proves to Chat that its bearer is a user of the app. That of an administrator opens the whole
- * REST API.
+ * Creates a UserSig, which proves to Chat that the caller is this user of the app. The UserSig of an administrator gives
+ * access to the whole REST API.
  *
- * @param key the app's, from the Chat console.
+ * @param key of the app, from the Chat console.
  * @see https://www.tencentcloud.com/document/product/1047/34385 "Generating UserSig"
  * @see https://github.com/tencentyun/tls-sig-api-v2-node
  */
@@ -29,6 +29,6 @@ export function userSig(key: string, { sdkAppId, userId, time, validSeconds }: S
     'TLS.sig': createHmac('sha256', key).update(signed).digest('base64'),
   };
   const base64 = deflateSync(JSON.stringify(document)).toString('base64');
-  // Tencent's own variant: the usual one for URLs has other characters.
+  // Tencent's own variant of base64url.
   return base64.replaceAll('+', '*').replaceAll('/', '-').replaceAll('=', '_');
 }

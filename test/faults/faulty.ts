@@ -11,7 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import { startDynamoDb } from '../../infra/local/aws/dynamodb.ts';
 import { startEventBus } from '../../infra/local/aws/event-bus.ts';
 import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
-import { DIRECT } from '../../infra/local/chat.ts';
+import { DIRECT } from '../../infra/cli/http.ts';
 import { startSecretsManager } from '../../infra/local/aws/secrets-manager.ts';
 import { startSqs } from '../../infra/local/aws/sqs.ts';
 

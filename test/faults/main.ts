@@ -1,5 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createProgram, run, wholeNumber } from '../../infra/cli/command-line.ts';
+import { UsageError } from '../../infra/cli/errors.ts';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import {
   DOCUMENTED_SAMPLE,
@@ -11,41 +13,25 @@ import {
   post,
   type HttpReply,
 } from '../../infra/local/chat.ts';
-import { run, UsageError, wholeNumber } from '../../infra/local/command-line.ts';
 import { startDeployment, type Deployment } from '../../infra/local/deployment.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import { recordsOf } from '../records.ts';
 import { FAULT_NAMES, faultyDynamoDb, faultySqs, type Fault } from './faulty.ts';
 
 const INSTANCES = 8;
-/** How many times slower than on AWS the function's timers run: this machine may be busy. */
+/** The function's timers run this many times slower than on AWS, because this machine may be busy. */
 const TIME_SCALE = 4;
-/** By when each reply must have come. */
+/** The time limit of each reply. */
 const REPLY_LIMIT_MS = CHAT_TIMEOUT_MS * TIME_SCALE;
 
-const USAGE = `Shows that nothing is lost: delivers while the store, and then the queue as well, misbehaves in every way.
-
-Usage: npm run faults -- [options]
-
-  --count N        deliveries for each kind of fault (default: 100)
-  --concurrency N  as many at a time (default: 20)
-  --only TEXT      only the kinds of fault whose name contains it (default: all)
-  -h, --help       prints this
-
-Prints a table: a row for each kind of fault. Lost is an official account whose newest delivery was answered OK, but
-that does not end in the table; wrong, one whose record is not what was delivered. Exit code 0 where nothing is lost
-or wrong, every reply came before Chat would have hung up, and as long as store or queue works every one was OK;
-else 1. What a delivery waits for one of the ${INSTANCES} instances of the function, and would not on AWS, is not in its time.
-The function's timers run ${TIME_SCALE} times slower than on AWS, so that a busy machine keeps its limits: Chat's ${CHAT_TIMEOUT_MS / 1_000} s are ${REPLY_LIMIT_MS / 1_000} s here.`;
-
-/** A second of the queues' clock: their pauses of minutes pass in fractions of a second. */
+/** The length of a second on the queues' clock, so that pauses of minutes take less than a second. */
 const QUEUE_SECOND_MS = 4;
 
 interface Row {
   name: string;
   store?: Fault;
   queue?: Fault;
-  /** The fault comes and goes all the time. */
+  /** Whether the fault comes and goes. */
   comesAndGoes?: boolean;
 }
 
@@ -68,24 +54,26 @@ interface Sent {
 const store = faultyDynamoDb(TIME_SCALE);
 const queue = faultySqs(TIME_SCALE);
 
-// The bundle is then removed from the disk.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-
-await run(
-  USAGE,
-  {
-    count: { type: 'string', default: '100' },
-    concurrency: { type: 'string', default: '20' },
-    only: { type: 'string', default: '' },
-  },
-  async (options) => {
-    const count = wholeNumber('--count', options.count, 1, 1_000_000);
-    const concurrency = wholeNumber('--concurrency', options.concurrency, 1, 100);
-    const rows = ROWS.filter(({ name }) => name.includes(options.only));
+const faultsProgram = createProgram(
+  'npm run faults --',
+  'Shows that nothing is lost: delivers while the store, or the store and the queue, misbehave in every way.',
+)
+  .option('--count <n>', 'deliveries for each kind of fault', wholeNumber(1, 1_000_000), 100)
+  .option('--concurrency <n>', 'how many of them at the same time', wholeNumber(1, 100), 20)
+  .option('--only <text>', 'only the kinds of fault whose name contains this text (default: all)')
+  .addHelpText(
+    'after',
+    `
+Prints a table with a row for each kind of fault. "lost" counts official accounts whose newest delivery was answered OK,
+but is not in the table. "wrong" counts records that differ from what was delivered. Exit code 0 if nothing is lost or
+wrong, every reply came before Chat's timeout, and every reply was OK as long as store or queue worked; else 1.
+The function's timers run ${TIME_SCALE} times slower than on AWS, so that a busy machine keeps the time limits: Chat's timeout of ${CHAT_TIMEOUT_MS / 1_000} s
+is ${REPLY_LIMIT_MS / 1_000} s here. The time that a delivery waits for one of the ${INSTANCES} function instances does not count.`,
+  )
+  .action(async ({ count, concurrency, only = '' }) => {
+    const rows = ROWS.filter(({ name }) => name.includes(only));
     if (rows.length === 0) {
-      throw new UsageError(
-        `--only is '${options.only}', but the kinds are: ${ROWS.map(({ name }) => name).join(', ')}`,
-      );
+      throw new UsageError(`--only is '${only}', but the kinds are: ${ROWS.map(({ name }) => name).join(', ')}`);
     }
     const deployment = await startDeployment({
       spec: await synthesize({ sdkAppId: EXAMPLE_SDK_APP_ID }),
@@ -101,34 +89,29 @@ await run(
     const results: Record<string, Result> = {};
     for (const [index, row] of rows.entries()) {
       console.log(`${row.name} …`);
-      results[row.name] = await deliverThrough(
-        deployment,
-        row,
-        randomDeliveries(count, `@TOA#_${index}_`),
-        concurrency,
-      );
+      const deliveries = randomDeliveries(count, `@TOA#_${index}_`);
+      results[row.name] = await deliverThrough(deployment, row, deliveries, concurrency);
     }
     await deployment.stop();
     console.table(results);
     const areWell = rows.every((row) => isWell(results[row.name]!, row));
     console.log(
-      areWell ? 'Nothing lost, nothing wrong, every reply in time and OK where it can be.' : 'NOT WELL: see the table.',
+      areWell ? 'Nothing lost, nothing wrong, every reply in time and OK where possible.' : 'FAILED: see the table.',
     );
     process.exitCode = areWell ? 0 : 1;
-  },
-);
+  });
 
 type Result = Awaited<ReturnType<typeof deliverThrough>>;
 
-/** Delivers while the row's faults are there, and looks at the records once they are over and the redrive is done. */
+/** Delivers during the row's faults, and checks the records after the redrive. */
 async function deliverThrough(deployment: Deployment, row: Row, deliveries: readonly Sent[], concurrency: number) {
-  const isOver = new AbortController();
-  const switching = switchFaults(row, isOver.signal);
+  const delivered = new AbortController();
+  const switching = switchFaults(row, delivered.signal);
   const { answeredOk, counts, slowestMs } = await deliverAll(deployment.url, deliveries, concurrency);
-  isOver.abort();
+  delivered.abort();
   await switching;
   [store.fault, queue.fault] = [undefined, undefined];
-  await parkedAreStored(deployment);
+  await redriveAll(deployment);
   const records = await recordsOf(deployment.dynamoDb.url, deployment.spec.tableName);
   return {
     sent: deliveries.length,
@@ -143,14 +126,14 @@ function isWell({ sent, OK, lost, wrong, 'slowest ms': slowestMs }: Result, row:
   return lost === 0 && wrong === 0 && slowestMs < REPLY_LIMIT_MS && (OK === sent || !canAllBeOk);
 }
 
-async function switchFaults({ store: storeFault, queue: queueFault, comesAndGoes }: Row, over: AbortSignal) {
+async function switchFaults({ store: storeFault, queue: queueFault, comesAndGoes }: Row, delivered: AbortSignal) {
   do {
     [store.fault, queue.fault] = [storeFault, queueFault];
     if (!comesAndGoes) return;
     await sleep(100);
     [store.fault, queue.fault] = [undefined, undefined];
     await sleep(100);
-  } while (!over.aborted);
+  } while (!delivered.aborted);
 }
 
 async function deliverAll(url: string, deliveries: readonly Sent[], concurrency: number) {
@@ -176,12 +159,12 @@ function deliver(url: string, { officialAccountId, eventTime, name }: Sent): Pro
   return post(deliveryUrl(sender, DOCUMENTED_SAMPLE.CallbackCommand), JSON.stringify(body));
 }
 
-/** Waits for the redrive: by itself it stores all that is parked. */
-async function parkedAreStored({ sqs, spec }: Deployment): Promise<void> {
+/** Waits until the redrive has stored all deliveries of the queues. */
+async function redriveAll({ sqs, spec }: Deployment): Promise<void> {
   for (const { queueName } of spec.consumers) while (sqs.messages(queueName).length > 0) await sleep(20);
 }
 
-/** Few accounts and few times, so that deliveries repeat, and come late and in any order. */
+/** Creates deliveries of few accounts and few times, so that some repeat, and some come late or out of order. */
 function randomDeliveries(count: number, prefix: string): Sent[] {
   const below = (limit: number) => Math.floor(Math.random() * limit);
   return Array.from({ length: count }, () => {
@@ -190,13 +173,13 @@ function randomDeliveries(count: number, prefix: string): Sent[] {
   });
 }
 
-/** @param records those of other rows as well. */
+/** @param records of all rows. */
 function judge(answeredOk: readonly Sent[], deliveries: readonly Sent[], records: readonly Sent[]) {
   const ids = new Set(deliveries.map(({ officialAccountId }) => officialAccountId));
   const stored = records.filter(({ officialAccountId }) => ids.has(officialAccountId));
   const newestSent = new Map(stored.map(({ officialAccountId, eventTime }) => [officialAccountId, eventTime]));
   const lost = answeredOk.filter(({ officialAccountId: id, eventTime }) => eventTime > (newestSent.get(id) ?? 0));
-  // A delivery answered 503 may have been stored all the same: its service did not say so.
+  // A delivery that was answered 503 may be stored: the service may have failed after the write.
   const isRight = (record: Sent) =>
     deliveries.some(
       ({ officialAccountId, eventTime, name }) =>
@@ -209,3 +192,7 @@ function judge(answeredOk: readonly Sent[], deliveries: readonly Sent[], records
     wrong: stored.filter((record) => !isRight(record)).length,
   };
 }
+
+// An exit removes the bundle from the disk; a signal alone would not.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+await run(faultsProgram);

@@ -12,11 +12,13 @@ import { dynamoDbClient } from '../../../infra/local/aws/dynamodb.ts';
 import { LOCAL_URL } from '../../../infra/local/chat.ts';
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import { httpDelivery, post } from '../../delivery.ts';
-import { Failure } from '../../../infra/local/command-line.ts';
+import { OperationError } from '../../../infra/cli/errors.ts';
 import { prepareDataDirectory } from '../../../infra/local/data-directory.ts';
+import { startProgram } from '../../../infra/local/main.ts';
 import { featureFlags } from '../../../infra/local/synthesize.ts';
 import { readAssembly } from '../../../infra/local/template.ts';
 import { synthesizeOnce } from '../../assemblies.ts';
+import { inProcess } from '../../in-process.ts';
 import { LOCAL_OPTIONS, startLocalReceiver, startSynthesizing, type LocalReceiver } from '../../local-receiver.ts';
 import { command, program, ROOT, signalGroup } from '../../program.ts';
 import { until } from '../../until.ts';
@@ -111,10 +113,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
       expect(parked.length).toBeGreaterThan(10);
       const { stdout } = await first.stop(signal);
       if (signal === 'SIGINT') {
-        const [, number, place] =
-          /\n(\d+) deliveries are kept in the queues, in (.*): npm start with this --data-dir goes on with them\.\n/.exec(
-            stdout,
-          ) ?? [];
+        const [, place, number] = /\nLeft in the queues in (.*): (\d+) to retry, 0 dead-lettered\./.exec(stdout) ?? [];
         expect(Number(number)).toBeGreaterThanOrEqual(parked.length);
         expect(place).toBe(directory);
       }
@@ -129,24 +128,22 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
       const redriven = () => second.log().filter(({ message }) => message === 'redrive').length;
       await until(() => redriven() >= parked.length || undefined);
       await sleep(1_000);
-      expect((await second.stop()).stdout).not.toContain('in the queues');
+      expect((await second.stop()).stdout).not.toContain('Left in the queues');
     } finally {
       rmSync(directory, { recursive: true });
     }
   },
 );
 
-test('a dead letter is kept as well, and not said to be gone on with', async () => {
+test('a dead letter is stored as well', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'data-dir-'));
   await using receiver = await startLocalReceiver('--data-dir', directory);
   await post(
     receiver.url,
     httpDelivery(({ payload }) => delete payload['Name']),
   );
-  expect((await receiver.stop()).stdout).toMatch(
-    new RegExp(
-      `\nStopping.\n1 dead letter is kept in ${directory}, and not tried again: .* dead-letters -- list --local --port PORT shows them`,
-    ),
+  expect((await receiver.stop()).stdout).toContain(
+    `\nStopping.\nLeft in the queues in ${directory}: 0 to retry, 1 dead-lettered.`,
   );
   rmSync(directory, { recursive: true });
 });
@@ -157,7 +154,7 @@ test('without --data-dir what was parked is gone at the end, and its number is s
   await dropTable(receiver);
   while (parked.length === 0) parked = await park(receiver, 'a');
   expect((await receiver.stop()).stdout).toMatch(
-    /\n1 delivery is dropped from the queues, which were in memory\. With --data-dir they are kept\.\n$/,
+    /\nLeft in the queues: 1 to retry, 0 dead-lettered\. They are lost, because .*: see --data-dir\.\n$/,
   );
 });
 
@@ -205,7 +202,7 @@ test('a --data-dir that can’t be used is named, with the reason', async () => 
     const file = join(ROOT, 'package.json');
     for (const [unusable, reason] of [
       [file, 'EEXIST'],
-      [directory, 'another process has it open'],
+      [directory, 'another process uses it'],
       ['/proc/nowhere/x', 'ENOENT'],
     ] as const) {
       const { code, stdout, stderr } = await start('--port', '0', '--data-dir', unusable);
@@ -228,7 +225,7 @@ test('a port that is taken is named, with what to do', async () => {
   expect(code).toBe(2);
   expect(stdout).toBe('');
   expect(stderr).toBe(
-    `port ${port} is taken: end what listens there, or choose another port with --port\nSee --help.\n`,
+    `port ${port} is in use: end the program that uses it, or choose another port with --port\nSee --help.\n`,
   );
   await other.close();
 });
@@ -247,7 +244,7 @@ test('a port, or a data directory, that is taken during the synthesis is named a
   const other = await listen(createServer(), Number(port));
   expect(await withoutPort).toMatchObject({
     code: 2,
-    stderr: `port ${port} is taken: end what listens there, or choose another port with --port\nSee --help.\n`,
+    stderr: `port ${port} is in use: end the program that uses it, or choose another port with --port\nSee --help.\n`,
   });
   await other.close();
 
@@ -256,26 +253,30 @@ test('a port, or a data directory, that is taken during the synthesis is named a
   await Promise.all(receiver.map((files) => files.open()));
   expect(await withoutDirectory).toMatchObject({
     code: 2,
-    stderr: `--data-dir '${directory}' can't be used: another process has it open\nSee --help.\n`,
+    stderr: `--data-dir '${directory}' can't be used: another process uses it\nSee --help.\n`,
   });
   await Promise.all(receiver.map((files) => files.close()));
   rmSync(directory, { recursive: true });
 });
 
 test.each([
-  [['--port', 'x'], "--port is 'x', but must be a whole number from 0 to 65535"],
-  [['--port', '65536'], "--port is '65536', but must be a whole number from 0 to 65535"],
-  [['--token', ''], '--token is empty'],
-  [['--data-dir', ''], '--data-dir is empty'],
-  [['--nonsense'], "Unknown option '--nonsense'"],
-  [['--app', 'cdk.out', '-c', 'stage=x'], '--app leaves no use for --context'],
-  [['--time-scale', '0'], "--time-scale is '0', but must be a whole number from 1 to 100"],
-  [['-c', 'sdkAppId'], "--context is 'sdkAppId', but must be NAME=VALUE"],
-  [['-c', 'sdkAppId=x', '-c', 'authentication=y'], "- authentication is 'y', but must be 'token' or 'off'"],
+  [['--port', 'x'], "option '--port <port>' argument 'x' is invalid. It must be a whole number from 0 to 65535."],
+  [['--port', '65536'], "'65536' is invalid. It must be a whole number from 0 to 65535."],
+  [['--token', ''], "option '--token <token>' argument '' is invalid. It must not be empty."],
+  [['--data-dir', ''], "option '--data-dir <dir>' argument '' is invalid. It must not be empty."],
+  [['--nonsense'], "unknown option '--nonsense'"],
+  [['-c', 'sdkAppId'], "'sdkAppId' is invalid. It must be name=value."],
+  [['--app', 'cdk.out', '-c', 'a=b'], "option '--app <dir>' cannot be used with option '-c, --context <name=value>'"],
 ])('options that make no sense end it with exit code 2 and no stack trace: %j', async (args, message) => {
-  const { code, stderr } = await start(...args);
-  expect(code).toBe(2);
+  const { code, stdout, stderr } = await inProcess(startProgram, args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toContain(message);
+});
+
+test('a context that makes no sense ends it with exit code 2 and no stack trace', async () => {
+  const { code, stderr } = await start('-c', 'sdkAppId=x', '-c', 'authentication=y');
+  expect(code).toBe(2);
+  expect(stderr).toContain("- authentication is 'y', but must be 'token' or 'off'");
   expect(stderr).not.toMatch(/^ +at /m);
 });
 
@@ -289,7 +290,7 @@ test('a cloud assembly that is none, or does not say where the bundles are, is n
   const directory = mkdtempSync(join(tmpdir(), 'assembly-test-'));
   const read = () => readAssembly(directory);
   const failure = (message: string) =>
-    expect.objectContaining({ constructor: Failure, message: expect.stringContaining(message) });
+    expect.objectContaining({ constructor: OperationError, message: expect.stringContaining(message) });
   expect(read).toThrow(failure(`${directory} must contain one *.template.json of cdk synth, but contains 0`));
   const template = readFileSync(join(synthesizeOnce({}), 'TencentChatWebhook.template.json'), 'utf8');
   writeFileSync(join(directory, 'a.template.json'), template.replaceAll('aws:asset:path', 'other'));
@@ -306,7 +307,10 @@ test('a cdk.json that can’t be read, or holds no object, is named, without a s
   for (const content of ['nonsense', 'null', '5']) {
     writeFileSync(file, content);
     expect(() => featureFlags(file)).toThrow(
-      expect.objectContaining({ constructor: Failure, message: expect.stringContaining(`${file} can't be read: `) }),
+      expect.objectContaining({
+        constructor: OperationError,
+        message: expect.stringContaining(`${file} can't be read: `),
+      }),
     );
   }
   for (const content of ['{}', '{"context":null}']) {

@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { DOCUMENTED_SAMPLE, DOCUMENTED_SAMPLES } from '../../../infra/local/chat.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
+import { sendProgram } from '../../../infra/local/send.ts';
 import { recorded, signed } from '../../delivery.ts';
+import { inProcess } from '../../in-process.ts';
 import { command, program, ROOT } from '../../program.ts';
 
 interface Received {
@@ -44,8 +46,11 @@ beforeEach(() => {
   reply = { status: 200, body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 });
 
-const sendAnywhere = (args: string[], env?: Record<string, string>) => program('infra/local/send.ts', args, env).ended;
+const sendAnywhere = (args: string[], env?: Record<string, string>) => inProcess(sendProgram, args, env);
 const send = (args: string[], env?: Record<string, string>) => sendAnywhere(['--url', server.url, ...args], env);
+/** In a process of its own, as a user does. */
+const sendAlone = (args: string[], env?: Record<string, string>) =>
+  program('infra/local/send.ts', ['--url', server.url, ...args], env).ended;
 
 test('the samples are the documented ones', () => {
   expect(DOCUMENTED_SAMPLE).toEqual(recorded('created'));
@@ -76,7 +81,7 @@ test('a change of the profile carries what is given, and all of the sample where
 });
 
 test('without options the documented sample is posted, signed, without a content type', async () => {
-  const { code, stdout } = await send([]);
+  const { code, stdout } = await sendAlone([]);
   expect(stdout).toMatch(/^HTTP 200 {2}\{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0\} {2}\d+ ms\n$/);
   expect(code).toBe(0);
   const [{ query, contentType, body } = {} as Received] = received;
@@ -143,7 +148,7 @@ test.each([
   ['--request-time', '5'],
 ])('--unsigned with %s makes no sense', async (...option) => {
   const { code, stderr } = await send(['--unsigned', ...option]);
-  expect(stderr).toContain('--unsigned sends neither --token nor --request-time');
+  expect(stderr).toMatch(/^option '--unsigned' cannot be used with option '--(token|request-time) /);
   expect({ code, received }).toEqual({ code: 2, received: [] });
 });
 
@@ -263,29 +268,35 @@ describe('the exit code is 1', () => {
 });
 
 test.each([
-  [['--url', 'x'], '--url is no URL'],
-  [['--url', ''], '--url is no URL'],
-  [['--url', 'https://user:pw/@127.0.0.1/webhook'], '--url is no URL'],
-  [['--url', 'https://example.com/webhook'], '--sdk-app-id is missing, and the receiver is not on this machine'],
+  [['--url', 'x'], '--url is not a URL'],
+  [['--url', ''], '--url is not a URL'],
+  [['--url', 'https://user:pw/@127.0.0.1/webhook'], '--url is not a URL'],
+  [['--url', 'https://example.com/webhook'], '--sdk-app-id is missing; only a receiver on this machine has a default'],
   [
     ['--url', 'https://example.com/webhook', '--sdk-app-id', '1'],
-    '--token or $CHAT_WEBHOOK_TOKEN is missing, and the receiver is not on this machine',
+    '--token or $CHAT_WEBHOOK_TOKEN is missing; only a receiver on this machine has a default',
   ],
   [['--url', 'localhost:3000/webhook'], '--url must begin with http:// or https://'],
   [['--url', 'user:pw@127.0.0.1/webhook'], '--url must begin with http:// or https://'],
-  [['--token', ''], '--token is empty'],
-  [['--url', 'http://user:pw@127.0.0.1/webhook'], '--url holds a user name or a password: Chat takes no such URL'],
+  [['--token', ''], "option '--token <token>' argument '' is invalid. It must not be empty."],
+  [['--url', 'http://user:pw@127.0.0.1/webhook'], '--url must not contain a user name or a password'],
   [
     ['--file', join(ROOT, 'package.json'), '--event-time', '1'],
-    '--file is the whole body: leave out the option for EventTime',
+    "option '--file <file>' cannot be used with option '--event-time <ms>'",
   ],
-  [['--count', '0'], "--count is '0', but must be a whole number from 1 to 10000000"],
-  [['--event-time', '1.5'], "--event-time is '1.5', but must be a whole number from 0 to 9007199254740991"],
+  [['--count', '0'], "option '--count <n>' argument '0' is invalid. It must be a whole number from 1 to 10000000."],
+  [
+    ['--event-time', '1.5'],
+    "option '--event-time <ms>' argument '1.5' is invalid. It must be a whole number from 0 to 9007199254740991.",
+  ],
   [['--file', '/nowhere'], "--file can't be read: ENOENT"],
-  [['--file', join(ROOT, 'package.json'), '--name', 'x'], '--file is the whole body: leave out the option for Name'],
+  [
+    ['--file', join(ROOT, 'package.json'), '--name', 'x'],
+    "option '--file <file>' cannot be used with option '--name <text>'",
+  ],
   [['--command', CHANGED, '--owner-account', 'x'], `${CHANGED} has no Owner_Account: leave out --owner-account`],
   [['--introduction', 'x'], 'CallbackAfterCreateOfficialAccount has no Introduction: leave out --introduction'],
-  [['--nonsense'], "Unknown option '--nonsense'"],
+  [['--nonsense'], "unknown option '--nonsense'"],
 ])('options that make no sense end it with exit code 2: %j', async (args, message) => {
   const { code, stderr } = await sendAnywhere(args);
   expect(code).toBe(2);
@@ -306,9 +317,9 @@ test('a reply is shown on one line, cut short, without what a terminal would obe
 
 test('replies for which Chat would not have waited are counted, and what they waited for an instance is told', async () => {
   reply = { ...reply, afterMs: 2_050, headers: { 'server-timing': 'instance;dur=1900' } };
-  const { stdout } = await send(['--count', '3', '--concurrency', '2']);
+  const { stdout } = await sendAlone(['--count', '3', '--concurrency', '2']);
   expect(stdout).toContain('3 came after 2000 ms: Chat would have given up.\n');
-  expect(stdout).toContain('Of that, 3 waited for an instance of the function');
+  expect(stdout).toContain('3 of them waited for one of the ');
   expect(stdout).toContain('p50 1900, p99 1900, slowest 1900\n');
 });
 
@@ -320,7 +331,7 @@ test('a relative path is meant from where the user stands', async () => {
 
 test('a receiver on this machine is reached without a proxy', async () => {
   const proxy = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1', http_proxy: 'http://127.0.0.1:1' };
-  expect(await send([], { ...proxy, NO_PROXY: '', no_proxy: '' })).toMatchObject({ code: 0 });
+  expect(await sendAlone([], { ...proxy, NO_PROXY: '', no_proxy: '' })).toMatchObject({ code: 0 });
 });
 
 test('it ends where nobody reads its output any more, without a word', async () => {

@@ -13,10 +13,12 @@ import { awsJsonServer } from '../../../infra/local/aws/aws-json.ts';
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import { startSqs, type Sqs } from '../../../infra/local/aws/sqs.ts';
 import { deadLetterQueue } from '../../../infra/operations/dead-letter-queue.ts';
+import { deadLettersProgram } from '../../../infra/operations/dead-letters.ts';
 import { recorded, SDK_APP_ID } from '../../delivery.ts';
+import { inProcess } from '../../in-process.ts';
 import { program } from '../../program.ts';
 import { until } from '../../until.ts';
-import { AWS_ERRORS, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
+import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
 
 /** A message as the receiver and the redrive leave it. */
 function message(
@@ -214,9 +216,7 @@ describe('the command', () => {
     );
     aws.errors = {};
     aws.variables = {
-      SERVICE_NAME: STACK,
-      SDK_APP_ID,
-      TABLE_NAME: 'accounts',
+      ...receiverVariables('accounts'),
       PARKING_QUEUE_URL: sqs.queueUrl('parked'),
       DEAD_LETTER_QUEUE_URL: sqs.queueUrl('dead'),
       AUTHENTICATION: 'off',
@@ -224,13 +224,11 @@ describe('the command', () => {
   });
   afterEach(() => sqs.close());
 
+  const environment = () => ({ ...aws.environment, AWS_ENDPOINT_URL_SQS: sqs.url });
+  const deadLetters = (...args: string[]) => inProcess(deadLettersProgram, [...args, '--stack', STACK], environment());
+  /** In a process of its own, as a user does. */
   const start = (args: string[], env: Record<string, string> = {}) =>
-    program('infra/operations/dead-letters.ts', [...args, '--stack', STACK], {
-      ...aws.environment,
-      AWS_ENDPOINT_URL_SQS: sqs.url,
-      ...env,
-    });
-  const deadLetters = (...args: string[]) => start(args).ended;
+    program('infra/operations/dead-letters.ts', [...args, '--stack', STACK], { ...environment(), ...env });
   const listed = async (): Promise<Record<string, unknown>[]> =>
     JSON.parse((await deadLetters('list', '--json')).stdout);
 
@@ -241,7 +239,7 @@ describe('the command', () => {
       message({ reason: 'notStored', field: undefined, receivedTime: Date.now() - 3 * 86_400_000 }),
     );
     await sqs.send('dead', 'none of \u00A0ours');
-    const { code, stdout, stderr } = await deadLetters('list');
+    const { code, stdout, stderr } = await start(['list']).ended;
     expect(stderr).toBe('');
     expect(code).toBe(0);
     const id = expect.stringMatching(/^[\da-f-]{36}$/);
@@ -316,7 +314,7 @@ describe('the command', () => {
     for (const n of [0, 1, 2]) await sqs.send('dead', message({ requestId: `${n}` }));
     const chosen = (await listed()).find(({ requestId }) => requestId === '1');
     const { code, stdout } = await deadLetters('replay', String(chosen?.['id']));
-    expect(stdout).toMatch(/^Sent on: [\da-f-]{36} {2}badPayload {2}OfficialAccount\.Callback\w+ {2}@TOA#_\w+\n$/);
+    expect(stdout).toMatch(/^Replayed: [\da-f-]{36} {2}badPayload {2}OfficialAccount\.Callback\w+ {2}@TOA#_\w+\n$/);
     expect(code).toBe(0);
     const requests = (queue: string) => sqs.messages(queue).map((text) => JSON.parse(text).requestId);
     expect(requests('parked')).toEqual(['1']);
@@ -329,14 +327,14 @@ describe('the command', () => {
     for (const text of all) await sqs.send('dead', text);
     await sqs.send('dead', message({ version: 2 }));
     const { code, stdout } = await deadLetters('replay', '--all');
-    expect(stdout).toContain(`25 sent on in the stack ${STACK}, 1 left that this version of the software`);
+    expect(stdout).toContain(`25 replayed in the stack ${STACK}, 1 left that this version of the software cannot read`);
     expect(code).toBe(1);
     expect(new Set(sqs.messages('parked'))).toEqual(new Set(all));
     expect(await listed()).toMatchObject([{ reason: 'notUnderstood' }]);
     const [{ id } = {}] = await listed();
     expect(await deadLetters('replay', String(id))).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('does not understand the message'),
+      stderr: expect.stringContaining('cannot read the message'),
     });
   });
 
@@ -346,7 +344,7 @@ describe('the command', () => {
     aws.variables['PARKING_QUEUE_URL'] = sqs.queueUrl('dead');
     const { code, stdout } = await deadLetters('replay', '--all');
     expect(stdout).toMatch(
-      /^Sent on: .*\nLeft: {4}.*\n1 sent on in the stack \w+, 1 left that came back, or lay there twice\.\n$/,
+      /^Replayed: .*\nLeft: {5}.*\n1 replayed in the stack \w+, 1 left that came back, or were there twice\.\n$/,
     );
     expect(code).toBe(1);
     expect(await listed()).toHaveLength(1);
@@ -357,8 +355,8 @@ describe('the command', () => {
     aws.variables['PARKING_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
     const { code, stderr } = await deadLetters('replay', '--all');
     expect(stderr).toBe(
-      "Can't send the message to the parking queue: the queue is not there any more\n" +
-        '0 sent on, the others are where they were\n',
+      "Can't send the message to the parking queue: the queue does not exist any more\n" +
+        '0 replayed, the others are still in the queue\n',
     );
     expect(code).toBe(1);
     expect(await listed()).toHaveLength(1);
@@ -367,14 +365,14 @@ describe('the command', () => {
   test('drop deletes one for good, where somebody has said yes', async () => {
     await sqs.send('dead', message());
     const [{ id } = {}] = await listed();
-    expect(await deadLetters('drop', String(id))).toMatchObject({
+    expect(await start(['drop', String(id)]).ended).toMatchObject({
       code: 2,
-      stderr: 'there is nobody to ask: give --yes\nSee --help.\n',
+      stderr: 'cannot ask, because stdin is no terminal: add --yes\nSee --help.\n',
     });
     expect(await listed()).toHaveLength(1);
     expect(await deadLetters('drop', String(id), '--yes')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining(`Dropped: ${String(id)}`),
+      stdout: expect.stringContaining(`Deleted: ${String(id)}`),
     });
     expect(sqs.messages('dead')).toEqual([]);
     expect(sqs.messages('parked')).toEqual([]);
@@ -397,7 +395,7 @@ describe('the command', () => {
       child.stdin.end(`${answer}\n`);
       expect(await ended).toMatchObject({ code });
       expect(queue.isThere()).toBe(isThere);
-      expect(output.stdout.startsWith('Dropped: one')).toBe(!isThere);
+      expect(output.stdout.startsWith('Deleted: one')).toBe(!isThere);
       if (isThere) expect(queue.isHidden()).toBe(false);
     } finally {
       await queue.close();
@@ -411,7 +409,7 @@ describe('the command', () => {
     await until(() => sqs.messages('parked').length > 3 || undefined);
     child.kill('SIGINT');
     const { code, stderr } = await ended;
-    expect(stderr).toMatch(/^Interrupted: \d+ sent on, the others are where they were\n$/);
+    expect(stderr).toMatch(/^Interrupted: \d+ replayed, the others are still in the queue\n$/);
     expect(code).toBe(1);
     expect(new Set([...sqs.messages('dead'), ...sqs.messages('parked')])).toEqual(new Set(all));
     expect(await listed()).toHaveLength(sqs.messages('dead').length);
@@ -429,19 +427,23 @@ describe('the command', () => {
   });
 
   test.each<[string[], number, string]>([
-    [['list', 'x'], 2, 'this takes no ID\nSee --help.\n'],
-    [['show'], 2, 'show wants the ID of a message, as list shows it\nSee --help.\n'],
-    [['replay'], 2, 'replay wants the ID of a message, as list shows it\nSee --help.\n'],
-    [['replay', 'x', '--all'], 2, 'this takes no ID\nSee --help.\n'],
-    [['drop', '--all'], 2, '--all is for replay alone\nSee --help.\n'],
-    [['list', '--yes'], 2, '--yes is for drop alone\nSee --help.\n'],
-    [['replay', 'x', '--json'], 2, '--json is for list and show alone\nSee --help.\n'],
-    [['list', '--port', '3000'], 2, '--port is for --local alone\nSee --help.\n'],
-    [['purge'], 2, 'say list, show ID, replay ID or drop ID\nSee --help.\n'],
+    [['list', 'x'], 2, "too many arguments for 'list'. Expected 0 arguments but got 1: x.\nSee --help.\n"],
+    [['show'], 2, "missing required argument 'id'\nSee --help.\n"],
+    [['replay'], 2, 'give either an ID or --all\nSee --help.\n'],
+    [['replay', 'x', '--all'], 2, 'give either an ID or --all\nSee --help.\n'],
+    [['drop', 'x', '--all'], 2, "unknown option '--all'\nSee --help.\n"],
+    [['list', '--yes'], 2, "unknown option '--yes'\nSee --help.\n"],
+    [['replay', 'x', '--json'], 2, "unknown option '--json'\nSee --help.\n"],
+    [
+      ['list', '--port', '3000'],
+      2,
+      "option '--port <port>' cannot be used with option '--stack <name>'\nSee --help.\n",
+    ],
+    [['purge'], 2, "unknown command 'purge'\nSee --help.\n"],
     [
       ['show', 'x'],
       1,
-      `There is no dead letter x in the stack ${STACK}. If somebody else looks at it, try again in a minute.\n`,
+      `There is no dead letter x in the stack ${STACK}. If another command is reading it, try again in a minute.\n`,
     ],
   ])('what makes no sense, and what is not there, is named in one line: %j', async (args, code, stderr) => {
     expect(await deadLetters(...args)).toEqual({ code, stdout: '', stderr });
@@ -455,7 +457,7 @@ describe('the command', () => {
   test('a queue that is gone, a right that is lacking and credentials that have expired are named in one line', async () => {
     aws.variables['DEAD_LETTER_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
     expect((await deadLetters('list')).stderr).toBe(
-      "Can't read the dead-letter queue: the queue is not there any more\n",
+      "Can't read the dead-letter queue: the queue does not exist any more\n",
     );
     aws.errors = { DescribeStacks: AWS_ERRORS.denied('cloudformation:DescribeStacks') };
     expect((await deadLetters('list')).stderr).toBe(

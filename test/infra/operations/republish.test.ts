@@ -3,10 +3,11 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { awsJsonServer, ServiceError } from '../../../infra/local/aws/aws-json.ts';
 import { startEventBus, type BusEvent, type EventBus } from '../../../infra/local/aws/event-bus.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
-import { publicationOf, republish } from '../../../infra/operations/republish.ts';
+import { publicationOf, republish, republishProgram } from '../../../infra/operations/republish.ts';
 import { startAccountsTable, type AccountsTable } from '../../accounts-table.ts';
 import { SDK_APP_ID } from '../../delivery.ts';
 import { eventProblems } from '../../event-problems.ts';
+import { inProcess } from '../../in-process.ts';
 import { program } from '../../program.ts';
 import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
 
@@ -103,12 +104,16 @@ describe('the command', () => {
   beforeEach(() => void (received = []));
   afterEach(() => void (aws.errors = {}));
 
-  const start = (args: string[], eventBridge: Loopback = bus) =>
-    program('infra/operations/republish.ts', [...args, '--stack', STACK], {
-      ...aws.environment,
-      AWS_ENDPOINT_URL_DYNAMODB: table.url,
-      AWS_ENDPOINT_URL_EVENTBRIDGE: eventBridge.url,
-    });
+  const environment = (eventBridge: Loopback = bus) => ({
+    ...aws.environment,
+    AWS_ENDPOINT_URL_DYNAMODB: table.url,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: eventBridge.url,
+  });
+  const run = (args: string[], eventBridge?: Loopback) =>
+    inProcess(republishProgram, [...args, '--stack', STACK], environment(eventBridge));
+  /** In a process of its own, as a user does. */
+  const start = (args: string[]) =>
+    program('infra/operations/republish.ts', [...args, '--stack', STACK], environment());
   const details = () => received.map(({ detail }) => detail as Record<string, any>);
   const ids = () => details().map(({ officialAccountId }) => officialAccountId);
 
@@ -156,7 +161,7 @@ describe('the command', () => {
 
   test('one account is published by its ID, byte for byte', async () => {
     await put(record(' #TOA#_新闻 '), record('#TOA#_新闻'));
-    const { code, stdout } = await start(['--id', ' #TOA#_新闻 ']).ended;
+    const { code, stdout } = await run(['--id', ' #TOA#_新闻 ']);
     expect(stdout).toContain('1 found, 1 published (1 as created, 0 as destroyed)');
     expect(code).toBe(0);
     expect(ids()).toEqual([' #TOA#_新闻 ']);
@@ -164,8 +169,7 @@ describe('the command', () => {
 
   test('--dry-run lists what would be published, and makes no call to the event bus', async () => {
     const { from, range } = await put(record('dry'), record('dry too', DESTROYED), record('dry unseen', UNSEEN));
-    const { code, stdout } = await start([...range, '--dry-run'], { url: 'http://127.0.0.1:1', close: async () => {} })
-      .ended;
+    const { code, stdout } = await run([...range, '--dry-run'], { url: 'http://127.0.0.1:1', close: async () => {} });
     const at = (n: number) => new Date(from + n).toISOString();
     expect(stdout).toBe(
       `Official Account Created    ${at(0)}  dry\n` +
@@ -183,7 +187,7 @@ describe('the command', () => {
       [['--dry-run'], []],
       [[], ['good']],
     ] as const) {
-      const { code, stdout } = await start([...range, ...args]).ended;
+      const { code, stdout } = await run([...range, ...args]);
       expect(stdout).toMatch(/^refused .* bad \[31m: name is of another type than the JSON Schema says$/m);
       expect(code).toBe(1);
       expect(ids()).toEqual(published);
@@ -196,14 +200,14 @@ describe('the command', () => {
         record(`large ${n}`, { introduction: '字'.repeat(30_000), introductionTime: TIME }),
       ),
     );
-    const { code, stdout } = await start(range).ended;
+    const { code, stdout } = await run(range);
     expect(stdout).toContain('25 found, 25 published');
     expect(code).toBe(0);
     expect(received).toHaveLength(25);
   });
 
   test('nothing in a period is no failure', async () => {
-    const { code, stdout } = await start(['--since', '2020-01-01', '--until', '2020-01-02T00:00+08:00']).ended;
+    const { code, stdout } = await run(['--since', '2020-01-01', '--until', '2020-01-02T00:00+08:00']);
     expect(stdout).toMatch(/^0 found, 0 published /);
     expect(code).toBe(0);
   });
@@ -217,12 +221,12 @@ describe('the command', () => {
     end();
     slow();
     const [, left, since] =
-      /^Interrupted\n(\d+) left: the same command with --since (\d+) goes on with them\.\n$/.exec(stderr) ?? [];
+      /^Interrupted\n(\d+) left: run the same command again with --since (\d+)\.\n$/.exec(stderr) ?? [];
     expect(stdout).toContain(`100 found, ${received.length} published`);
     expect(Number(left)).toBe(100 - received.length);
     expect(Number(left)).toBeGreaterThan(0);
     expect(code).toBe(1);
-    const again = await start(['--since', String(since), ...range.slice(2)]).ended;
+    const again = await run(['--since', String(since), ...range.slice(2)]);
     expect(again).toMatchObject({
       code: 0,
       stderr: '',
@@ -266,9 +270,9 @@ describe('the command', () => {
       const failing = await startBus((entries) =>
         (calls += 1) > 1 ? fail() : { FailedEntryCount: 0, Entries: ok(entries) },
       );
-      const { code, stdout, stderr } = await start(range, failing).ended;
+      const { code, stdout, stderr } = await run(range, failing);
       await failing.close();
-      expect(stderr).toBe(`${message}\n20 left: the same command with --since ${from + 10} goes on with them.\n`);
+      expect(stderr).toBe(`${message}\n20 left: run the same command again with --since ${from + 10}.\n`);
       expect(stdout).toContain('30 found, 10 published');
       expect(code).toBe(1);
     });
@@ -280,7 +284,7 @@ describe('the command', () => {
           each.EventId === 'refused 7' ? { ErrorCode: 'InvalidArgument', ErrorMessage: 'no' } : each,
         ),
       }));
-      const { code, stdout, stderr } = await start(range, failing).ended;
+      const { code, stdout, stderr } = await run(range, failing);
       await failing.close();
       expect(stdout).toMatch(/^refused .* refused 7: InvalidArgument\n30 found, 29 published .* 1 refused in/);
       expect(stderr).toBe('');
@@ -289,33 +293,36 @@ describe('the command', () => {
   });
 
   test.each<[string[], number, string]>([
-    [[], 2, 'give either --since TIME or --id ID\nSee --help.\n'],
-    [['--since', '2026-11-28', '--id', 'a'], 2, 'give either --since TIME or --id ID\nSee --help.\n'],
-    [['--until', '2026-11-28'], 2, 'give either --since TIME or --id ID\nSee --help.\n'],
-    [['--id', 'a', '--until', '2026-11-28'], 2, '--until is for --since alone\nSee --help.\n'],
-    [['--id', ''], 2, '--id can be no ID: DynamoDB takes 1 to 1024 bytes\nSee --help.\n'],
+    [[], 2, 'give either --since <time> or --id <id>\nSee --help.\n'],
+    [['--until', '2026-11-28'], 2, 'give either --since <time> or --id <id>\nSee --help.\n'],
+    ...['--since', '--until'].map((option): [string[], number, string] => [
+      ['--id', 'a', option, '2026-11-28'],
+      2,
+      `option '--id <id>' cannot be used with option '${option} <time>'\nSee --help.\n`,
+    ]),
+    [['--id', ''], 2, "option '--id <id>' argument '' is invalid. An ID has 1 to 1024 bytes.\nSee --help.\n"],
     [['--since', '2999-01-01'], 2, '--since is later than now\nSee --help.\n'],
     [['--since', '2026-11-29', '--until', '2026-11-28'], 2, '--since is later than --until\nSee --help.\n'],
     ...['yesterday', '1795392000', '2026-11-28T10:00:00', '2026-13-01', '', '9'.repeat(30)].map(
       (time): [string[], number, string] => [
         ['--since', time],
         2,
-        `--since is '${time}', but must be a time as 2026-11-28T10:00:00Z, a day as 2026-11-28, or Unix milliseconds\nSee --help.\n`,
+        `option '--since <time>' argument '${time}' is invalid. It must be a time such as 2026-11-28T10:00:00Z, a day such as 2026-11-28, or Unix milliseconds.\nSee --help.\n`,
       ],
     ),
     [['--id', 'nobody'], 1, `There is no record of nobody in the stack ${STACK}\n`],
   ])('what makes no sense, and what is not there, is named in one line: %j', async (args, code, stderr) => {
-    expect(await start(args).ended).toEqual({ code, stdout: '', stderr });
+    expect(await run(args)).toEqual({ code, stdout: '', stderr });
   });
 
   test('a table that is gone, and a right that is lacking, are named in one line', async () => {
     aws.errors = { DescribeStacks: AWS_ERRORS.denied('cloudformation:DescribeStacks') };
-    expect((await start(['--id', 'a']).ended).stderr).toBe(
+    expect((await run(['--id', 'a'])).stderr).toBe(
       `Can't find the stack ${STACK}: your credentials lack the right cloudformation:DescribeStacks\n`,
     );
     aws.errors = {};
     aws.variables['TABLE_NAME'] = 'nowhere';
-    expect((await start(['--id', 'a']).ended).stderr).toBe("Can't read the table: it is not there any more\n");
+    expect((await run(['--id', 'a'])).stderr).toBe("Can't read the table: it does not exist any more\n");
     aws.variables['TABLE_NAME'] = table.name;
   });
 });

@@ -5,10 +5,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { awsJsonServer, ServiceError } from '../../../infra/local/aws/aws-json.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { startSecretsManager, type SecretsManager } from '../../../infra/local/aws/secrets-manager.ts';
-import type { Description } from '../../../infra/local/description.ts';
+import type { Description } from '../../../infra/cli/local-deployment.ts';
+import { smokeProgram } from '../../../infra/operations/smoke.ts';
 import { startAccountsTable, TABLE, type AccountsTable } from '../../accounts-table.ts';
 import { OK, SDK_APP_ID, signed, TOKEN } from '../../delivery.ts';
 import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts';
+import { inProcess } from '../../in-process.ts';
 import { program } from '../../program.ts';
 import { recordsOf } from '../../records.ts';
 import { until } from '../../until.ts';
@@ -81,17 +83,20 @@ async function startFakeBus() {
   return bus;
 }
 
-const smoke = (args: string[], env: Record<string, string> = {}) => program('infra/operations/smoke.ts', args, env);
+const smoke = (args: string[], env: Record<string, string> = {}) => inProcess(smokeProgram, args, env);
+/** In a process of its own, as a user does. */
+const smokeAlone = (args: string[], env: Record<string, string> = {}) =>
+  program('infra/operations/smoke.ts', args, env);
 
 const ALL_WELL = [
   'ok    the deployment is found',
   'ok    the token is in Secrets Manager',
   'ok    a signed delivery without a command is answered OK in time',
   'ok    a wrong Sign is refused',
-  'ok    a made-up account is delivered, and answered OK in time',
+  'ok    a test account is delivered, and answered OK in time',
   'ok    its record is in the table',
   'ok    its event is on the event bus',
-  expect.stringMatching(/^ok {4}@TOA#_smoke-[\da-f]{8} is deleted again, and what watched the event bus$/),
+  expect.stringMatching(/^ok {4}@TOA#_smoke-[\da-f]{8} is deleted again, with the rule and the queue for its event$/),
 ];
 const linesOf = (stdout: string) => stdout.trimEnd().split('\n');
 
@@ -125,7 +130,7 @@ describe('with a receiver that runs', () => {
     [', with a proxy that leads nowhere', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
   ])('each check passes on this machine, and nothing is left in the table%s', async (_how, env) => {
     const before = await receiver.records();
-    const { code, stdout, stderr } = await smoke(['--local', '--port', new URL(receiver.url).port], env).ended;
+    const { code, stdout, stderr } = await smokeAlone(['--local', '--port', new URL(receiver.url).port], env).ended;
     expect({ code, lines: linesOf(stdout), stderr }).toEqual({ code: 0, lines: ALL_WELL, stderr: '' });
     expect(await receiver.records()).toEqual(before);
   });
@@ -146,7 +151,7 @@ describe('with a receiver that runs', () => {
       ...environment(),
       AWS_ENDPOINT_URL_DYNAMODB,
       AWS_ENDPOINT_URL_SECRETS_MANAGER,
-    }).ended;
+    });
     over.abort();
     await forwarding;
     expect({ code, lines: linesOf(stdout), stderr }).toEqual({ code: 0, lines: ALL_WELL, stderr: '' });
@@ -158,8 +163,8 @@ describe('with a receiver that runs', () => {
   test('--no-account stores nothing', async () => {
     const before = await receiver.records();
     const args = ['--local', '--port', new URL(receiver.url).port, '--no-account'];
-    const { code, stdout } = await smoke(args).ended;
-    expect(linesOf(stdout)).toEqual([...ALL_WELL.slice(0, 4), 'skip  a made-up account: --no-account was given']);
+    const { code, stdout } = await smoke(args);
+    expect(linesOf(stdout)).toEqual([...ALL_WELL.slice(0, 4), 'skip  a test account: --no-account was given']);
     expect(code).toBe(0);
     expect(await receiver.records()).toEqual(before);
   });
@@ -209,33 +214,36 @@ describe('with a receiver that may be broken', () => {
     aws.outputs['WebhookUrl'] = server.url;
     aws.variables = { ...receiverVariables(TABLE), AUTHENTICATION: 'token', TOKEN_SECRET_ARN: 'token' };
   });
-  const start = (args: string[] = [], env: Record<string, string> = {}) =>
-    smoke(['--stack', STACK, '--patience', '1', ...args], {
-      ...environment(),
-      AWS_ENDPOINT_URL_DYNAMODB: table.url,
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
-      ...env,
-    });
+  const stack = () =>
+    [
+      ['--stack', STACK, '--patience', '1'],
+      {
+        ...environment(),
+        AWS_ENDPOINT_URL_DYNAMODB: table.url,
+        AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+      },
+    ] as const;
+  const start = (...args: string[]) => smoke([...stack()[0], ...args], stack()[1]);
 
   test.each<[string, () => Record<string, string> | void, number, string]>([
-    ['no token', () => void secrets.put('token', ''), 1, 'The secret holds no text'],
-    ['another token', () => void secrets.put('token', 'other'), 2, 'It was answered HTTP 200 {"ActionStatus":"FAIL"'],
+    ['no token', () => void secrets.put('token', ''), 1, 'The secret is empty'],
+    ['another token', () => void secrets.put('token', 'other'), 2, 'The reply is HTTP 200 {"ActionStatus":"FAIL"'],
     [
       'a wrong URL',
       () => void (aws.outputs['WebhookUrl'] = 'http://127.0.0.1:1'),
       2,
       'There is no reply from http://127.0.0.1:1: ',
     ],
-    ['no JSON', () => void (answer = () => '<html>'), 2, 'It was answered HTTP 200 <html>'],
+    ['no JSON', () => void (answer = () => '<html>'), 2, 'The reply is HTTP 200 <html>'],
     ['another clock', () => void (answer = () => reply(120004)), 2, "check this machine's clock"],
-    ['no check of the signature', () => void (answer = () => OK.body), 3, 'whoever knows the URL may write records'],
+    ['no check of the signature', () => void (answer = () => OK.body), 3, 'anyone who knows the URL can write records'],
     [
       'no right to write to the table',
       () => void (answer = (query, body) => rightly(query, { ...body, Official_Account: undefined })),
       5,
-      'It is not, since it was parked',
+      'It is not, because DynamoDB failed',
     ],
-    ['a bus that gets no event', () => void (bus.put = () => {}), 6, "It is not: the publisher's log says why"],
+    ['a bus that gets no event', () => void (bus.put = () => {}), 6, "It is not: see the publisher's log"],
     [
       'a reply that is late',
       () =>
@@ -249,7 +257,7 @@ describe('with a receiver that may be broken', () => {
   ])('%s makes it fail there, with the reason, and nothing is left', async (_what, break_, passed, message) => {
     const { put } = bus;
     break_();
-    const { code, stdout, stderr } = await start().ended;
+    const { code, stdout, stderr } = await start();
     bus.put = put;
     const lines = linesOf(stdout);
     expect(lines.slice(0, passed).filter((line) => !line.startsWith('ok    '))).toEqual([]);
@@ -267,7 +275,7 @@ describe('with a receiver that may be broken', () => {
     'without the right to %s the event bus is left out, and nothing remains',
     async (call) => {
       bus.errors = { [call]: AWS_ERRORS.denied(call) };
-      const { code, stdout } = await start().ended;
+      const { code, stdout } = await start();
       expect(stdout).toMatch(/^skip {2}its event is on the event bus: .*your credentials lack the right/m);
       expect(stdout).toMatch(/^ok {4}@TOA#_smoke-.* is deleted again/m);
       expect(code).toBe(0);
@@ -277,7 +285,7 @@ describe('with a receiver that may be broken', () => {
 
   test('what can’t be deleted is named', async () => {
     bus.errors = { 'AmazonSQS.DeleteQueue': AWS_ERRORS.denied('sqs:DeleteQueue') };
-    const { code, stderr } = await start().ended;
+    const { code, stderr } = await start();
     expect(stderr).toMatch(/^Can't delete the queue tencent-chat-smoke-[\da-f-]{36}: delete it by hand\n$/);
     expect(code).toBe(1);
     expect(bus.left()).toEqual(['queue']);
@@ -285,11 +293,11 @@ describe('with a receiver that may be broken', () => {
 
   test('where the allow-list turns this machine away, the rest is left out', async () => {
     answer = (query) => (query.get('Sign') === '0'.repeat(64) ? reply(120003) : reply(120002));
-    const { code, stdout } = await start().ended;
+    const { code, stdout } = await start();
     expect(linesOf(stdout).slice(2)).toEqual([
       'ok    a signed delivery without a command is answered OK in time',
       'ok    a wrong Sign is refused',
-      "skip  a made-up account: this machine's address is not in allowedCidrs, and was refused as it should be",
+      "skip  a test account: this machine's address is not in allowedCidrs, and was refused as it should be",
     ]);
     expect(code).toBe(0);
   });
@@ -298,7 +306,7 @@ describe('with a receiver that may be broken', () => {
     const { put } = bus;
     let events = 0;
     bus.put = (event) => void ((events += 1) > 3 && put(event));
-    const { code, stdout } = await start(['--patience', '20']).ended;
+    const { code, stdout } = await start('--patience', '20');
     bus.put = put;
     expect(stdout).toMatch(/^ok {4}its event is on the event bus$/m);
     expect(code).toBe(0);
@@ -308,7 +316,8 @@ describe('with a receiver that may be broken', () => {
     const { put } = bus;
     let delivered = 0;
     bus.put = () => void (delivered += 1);
-    const { child, ended } = start(['--patience', '60']);
+    const [args, env] = stack();
+    const { child, ended } = smokeAlone([...args, '--patience', '60'], env);
     await until(() => delivered > 0 || undefined);
     child.kill('SIGINT');
     const { code, stderr } = await ended;

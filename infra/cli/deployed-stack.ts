@@ -1,0 +1,145 @@
+import { CloudFormationClient, DescribeStacksCommand, type Output } from '@aws-sdk/client-cloudformation';
+import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { readConfig, receiverVariables, type Config } from '../../lambda/config.ts';
+import { tryTo } from './aws-errors.ts';
+import { createProgram, nonEmpty, wholeNumber } from './command-line.ts';
+import { OperationError, UsageError } from './errors.ts';
+import { describeLocalDeployment, LOCAL_PORT } from './local-deployment.ts';
+
+/** Creates the program of an operator command, with the options that name the deployment. */
+export function createOperatorProgram(script: string, description: string) {
+  return createProgram(`npm run ${script} --`, description)
+    .option('--stack <name>', 'the deployed stack; uses the AWS credentials of this shell', nonEmpty)
+    .option('--region <region>', 'its region (default: $AWS_REGION, or the region of $AWS_PROFILE)', regionName)
+    .addOption(
+      new Option('--local', "the deployment that 'npm start' runs on this machine").conflicts(['stack', 'region']),
+    )
+    .addOption(
+      new Option('--port <port>', "with --local: the port of 'npm start'")
+        .argParser(wholeNumber(1, 65_535))
+        .default(LOCAL_PORT)
+        .conflicts('stack'),
+    );
+}
+
+function regionName(text: string): string {
+  if (/^[a-z]{2,}(-[a-z]+)+-\d+$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be an AWS region, for example eu-central-1.');
+}
+
+export interface DeploymentOptions {
+  stack?: string | undefined;
+  region?: string | undefined;
+  local?: true | undefined;
+  port: number;
+}
+
+/** A deployment that a command works on. */
+export interface DeployedStack extends Disposable {
+  /** For messages. */
+  name: string;
+  region: string;
+  webhookUrl: string;
+  eventBusName: string;
+  /** Where the events of the bus are served. Only on this machine. */
+  eventsUrl: string | undefined;
+  /** The receiver's configuration. */
+  config: Config;
+  /** Creates an SDK client, which is destroyed together with this object. */
+  client<Client extends SdkClient>(service: Service, create: (settings: ClientSettings) => Client): Client;
+}
+
+type Service = 'DYNAMODB' | 'SQS' | 'SECRETS_MANAGER' | 'EVENTBRIDGE';
+
+interface SdkClient {
+  destroy(): void;
+}
+
+interface ClientSettings {
+  region?: string;
+  endpoint?: string;
+  credentials?: { accessKeyId: string; secretAccessKey: string };
+}
+
+/** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
+export async function findDeployment({ stack, region, local, port }: DeploymentOptions): Promise<DeployedStack> {
+  if (local) return localDeployment(port);
+  if (stack === undefined) throw new UsageError('give either --stack <name> or --local');
+  return deployedStack(stack, region === undefined ? {} : { region });
+}
+
+async function deployedStack(stackName: string, settings: ClientSettings): Promise<DeployedStack> {
+  const name = `the stack ${stackName}`;
+  using clients = new DisposableStack();
+  const cloudFormation = clients.adopt(new CloudFormationClient(settings), (client) => client.destroy());
+  const { region, outputs } = await tryTo(`find ${name}`, async () => ({
+    region: await cloudFormation.config.region(),
+    outputs: await outputsOf(cloudFormation, stackName),
+  }));
+  const output = (key: string): string => {
+    const value = outputs.find(({ OutputKey }) => OutputKey === key)?.OutputValue;
+    if (value) return value;
+    throw new OperationError(
+      `The stack ${stackName} has no output ${key}: it is another one, or must be deployed again`,
+    );
+  };
+  const [webhookUrl, eventBusName] = [output('WebhookUrl'), output('EventBusName')];
+  const FunctionName = output('ReceiverName');
+  const lambda = clients.adopt(new LambdaClient(settings), (client) => client.destroy());
+  const { Environment } = await tryTo(`read the environment of the function ${FunctionName}`, () =>
+    lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
+  );
+  const config = configOf(Environment?.Variables ?? {}, name);
+  return { name, region, webhookUrl, eventBusName, eventsUrl: undefined, config, ...withClients(() => settings) };
+}
+
+async function outputsOf(cloudFormation: CloudFormationClient, stackName: string): Promise<Output[]> {
+  try {
+    const { Stacks: [stack] = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: stackName }));
+    return stack?.Outputs ?? [];
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (name !== 'ValidationError' || !/does not exist/.test(message)) throw error;
+    const region = await cloudFormation.config.region();
+    throw new OperationError(`There is no stack ${stackName} in ${region}`, { cause: error });
+  }
+}
+
+async function localDeployment(port: number): Promise<DeployedStack> {
+  const { environment, ...description } = await describeLocalDeployment(port);
+  const name = 'the deployment on this machine';
+  const variable = (variableName: string) => environment[variableName] ?? '';
+  const region = variable('AWS_REGION');
+  const credentials = {
+    accessKeyId: variable('AWS_ACCESS_KEY_ID'),
+    secretAccessKey: variable('AWS_SECRET_ACCESS_KEY'),
+  };
+  return {
+    ...description,
+    name,
+    region,
+    config: configOf(environment, name),
+    ...withClients((service) => ({ region, credentials, endpoint: variable(`AWS_ENDPOINT_URL_${service}`) })),
+  };
+}
+
+function withClients(settingsOf: (service: Service) => ClientSettings) {
+  const created = new DisposableStack();
+  return {
+    client: <Client extends SdkClient>(service: Service, create: (settings: ClientSettings) => Client) =>
+      created.adopt(create(settingsOf(service)), (client) => client.destroy()),
+    [Symbol.dispose]: () => created.dispose(),
+  };
+}
+
+function configOf(environment: Readonly<Record<string, string>>, name: string): Config {
+  try {
+    return readConfig(receiverVariables(), environment);
+  } catch (error) {
+    throw new OperationError(
+      `${name} was deployed from another version of this software: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
