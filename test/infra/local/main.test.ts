@@ -294,7 +294,7 @@ test('a cloud assembly that is none, or does not say where the bundles are, is n
   expect(read).toThrow(failure(`${directory} must contain one *.template.json of cdk synth, but contains 0`));
   const template = readFileSync(join(synthesizeOnce({}), 'TencentChatWebhook.template.json'), 'utf8');
   writeFileSync(join(directory, 'a.template.json'), template.replaceAll('aws:asset:path', 'other'));
-  expect(read).toThrow(failure(`${directory} does not say where the functions' bundles are`));
+  expect(read).toThrow(failure(`${directory} does not contain the paths of the functions' bundles`));
   writeFileSync(join(directory, 'b.template.json'), '{}');
   expect(read).toThrow(failure('but contains 2'));
   rmSync(directory, { recursive: true });
