@@ -43,12 +43,19 @@ const store = () => ({
 /** Environment variables of the receiver. */
 export const receiverVariables = () =>
   v.pipe(
-    withAuthentication({ ...store(), DEAD_LETTER_QUEUE_URL: v.string(), ALLOWED_CIDRS: v.exactOptional(cidrs()) }),
+    withAuthentication({
+      ...store(),
+      DEAD_LETTER_QUEUE_URL: v.string(),
+      ALLOWED_CIDRS: v.exactOptional(cidrs()),
+      /** URL of the app's own backend, which gets the commands that are not handled here. */
+      FORWARD_URL: v.exactOptional(v.pipe(v.string(), v.url(`FORWARD_URL is not a URL`))),
+    }),
     v.transform((env) => ({
       ...storeConfig(env),
       deadLetterQueueUrl: env.DEAD_LETTER_QUEUE_URL,
       /** Empty: every caller is allowed. */
       allowedCidrs: env.ALLOWED_CIDRS ?? [],
+      forwardUrl: env.FORWARD_URL,
       tokenSecretArn: tokenSecretArn(env),
     })),
   );

@@ -1,9 +1,9 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { MiddlewareObj } from '@middy/core';
-import { callbackCommand, field, isVerifyProbe, type Delivery } from './delivery.ts';
+import { callbackCommand, field, isVerifyProbe, type Delivery, type ForwardResult } from './delivery.ts';
 import type { DeliveryResult } from './failed-deliveries.ts';
-import { countDelivery } from './metrics.ts';
+import { countDelivery, countForward, type ForwardOutcome } from './metrics.ts';
 import { IgnoredError, RejectedError, type Outcome, type ReasonName } from './outcomes.ts';
 
 /** A limit for values that strangers choose before a signature is checked. */
@@ -28,10 +28,12 @@ interface Result {
 export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Delivery, unknown> {
   const startTimes = new WeakMap<Delivery, number>();
 
-  function tell(delivery: Delivery, result: Result): void {
+  function tell(delivery: Delivery, checked: Result, forwarded: ForwardResult | undefined): void {
     const { eventAgeMs, storeMs } = delivery;
+    const result: Result = forwarded === undefined ? checked : { ...checked, outcome: 'forwarded' };
     const { outcome, reason, error } = result;
-    const level = outcome === 'failed' ? 'error' : reason !== undefined || error !== undefined ? 'warn' : 'info';
+    const isWarning = reason !== undefined || error !== undefined || forwarded?.failure !== undefined;
+    const level = outcome === 'failed' ? 'error' : isWarning ? 'warn' : 'info';
     attempt(() => {
       logger[level]('delivery', {
         requestId: delivery.requestContext.requestId,
@@ -43,22 +45,37 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         storeMs,
         ms: Math.round(performance.now() - (startTimes.get(delivery) ?? Number.NaN)),
         ...result,
+        ...(forwarded !== undefined && {
+          backendStatus: forwarded.answer?.statusCode,
+          forwardFailure: forwarded.failure,
+          backendError: forwarded.errorCode,
+          forwardMs: forwarded.ms,
+        }),
       });
     });
     // It shows nothing of Chat's deliveries, and there is nothing that its refusal could lose.
     if (isVerifyProbe(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
     // Of what did not get as far as the store, neither the age nor the time to store is known.
     attempt(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
+    // A stranger's delivery shows nothing about the backend.
+    if (forwarded === undefined || reason !== undefined) return;
+    attempt(() => countForward(metrics, forwardOutcome(forwarded), forwarded.ms));
   }
 
   return {
     before: ({ event }) => {
       startTimes.set(event, performance.now());
     },
-    after: ({ event, response }) => tell(event, response as DeliveryResult),
-    onError: ({ event, error }) =>
-      tell(event, error instanceof IgnoredError ? { ...resultOf(error.cause), outcome: 'ignored' } : resultOf(error)),
+    after: async ({ event, response }) => tell(event, response as DeliveryResult, await event.forwarded),
+    onError: async ({ event, error }) => {
+      const result = error instanceof IgnoredError ? resultOf(error.cause) : resultOf(error);
+      tell(event, error instanceof IgnoredError ? { ...result, outcome: 'ignored' } : result, await event.forwarded);
+    },
   };
+}
+
+function forwardOutcome({ failure, answer }: ForwardResult): ForwardOutcome {
+  return failure ?? (answer?.statusCode === 200 ? 'ok' : 'notOk');
 }
 
 function resultOf(error: unknown): Result {

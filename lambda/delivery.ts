@@ -1,21 +1,38 @@
 import type { Request } from '@middy/core';
-import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import type { ForwardFailure } from './outcomes.ts';
 
 /** One HTTP POST from Chat on its way through the checks: what we use of API Gateway's event, with the query read. */
 export interface Delivery extends Pick<
   APIGatewayProxyEventV2,
-  'headers' | 'queryStringParameters' | 'isBase64Encoded'
+  'headers' | 'cookies' | 'queryStringParameters' | 'isBase64Encoded'
 > {
   requestContext: { requestId: string; timeEpoch: number; http: { sourceIp: string } };
   query: Query;
+  /** Query string as Chat sent it. It contains Sign, so it must not be logged. */
+  rawQueryString?: string;
   /** Text until the body parser has run, then the JSON value. */
   body?: unknown;
   /** The body as it came, once {@link bodyBytes} was called. */
   bytes?: Buffer;
+  /** Result of forwarding, if the delivery is forwarded. */
+  forwarded?: Promise<ForwardResult>;
   /** Milliseconds from EventTime to the receipt, once the payload is read. */
   eventAgeMs?: number;
   /** Milliseconds that DynamoDB took to answer, once it has. */
   storeMs?: number;
+}
+
+/** Result of forwarding a delivery to the app's backend. */
+export interface ForwardResult {
+  /** Undefined if the backend has answered. */
+  failure?: ForwardFailure;
+  /** The backend's answer. */
+  answer?: APIGatewayProxyStructuredResultV2;
+  /** Code or name of the error. Messages could repeat what a stranger has sent. */
+  errorCode?: string;
+  /** Milliseconds until the end of the answer, or until the failure. */
+  ms: number;
 }
 
 /**

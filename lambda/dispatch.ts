@@ -3,6 +3,7 @@ import { COMMANDS } from './commands/index.ts';
 import { readEvent } from './commands/payload.ts';
 import { callbackCommand, type Delivery } from './delivery.ts';
 import type { ApplyResult, OfficialAccounts } from './official-accounts-table.ts';
+import type { Forwarder } from './forward.ts';
 import { IgnoredError } from './outcomes.ts';
 
 /**
@@ -29,6 +30,19 @@ export function dispatch(officialAccounts: OfficialAccounts) {
  * @see https://www.tencentcloud.com/document/product/1047/60803 "Response parameters"
  */
 export function ignoreUnhandled(request: Request<Delivery>): void {
-  const { callbackCommand: inUrl } = request.event.query;
-  if (inUrl !== undefined && !COMMANDS.has(inUrl)) request.error = new IgnoredError(request.error) as never;
+  if (isUnhandled(request.event)) request.error = new IgnoredError(request.error) as never;
+}
+
+/**
+ * Forwards a delivery to the app's own backend if the URL names a command that is not in the table. It starts at once, in
+ * parallel with the checks, because they do not decide whether the delivery is forwarded.
+ */
+export function forwardUnhandled({ forward }: Forwarder) {
+  return ({ event }: Request<Delivery>): void => {
+    if (isUnhandled(event)) event.forwarded = forward(event);
+  };
+}
+
+function isUnhandled({ query }: Delivery): boolean {
+  return query.callbackCommand !== undefined && !COMMANDS.has(query.callbackCommand);
 }

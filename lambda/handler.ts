@@ -6,10 +6,11 @@ import { checkSourceAddress } from './checks/source-address.ts';
 import { parseBody } from './checks/body.ts';
 import { checkCallbackCommand } from './checks/callback-command.ts';
 import { checkSignature } from './checks/signature.ts';
-import { dispatch, ignoreUnhandled } from './dispatch.ts';
+import { dispatch, forwardUnhandled, ignoreUnhandled } from './dispatch.ts';
 import { deliveryLog } from './delivery-log.ts';
 import { readQuery, type Delivery } from './delivery.ts';
 import { deadLetterRejected, parkOnFailure } from './failed-deliveries.ts';
+import type { Forwarder } from './forward.ts';
 import { STORE_LIMITS } from './limits.ts';
 import { officialAccountsTable } from './official-accounts-table.ts';
 import type { DeliveryQueues } from './delivery-queues.ts';
@@ -30,6 +31,8 @@ export interface Dependencies {
   dynamoDb: DynamoDBClient;
   tableName: string;
   queues: () => Promise<DeliveryQueues>;
+  /** Undefined without `forwardUrl`. */
+  forwarder: Forwarder | undefined;
 }
 
 /** Makes the chain of checks, in their order. Middy runs `onError` from the last to the first. */
@@ -42,12 +45,14 @@ export function createHandler({
   dynamoDb,
   tableName,
   queues,
+  forwarder,
 }: Dependencies) {
   const accounts = officialAccountsTable(dynamoDb, tableName, destroyAtDeadline(dynamoDb, STORE_LIMITS));
   return middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every call out has its own limit
     .use(reply())
     .use(deliveryLog(logger, metrics))
     .before(readQuery)
+    .use(forwarder === undefined ? [] : { before: forwardUnhandled(forwarder) })
     .before(checkSdkAppId(sdkAppId))
     .use(token === undefined ? [] : { before: checkSignature(token) })
     .use(token === undefined ? [] : deadLetterRejected(queues))

@@ -23,6 +23,10 @@ export const PARK_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 }
 export const TOKEN_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
 /** The limit of the rehearsal during init: the first delivery waits for its end. */
 export const WARM_UP_LIMITS = { totalMs: 700 };
+/** Limit of opening the connection to the app's backend during init. */
+export const CONNECT_LIMITS = { totalMs: 600 };
+/** Minimum time for the backend's answer, if a cold start has used up the 2 seconds. */
+export const MIN_FORWARD_MS = 50;
 /** The limits of the redrive, for which nobody waits. */
 export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
 
@@ -34,6 +38,9 @@ export const PUBLISH_LIMITS: Limits = { attempts: 3, attemptMs: 2_000, totalMs: 
 
 /** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
 export const MAX_BODY_BYTES = 64 * 1024;
+
+/** Maximum size of an answer of the app's backend. Chat's documented answers have a few kB. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** The limit of an event's time ahead of our clock: once taken, it would come after all later events of its account. */
 export const MAX_AHEAD_MS = 10 * 60_000;

@@ -1,5 +1,5 @@
 import type { Metrics } from '@aws-lambda-powertools/metrics';
-import type { Outcome, ReasonName } from './outcomes.ts';
+import { FORWARD_FAILURES, type ForwardFailure, type Outcome, type ReasonName } from './outcomes.ts';
 
 /** The metrics' names in CloudWatch: the dashboard and the alarms take them from here. */
 export const NAMESPACE = 'TencentChatWebhook';
@@ -9,6 +9,9 @@ export const DELIVERIES = 'Deliveries';
 export const EVENT_AGE = 'EventAge';
 /** Milliseconds that DynamoDB took to answer. */
 export const STORE_TIME = 'StoreTime';
+
+/** Milliseconds until the app's backend has answered a forwarded delivery, or has failed to. */
+export const FORWARD_TIME = 'ForwardTime';
 
 export interface DeliveryMetrics {
   outcome: Outcome;
@@ -29,11 +32,26 @@ export interface DeliveryMetrics {
  */
 export function countDelivery(metrics: Metrics, { outcome, reason, eventAgeMs, storeMs }: DeliveryMetrics): void {
   if (reason === undefined) metrics.addDimension('outcome', outcome);
-  else if (outcome === 'ignored') metrics.addDimension('reason', reason);
+  else if (outcome === 'ignored' || outcome === 'forwarded') metrics.addDimension('reason', reason);
   else metrics.addDimension('outcome', outcome).addDimensions({ reason }); // another set: each metric then counts for both
   metrics.addMetric(DELIVERIES, 'Count', 1);
   // Tencent's clock may be ahead of ours, but one negative value would cost CloudWatch's percentiles.
   if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, 'Milliseconds', Math.max(0, eventAgeMs));
   if (storeMs !== undefined) metrics.addMetric(STORE_TIME, 'Milliseconds', storeMs);
+  metrics.publishStoredMetrics();
+}
+
+/** Values of the dimension `forward`: status 200, another status, or no answer. */
+export type ForwardOutcome = 'ok' | 'notOk' | ForwardFailure;
+export const FORWARD_OUTCOMES: readonly ForwardOutcome[] = [
+  'ok',
+  'notOk',
+  ...(Object.keys(FORWARD_FAILURES) as ForwardFailure[]),
+];
+
+/** Counts a forwarded delivery, and its time. */
+export function countForward(metrics: Metrics, outcome: ForwardOutcome, ms: number): void {
+  metrics.addDimension('forward', outcome);
+  metrics.addMetric(FORWARD_TIME, 'Milliseconds', ms);
   metrics.publishStoredMetrics();
 }

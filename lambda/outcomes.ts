@@ -8,6 +8,8 @@ export const OUTCOMES = {
   stale: { provesTraffic: true },
   /** Its command is none that is handled here. With a reason, where something was wrong with it: then not genuine. */
   ignored: { provesTraffic: true },
+  /** The app's own backend has answered it, or has failed to. With a reason, if a check failed: then it proves nothing. */
+  forwarded: { provesTraffic: true },
   /** It waits in the parking queue to be stored. */
   parked: { provesTraffic: true },
   refused: { provesTraffic: false },
@@ -17,9 +19,9 @@ export const OUTCOMES = {
 
 export type Outcome = keyof typeof OUTCOMES;
 
-interface Reason {
-  /** HTTP status: 200 says that the delivery was dealt with, 503 that it could not be kept. */
-  status: 200 | 503;
+export interface Reason {
+  /** HTTP status. Chat regards any other than 200 as a failed webhook. */
+  status: 200 | 502 | 503 | 504 | 508;
   /** A code from 120001 to 130000, the range that Tencent leaves to an app's own codes. It is never used twice. */
   errorCode: number;
   /** One short sentence. Never a token, a signature or anything that a stranger sent. */
@@ -82,6 +84,30 @@ export const REASONS = {
     isDeadLettered: false,
   },
 } as const satisfies Record<string, Reason>;
+
+/** FAIL replies to a delivery that was to be forwarded. Chat then does what its settings for failed webhooks say. */
+export const FORWARD_FAILURES = {
+  backendFailed: {
+    status: 502,
+    errorCode: 120502,
+    errorInfo: 'the backend of forwardUrl could not be reached, or its answer is broken or too large',
+    isDeadLettered: false,
+  },
+  backendTimedOut: {
+    status: 504,
+    errorCode: 120504,
+    errorInfo: 'the backend of forwardUrl did not answer in time',
+    isDeadLettered: false,
+  },
+  forwardLoop: {
+    status: 508,
+    errorCode: 120508,
+    errorInfo: 'forwardUrl leads back to this webhook',
+    isDeadLettered: false,
+  },
+} as const satisfies Record<string, Reason>;
+
+export type ForwardFailure = keyof typeof FORWARD_FAILURES;
 
 export type ReasonName = keyof typeof REASONS;
 /** The reasons that lie in the delivery, and not with us. */

@@ -21,11 +21,18 @@ const dependencies: Dependencies = {
   dynamoDb: new DynamoDBClient(clientSettings(STORE_LIMITS)),
   tableName: config.tableName,
   // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
+  forwarder: undefined,
   queues: once(async () => (await import('./delivery-queues.ts')).openDeliveryQueues(config)),
 };
 
+if (config.forwardUrl !== undefined) {
+  // In a bundle of its own: most deployments do not forward.
+  const { createForwarder } = await import('./forward.ts');
+  dependencies.forwarder = createForwarder(config.forwardUrl, config.deadLetterQueueUrl);
+}
+
 export const handler = createHandler(dependencies);
-await Promise.all([loadToken(), warmUp(dependencies, createHandler)]);
+await Promise.all([loadToken(), warmUp(dependencies, createHandler), dependencies.forwarder?.connect()]);
 
 function tokenIn(secretArn: string) {
   return webhookToken(secretVersions(new SecretsManagerClient(clientSettings(TOKEN_LIMITS)), secretArn));

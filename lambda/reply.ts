@@ -1,7 +1,7 @@
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { Delivery } from './delivery.ts';
-import { IgnoredError, REASONS, RejectedError } from './outcomes.ts';
+import type { Delivery, ForwardResult } from './delivery.ts';
+import { FORWARD_FAILURES, IgnoredError, REASONS, RejectedError, type Reason } from './outcomes.ts';
 
 /**
  * Answers in Tencent's shape whatever happened: the last to run, so that nothing behind it can spoil the answer.
@@ -10,25 +10,34 @@ import { IgnoredError, REASONS, RejectedError } from './outcomes.ts';
  */
 export function reply(): MiddlewareObj<Delivery, unknown> {
   return {
-    after: (request) => {
-      request.response = OK;
+    after: async (request) => {
+      request.response = replyOfBackend(await request.event.forwarded) ?? OK;
     },
-    onError: (request) => {
+    onError: async (request) => {
       const { error } = request;
       if (error instanceof IgnoredError) {
-        request.response = OK;
+        request.response = replyOfBackend(await request.event.forwarded) ?? OK;
         return;
       }
       const { reason, field } =
         error instanceof RejectedError ? error : { reason: 'notKept' as const, field: undefined };
-      const { status, errorCode, errorInfo } = REASONS[reason];
-      request.response = httpResponse(status, {
-        ActionStatus: 'FAIL',
-        ErrorInfo: field === undefined ? errorInfo : `${errorInfo}: ${field}`,
-        ErrorCode: errorCode,
-      });
+      request.response = failReply(REASONS[reason], field);
     },
   };
+}
+
+/** Returns the backend's answer as it came, or a FAIL if there is none. Undefined if the delivery is not forwarded. */
+function replyOfBackend(forwarded: ForwardResult | undefined) {
+  if (forwarded?.failure !== undefined) return failReply(FORWARD_FAILURES[forwarded.failure]);
+  return forwarded?.answer;
+}
+
+function failReply({ status, errorCode, errorInfo }: Reason, field?: string) {
+  return httpResponse(status, {
+    ActionStatus: 'FAIL',
+    ErrorInfo: field === undefined ? errorInfo : `${errorInfo}: ${field}`,
+    ErrorCode: errorCode,
+  });
 }
 
 const OK = httpResponse(200, { ActionStatus: 'OK', ErrorInfo: '', ErrorCode: 0 });

@@ -35,6 +35,7 @@ export async function warmUp(
     metrics: new SilentMetrics({ namespace: NAMESPACE }),
     tableName: NO_TABLE,
     token: dependencies.token && webhookToken(async () => [REHEARSAL_TOKEN]),
+    forwarder: undefined,
     queues: () => Promise.reject(new Error('a rehearsal parks nothing')),
   };
   const rehearse = async () => {

@@ -1,0 +1,387 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Delivery, ForwardResult } from '../../lambda/delivery.ts';
+import { createForwarder } from '../../lambda/forward.ts';
+import { until } from '../until.ts';
+import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
+
+const NAME = 'https://sqs.ap-southeast-1.amazonaws.com/123456789012/Dead-letters';
+const RAW_QUERY =
+  'sdkappid=1400000000&CallbackCommand=C2C.CallbackBeforeSendMsg&x=%e4%BD%a0+1&x=2&Sign=0a&RequestTime=1';
+const BODY = Buffer.from('{"MsgBody":[{"Text":"你好"}]}');
+
+/** Delivery that has just arrived, with 0.5 s left until Chat gives up. */
+function deliveryOf(change: Partial<Delivery> = {}, leftMs = 500): Delivery {
+  return {
+    rawQueryString: RAW_QUERY,
+    headers: { 'content-type': 'application/json', 'x-forwarded-for': '198.51.100.7' },
+    requestContext: { requestId: 'one', timeEpoch: Date.now() - 2_000 + leftMs, http: { sourceIp: '198.51.100.7' } },
+    query: {},
+    body: BODY.toString('base64'),
+    isBase64Encoded: true,
+    ...change,
+  };
+}
+
+let backend: RawBackend;
+beforeEach(async () => {
+  backend = await startRawBackend();
+});
+afterEach(() => backend.close());
+
+const forwarder = (path = '/hook') => createForwarder(backend.url + path, NAME);
+const bytesOf = (result: ForwardResult) => Buffer.from(result.answer?.body ?? '', 'base64');
+
+describe('the backend gets', () => {
+  test('the query string, the body and the end-to-end headers as they came', async () => {
+    await forwarder('/im/hook').forward(
+      deliveryOf({
+        headers: {
+          'content-type': 'application/json; charset=utf-8',
+          'x-forwarded-for': '192.0.2.1, 198.51.100.7',
+          'x-forwarded-proto': 'https',
+          accept: '*/*',
+          te: 'trailers',
+          upgrade: 'h2c',
+          'keep-alive': 'timeout=5',
+          connection: 'x-hop, keep-alive',
+          'x-hop': '1',
+          host: 'abc.execute-api.eu-central-1.amazonaws.com',
+          'x-amzn-trace-id': 'Root=1-2',
+          'content-length': '9',
+          'cdn-loop': 'other; v=1',
+        },
+        cookies: ['a=1', 'b=二'.replace('二', '2')],
+      }),
+    );
+    const [request] = backend.requests;
+    expect(request?.line).toBe(`POST /im/hook?${RAW_QUERY} HTTP/1.1`);
+    expect(request?.body).toEqual(BODY);
+    expect(request?.headers.map((line) => line.toLowerCase()).toSorted()).toEqual([
+      'accept: */*',
+      expect.stringMatching(/^cdn-loop: other; v=1, tencent-chat-webhook-[\da-f]{16}$/),
+      'connection: keep-alive',
+      `content-length: ${BODY.length}`,
+      'content-type: application/json; charset=utf-8',
+      'cookie: a=1; b=2',
+      `host: ${new URL(backend.url).host}`,
+      'x-forwarded-for: 192.0.2.1, 198.51.100.7',
+      'x-forwarded-proto: https',
+    ]);
+  });
+
+  test.each<[string, Partial<Delivery>, Buffer]>([
+    ['no body', { body: undefined, isBase64Encoded: false, headers: {} }, Buffer.alloc(0)],
+    ['a text', { body: '{"Name":"公众号"}', isBase64Encoded: false }, Buffer.from('{"Name":"公众号"}')],
+    [
+      'bytes that are not UTF-8',
+      { body: Buffer.from([0xff, 0, 0xc3, 0x28]).toString('base64') },
+      Buffer.from([0xff, 0, 0xc3, 0x28]),
+    ],
+    ['5 MB', { body: Buffer.alloc(5_000_000, '你').toString('base64') }, Buffer.alloc(5_000_000, '你')],
+  ])('a body of %s as it came', async (_what, change, expected) => {
+    expect(await forwarder().forward(deliveryOf(change, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
+    expect(backend.requests[0]?.body.equals(expected)).toBe(true);
+    const types = backend.requests[0]?.headers.filter((line) => /^content-type/i.test(line));
+    expect(types).toHaveLength(change.headers === undefined ? 1 : 0);
+  });
+
+  test('a delivery without a query string as it came', async () => {
+    await forwarder().forward(deliveryOf({ rawQueryString: '' }));
+    expect(backend.requests[0]?.line).toBe('POST /hook HTTP/1.1');
+  });
+});
+
+describe('Chat gets', () => {
+  const gzipped = gzipSync('{"ActionStatus":"OK"}');
+  test.each<[string, RawAnswer, object, Uint8Array]>([
+    [
+      'an answer',
+      answer('200 OK', { 'Content-Type': 'application/json', 'X-Trace': '1' }, '{"ErrorCode":1}'),
+      { statusCode: 200, headers: { 'content-type': 'application/json', 'x-trace': '1' } },
+      Buffer.from('{"ErrorCode":1}'),
+    ],
+    [
+      'an answer in Chinese',
+      answer('200 OK', {}, '{"ErrorInfo":"禁止"}'),
+      { statusCode: 200, headers: {} },
+      Buffer.from('{"ErrorInfo":"禁止"}'),
+    ],
+    [
+      'a compressed answer',
+      answer('200 OK', { 'Content-Encoding': 'gzip' }, gzipped),
+      { statusCode: 200, headers: { 'content-encoding': 'gzip' } },
+      gzipped,
+    ],
+    [
+      'bytes',
+      answer('200 OK', { 'Content-Type': 'image/png' }, Buffer.from([0, 255, 13, 10])),
+      { statusCode: 200, headers: { 'content-type': 'image/png' } },
+      Buffer.from([0, 255, 13, 10]),
+    ],
+    [
+      'no content',
+      (socket) => socket.write('HTTP/1.1 204 No Content\r\n\r\n'),
+      { statusCode: 204, headers: {} },
+      Buffer.alloc(0),
+    ],
+    [
+      'a redirect',
+      answer('301 Moved Permanently', { Location: 'https://example.com/' }),
+      { statusCode: 301, headers: { location: 'https://example.com/' } },
+      Buffer.alloc(0),
+    ],
+    [
+      'an error',
+      answer('500 Internal Server Error', { 'Content-Type': 'text/html' }, '<h1>'),
+      { statusCode: 500, headers: { 'content-type': 'text/html' } },
+      Buffer.from('<h1>'),
+    ],
+    [
+      'chunks',
+      (socket) =>
+        socket.write(
+          'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n2\r\n{"\r\n2\r\n"}\r\n0\r\nx-t: 1\r\n\r\n',
+        ),
+      { statusCode: 200, headers: {} },
+      Buffer.from('{""}'),
+    ],
+    [
+      'headers that Connection names',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nVia: a\r\nVia: b\r\n\r\nend'),
+      { statusCode: 200, headers: { via: 'a, b' } },
+      Buffer.from('end'),
+    ],
+    [
+      'cookies',
+      (socket) =>
+        socket.write('HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n'),
+      { statusCode: 200, headers: {}, cookies: ['a=1; Path=/', 'b=2'] },
+      Buffer.alloc(0),
+    ],
+    [
+      'the answer after an early hint',
+      (socket) =>
+        socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+      { statusCode: 200, headers: {} },
+      Buffer.from('ok'),
+    ],
+    [
+      '1 MiB',
+      answer('200 OK', {}, Buffer.alloc(1024 * 1024, 'a')),
+      { statusCode: 200 },
+      Buffer.alloc(1024 * 1024, 'a'),
+    ],
+  ])('%s as it came', async (_what, respond, expected, bytes) => {
+    backend.respond = respond;
+    const result = await forwarder().forward(deliveryOf({}, 2_000));
+    expect(result.failure).toBeUndefined();
+    expect(result.answer).toMatchObject({ isBase64Encoded: true, ...expected });
+    expect(bytesOf(result).equals(bytes)).toBe(true);
+  });
+});
+
+describe('the backend fails:', () => {
+  const HUNDRED_MB = Buffer.alloc(1e8);
+  test.each<[string, RawAnswer, string, string]>([
+    ['it closes the connection', (socket) => socket.destroy(), 'backendFailed', 'ECONNRESET'],
+    [
+      'it sends half a body',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"'),
+      'backendFailed',
+      'ECONNRESET',
+    ],
+    ['it sends no HTTP', (socket) => socket.end('SSH-2.0-OpenSSH\r\n'), 'backendFailed', 'HPE_INVALID_CONSTANT'],
+    ['it sends 100 MB', answer('200 OK', {}, HUNDRED_MB), 'backendFailed', 'AnswerTooLargeError'],
+    [
+      'it switches the protocol',
+      (socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+      'backendFailed',
+      'NoAnswerError',
+    ],
+    ['it hangs before the headers', () => {}, 'backendTimedOut', 'TimeoutError'],
+    [
+      'it hangs after the headers',
+      (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"'),
+      'backendTimedOut',
+      'TimeoutError',
+    ],
+  ])('%s', async (_what, respond, failure, errorCode) => {
+    backend.respond = respond;
+    const result = await forwarder().forward(deliveryOf());
+    expect(result).toEqual({ failure, errorCode, ms: expect.any(Number) });
+    expect(result.ms).toBeLessThan(1_500);
+    expect(backend.requests).toHaveLength(1);
+  });
+
+  test('nothing listens on its port', async () => {
+    const { url } = backend;
+    await backend.close();
+    const result = await createForwarder(`${url}/hook`, NAME).forward(deliveryOf());
+    expect(result).toMatchObject({ failure: 'backendFailed', errorCode: 'ECONNREFUSED' });
+    backend = await startRawBackend();
+  });
+
+  test('it hangs five times, and then no call waits for it', async () => {
+    backend.respond = () => {};
+    const { forward } = forwarder();
+    for (let times = 1; times <= 5; times += 1) {
+      expect(await forward(deliveryOf({}, 60))).toMatchObject({
+        failure: 'backendTimedOut',
+        errorCode: 'TimeoutError',
+      });
+    }
+    expect(await forward(deliveryOf())).toEqual({ failure: 'backendTimedOut', errorCode: 'BreakerOpen', ms: 0 });
+    expect(backend.requests).toHaveLength(5);
+  });
+});
+
+test('a delivery that comes when Chat has given up is still sent, but waits only shortly for the answer', async () => {
+  backend.respond = () => {};
+  const result = await forwarder().forward(deliveryOf({}, -8_000));
+  expect(result).toMatchObject({ failure: 'backendTimedOut' });
+  expect(result.ms).toBeLessThan(1_000);
+  expect(backend.requests).toHaveLength(1);
+});
+
+test('a delivery that this deployment has forwarded before is not sent again', async () => {
+  const { forward } = forwarder();
+  await forward(deliveryOf());
+  const loop = backend.requests[0]?.headers.find((line) => line.startsWith('cdn-loop'))?.split(': ')[1] ?? '';
+  expect(await forward(deliveryOf({ headers: { 'cdn-loop': `a, ${loop};v=1 , b` } }))).toEqual({
+    failure: 'forwardLoop',
+    ms: 0,
+  });
+  expect(backend.requests).toHaveLength(1);
+  // Another deployment may be on the way.
+  await createForwarder(`${backend.url}/hook`, 'another').forward(deliveryOf({ headers: { 'cdn-loop': loop } }));
+  expect(backend.requests).toHaveLength(2);
+});
+
+describe('a kept connection', () => {
+  test('serves the next delivery', async () => {
+    const { forward } = forwarder();
+    await forward(deliveryOf());
+    await forward(deliveryOf());
+    expect(backend.requests.map(({ connection }) => connection)).toEqual([1, 1]);
+  });
+
+  test('that the backend closes at the next delivery does not fail it', async () => {
+    const { forward } = forwarder();
+    await forward(deliveryOf());
+    backend.respond = (socket, { connection }) =>
+      connection === 1 ? socket.destroy() : OK_ANSWER(socket, backend.requests[0]!);
+    expect(await forward(deliveryOf())).toMatchObject({ answer: { statusCode: 200 } });
+    expect(backend.requests.map(({ connection }) => connection)).toEqual([1, 1, 2]);
+  });
+
+  test('that the backend closes twice fails the delivery', async () => {
+    const { forward } = forwarder();
+    await forward(deliveryOf());
+    backend.respond = (socket) => socket.destroy();
+    expect(await forward(deliveryOf())).toMatchObject({ failure: 'backendFailed', errorCode: 'ECONNRESET' });
+    expect(backend.requests).toHaveLength(3);
+  });
+
+  test('that is cut within the answer fails the delivery, because the backend has handled it', async () => {
+    const { forward } = forwarder();
+    await forward(deliveryOf());
+    backend.respond = (socket) => socket.end('HTTP/1.1 2');
+    expect(await forward(deliveryOf())).toMatchObject({ failure: 'backendFailed' });
+    expect(backend.requests).toHaveLength(2);
+  });
+
+  test('that a hanging answer holds is closed with the deadline', async () => {
+    backend.respond = () => {};
+    await forwarder().forward(deliveryOf());
+    const isGone = once(backend.sockets.values().next().value!, 'close');
+    await isGone;
+  });
+});
+
+describe('with TLS', () => {
+  let directory: string;
+  let server: Server;
+  let connections: number;
+  let port: number;
+  const trusted = getCACertificates('default');
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'forward-tls-'));
+    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+        '-subj',
+        '/CN=localhost',
+        '-addext',
+        'subjectAltName=DNS:localhost',
+      ],
+      { stdio: 'ignore' },
+    );
+    setDefaultCACertificates([...trusted, readFileSync(cert, 'utf8')]);
+    server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_request, response) =>
+      response.end('ok'),
+    );
+    server.on('secureConnection', () => (connections += 1));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    ({ port } = server.address() as AddressInfo);
+  });
+  beforeEach(() => {
+    connections = 0;
+  });
+  afterAll(() => {
+    setDefaultCACertificates(trusted);
+    server.closeAllConnections();
+    server.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  test('the connection that was opened during init serves the first delivery', async () => {
+    const { connect, forward } = createForwarder(`https://localhost:${port}/hook`, NAME);
+    await connect();
+    await until(() => connections || undefined);
+    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
+    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
+    expect(connections).toBe(1);
+  });
+
+  test('a connection that was opened during init and is closed since then does not fail the first delivery', async () => {
+    const { connect, forward } = createForwarder(`https://localhost:${port}/hook`, NAME);
+    await connect();
+    await until(() => connections || undefined);
+    server.closeAllConnections();
+    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
+    expect(connections).toBe(2);
+  });
+
+  test('a certificate for another name fails the delivery', async () => {
+    const { connect, forward } = createForwarder(`https://127.0.0.1:${port}/hook`, NAME);
+    await connect();
+    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({
+      failure: 'backendFailed',
+      errorCode: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    });
+  });
+});
