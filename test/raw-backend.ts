@@ -45,15 +45,22 @@ export async function startRawBackend() {
     const connection = backend.connections;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket)).on('error', () => {});
-    let received = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
+    let chunks: Buffer[] = [];
+    let missing = 0;
     socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
+      chunks.push(chunk);
+      missing -= chunk.length;
+      if (missing > 0) return; // large bodies are joined once
+      received = Buffer.concat([received, ...chunks]);
+      chunks = [];
       for (;;) {
         const end = received.indexOf('\r\n\r\n');
         if (end === -1) return;
         const [line = '', ...headers] = received.subarray(0, end).toString('latin1').split('\r\n');
         const length = Number(/^content-length: (\d+)$/im.exec(headers.join('\n'))?.[1] ?? 0);
-        if (received.length < end + 4 + length) return;
+        missing = end + 4 + length - received.length;
+        if (missing > 0) return;
         const body = received.subarray(end + 4, end + 4 + length);
         received = received.subarray(end + 4 + length);
         const request = { line, headers, body, connection };
