@@ -15,15 +15,18 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
+import { FORWARD_OUTCOMES, type ForwardOutcome } from '../lambda/metrics.ts';
 import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
 import { acknowledge } from './findings.ts';
-import { deliveryMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
+import { deliveryMetric, forwardMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
 /** More wrong signatures than this in five minutes are not an accident. */
 const MAX_BAD_SIGNATURES = 10;
 /** More deliveries for another app than this in five minutes do not come from a few stray requests. */
 const MAX_WRONG_APPS = 10;
+/** Fewer failures in five minutes are restarts of the backend. */
+const MAX_FORWARD_FAILURES = 5;
 /** A longer delay does not end by itself. Lambda retries for 12 hours. */
 const MAX_PUBLISHING_DELAY = Duration.minutes(15);
 /** Any public URL gets a few requests for unknown paths, which API Gateway answers with 404. */
@@ -106,6 +109,21 @@ export const ADVICE = {
     meaning: `API Gateway answered more than ${MAX_CLIENT_ERRORS} requests in five minutes with status 4xx. With 429, deliveries are lost.`,
     firstStep: 'Look up the status codes in the access log.',
   },
+  ForwardLoop: {
+    urgency: 'at once',
+    meaning:
+      'A forwarded delivery came back to this webhook, which answered it with 508. The backend of forwardUrl does not get ' +
+      'the deliveries, or sends them on.',
+    firstStep: 'Call forwardUrl yourself, and see which server answers.',
+  },
+  ForwardFailed: {
+    urgency: 'at once',
+    meaning:
+      `More than ${MAX_FORWARD_FAILURES} forwarded deliveries in five minutes got no answer from the backend of forwardUrl, ` +
+      'or an answer with a status other than 200.',
+    firstStep:
+      "Find the lines with outcome forwarded in the receiver's log. They contain backendStatus or forwardFailure.",
+  },
   Silence: {
     urgency: 'today',
     meaning:
@@ -146,7 +164,7 @@ type Rule = Pick<AlarmProps, 'metric'> & Partial<AlarmProps>;
 export interface AlarmsProps {
   topic: Topic;
   monitored: Monitored;
-  settings: Pick<Settings, 'allowedCidrs' | 'silenceHours' | 'probeMinutes'>;
+  settings: Pick<Settings, 'allowedCidrs' | 'forwardUrl' | 'silenceHours' | 'probeMinutes'>;
 }
 
 /**
@@ -204,6 +222,9 @@ export function alarms(scope: Construct, { topic, monitored, settings }: AlarmsP
     PublisherErrors: { metric: functions.Publisher.metricErrors(oneMinute) },
     PublisherThrottled: { metric: functions.Publisher.metricThrottles(oneMinute) },
     NotPublished: { metric: queues.unpublished.metricApproximateNumberOfMessagesVisible(now) },
+    ...(settings.forwardUrl === undefined
+      ? { ForwardLoop: undefined, ForwardFailed: undefined }
+      : forwardRules(monitored)),
     Silence: settings.silenceHours === undefined ? undefined : silence(monitored, settings.silenceHours),
   };
 
@@ -282,6 +303,20 @@ function silence(monitored: Monitored, hours: number): Rule {
     comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
     evaluationPeriods: hours,
     treatMissingData: TreatMissingData.BREACHING, // without deliveries there is no data
+  };
+}
+
+function forwardRules(monitored: Monitored) {
+  const period = Duration.minutes(5);
+  const count = (outcome: ForwardOutcome) =>
+    forwardMetric(monitored, outcome, { period, statistic: Stats.SAMPLE_COUNT });
+  const failures = FORWARD_OUTCOMES.filter((outcome) => outcome !== 'ok').map((outcome) => [outcome, count(outcome)]);
+  return {
+    ForwardLoop: { metric: count('forwardLoop') },
+    ForwardFailed: {
+      metric: total('Forwarded deliveries without status 200', period, Object.fromEntries(failures)),
+      threshold: MAX_FORWARD_FAILURES,
+    },
   };
 }
 

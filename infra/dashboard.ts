@@ -11,12 +11,19 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
-import { EVENT_AGE, STORE_TIME } from '../lambda/metrics.ts';
+import { EVENT_AGE, FORWARD_OUTCOMES, STORE_TIME } from '../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
-import { deliveryMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
+import { deliveryMetric, forwardMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
+
+export interface DashboardProps {
+  monitored: Monitored;
+  alarms: readonly Alarm[];
+  /** Whether deliveries are forwarded. */
+  forwards: boolean;
+}
 
 /** Creates the dashboard: alarms, latest official accounts, outcomes, times and failures. */
-export function dashboard(scope: Construct, monitored: Monitored, alarms: readonly Alarm[]): Dashboard {
+export function dashboard(scope: Construct, { monitored, alarms, forwards }: DashboardProps): Dashboard {
   const { api, functions, receiverLog, table, queues } = monitored;
   const stored = (metricName: string, statistic: string) =>
     deliveryMetric(monitored, { outcome: 'stored' }, { metricName, statistic, label: statistic });
@@ -103,8 +110,28 @@ export function dashboard(scope: Construct, monitored: Monitored, alarms: readon
         ]),
         graph('Age of changes when published, ms', [functions.Publisher.metric('IteratorAge', now('oldest'))]),
       ],
+      ...(forwards ? [forwarding(monitored)] : []),
     ],
   });
+}
+
+function forwarding(monitored: Monitored): GraphWidget[] {
+  const time = (statistic: string) => forwardMetric(monitored, 'ok', { statistic, label: statistic });
+  return [
+    graph(
+      'Forwarded deliveries by result',
+      FORWARD_OUTCOMES.map((outcome) =>
+        forwardMetric(monitored, outcome, { statistic: Stats.SAMPLE_COUNT, label: outcome }),
+      ),
+    ),
+    new GraphWidget({
+      title: 'Time of the backend to answer, ms',
+      left: [time(Stats.p(50)), time(Stats.p(99))],
+      leftAnnotations: [{ value: CHAT_TIMEOUT_MS, label: 'Chat stops waiting', color: '#d62728' }],
+      leftYAxis: { min: 0, showUnits: false },
+      width: 8,
+    }),
+  ];
 }
 
 function graph(title: string, left: IMetric[]): GraphWidget {

@@ -64,6 +64,7 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
       ...environment,
       DEAD_LETTER_QUEUE_URL: queues.deadLetters.queueUrl,
       ...(settings.allowedCidrs !== undefined && { ALLOWED_CIDRS: settings.allowedCidrs.join() }),
+      ...(settings.forwardUrl !== undefined && { FORWARD_URL: settings.forwardUrl }),
       ...(token === undefined
         ? { AUTHENTICATION: 'off' as const }
         : { AUTHENTICATION: 'token' as const, TOKEN_SECRET_ARN: token.secretArn }),

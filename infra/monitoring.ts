@@ -5,7 +5,7 @@ import type { Function } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { DELIVERIES, NAMESPACE } from '../lambda/metrics.ts';
+import { DELIVERIES, FORWARD_TIME, NAMESPACE, type ForwardOutcome } from '../lambda/metrics.ts';
 import type { Queues } from './queues.ts';
 
 /** Threshold of the alarm for slow replies, well below Chat's limit. */
@@ -47,6 +47,20 @@ export function deliveryMetric(
     metricName: DELIVERIES,
     dimensionsMap: { service: serviceName, ...dimensions },
     statistic: Stats.SUM,
+    ...options,
+  });
+}
+
+/** Returns the time that the app's backend took for forwarded deliveries. Its sample count is their number. */
+export function forwardMetric(
+  { serviceName }: Pick<Monitored, 'serviceName'>,
+  forward: ForwardOutcome,
+  options: MetricOptions,
+): Metric {
+  return new Metric({
+    namespace: NAMESPACE,
+    metricName: FORWARD_TIME,
+    dimensionsMap: { service: serviceName, forward },
     ...options,
   });
 }

@@ -3,6 +3,11 @@ import { addressList } from '../lambda/allow-list.ts';
 
 /** Lambda allows 4 KiB of environment variables, names included. The other variables need up to 651 bytes. */
 const MAX_CIDRS_BYTES = 3_300;
+/** The same for `allowedCidrs` and `forwardUrl` together. */
+const MAX_CIDRS_AND_URL_BYTES = 3_430;
+
+/** CDK context that `npm start` sets. `forwardUrl` may then be a plain HTTP address of this machine. */
+export const LOCAL_CONTEXT = 'tencent-chat-webhook:local';
 
 /** CloudWatch evaluates at most seven days. */
 const MAX_SILENCE_HOURS = 7 * 24;
@@ -37,6 +42,13 @@ const READERS = {
    * @default any address
    */
   allowedCidrs: addresses,
+  /**
+   * HTTPS URL of your own backend, which gets the callback commands that the receiver does not handle, and whose answers
+   * Chat gets. Usually the URL that was in the Chat console before.
+   *
+   * @default these commands are answered OK
+   */
+  forwardUrl: backendUrl,
   /**
    * Custom domain of the webhook; it needs `certificateArn`. The default address of API Gateway is then disabled.
    *
@@ -99,7 +111,7 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
   const problems = Object.keys(context)
     .filter((name) => looksLikeOption(name) && !OPTIONS.includes(name))
     .map((name) => `'${name}' is not an option of this stack; its options are ${OPTIONS.join(', ')}`);
-  const settings = readOptions(context, problems);
+  const settings = readOptions(context, problems, context[LOCAL_CONTEXT] === true);
   throwSettingsError(
     "The stack's context is wrong. Give options with -c name=value, for example -c sdkAppId=1400000000, or in cdk.json",
     problems,
@@ -111,8 +123,9 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
  * Reads the options from context or props.
  *
  * @param problems Receives all problems.
+ * @param isLocal Whether the deployment runs on this machine.
  */
-export function readOptions(given: Readonly<Record<string, unknown>>, problems: string[]): Settings {
+export function readOptions(given: Readonly<Record<string, unknown>>, problems: string[], isLocal: boolean): Settings {
   const settings = Object.fromEntries(
     Object.entries(READERS).map(([name, read]) => {
       const isMissing = given[name] === null || (given[name] === '' && read !== addresses);
@@ -124,6 +137,18 @@ export function readOptions(given: Readonly<Record<string, unknown>>, problems: 
   }
   if (settings.certificateArn !== undefined && settings.domainName === undefined) {
     problems.push('domainName is missing: certificateArn has no effect without it');
+  }
+  const { forwardUrl, domainName, allowedCidrs } = settings;
+  if (forwardUrl !== undefined && !Token.isUnresolved(forwardUrl)) {
+    const { protocol, hostname } = new URL(forwardUrl);
+    if (protocol === 'http:' && !isLocal) problems.push('forwardUrl must begin with https://');
+    if (hostname === domainName) problems.push('forwardUrl must not lead to the own domain of the webhook');
+    if (forwardUrl.length + (allowedCidrs ?? []).join().length > MAX_CIDRS_AND_URL_BYTES) {
+      problems.push(
+        `forwardUrl and allowedCidrs together have more than the ${MAX_CIDRS_AND_URL_BYTES} characters that fit into a ` +
+          "function's environment",
+      );
+    }
   }
   return settings;
 }
@@ -185,6 +210,20 @@ function required(read: Reader<string | undefined>, advice: string): Reader<stri
 
 function withDefault<Value>(read: Reader<Value | undefined>, value: Value): Reader<Value> {
   return (given, report) => read(given, report) ?? value;
+}
+
+/** Reads the URL of a backend. The problem does not repeat the URL, because it may contain a password. */
+function backendUrl(given: unknown, report: (problem: string) => void): string | undefined {
+  if (given === undefined || Token.isUnresolved(given)) return given as string | undefined;
+  const url = typeof given === 'string' ? URL.parse(given) : null;
+  const isLoopback = url?.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  const hasName = url?.protocol === 'https:' && /[a-z]/.test(url.hostname);
+  const isPlain = url !== null && url.username + url.password === '' && !/[?#]/.test(url.href);
+  if ((isLoopback || hasName) && isPlain) return url.href;
+  return void report(
+    'must be an HTTPS URL with a host name, and without user name, password, query or fragment, for example ' +
+      'https://chat.example.com/hook',
+  );
 }
 
 /** Reads a list as `a,b` or as `["a", "b"]`. */

@@ -20,7 +20,14 @@ import { permitCloudWatch } from './permissions.ts';
 import { probe } from './probe.ts';
 import { publishing } from './publisher.ts';
 import { queues, type Queues } from './queues.ts';
-import { OPTIONS, readOptions, throwSettingsError, type Settings, type WebhookOptions } from './settings.ts';
+import {
+  LOCAL_CONTEXT,
+  OPTIONS,
+  readOptions,
+  throwSettingsError,
+  type Settings,
+  type WebhookOptions,
+} from './settings.ts';
 import { officialAccounts, tableProblems } from './table.ts';
 
 export { SettingsError } from './settings.ts';
@@ -146,7 +153,7 @@ export class TencentChatWebhook extends Construct {
     };
     this.alarmTopic = alarmTopic(this, { serviceName, encryptionKey, email: settings.alarmEmail });
     this.alarms = alarms(this, { topic: this.alarmTopic, monitored, settings });
-    this.dashboard = dashboard(this, monitored, this.alarms);
+    this.dashboard = dashboard(this, { monitored, alarms: this.alarms, forwards: settings.forwardUrl !== undefined });
   }
 }
 
@@ -158,7 +165,7 @@ function checkProps(construct: Construct, props: TencentChatWebhookProps): Setti
   const problems = Object.keys(props)
     .filter((name) => !names.includes(name))
     .map((name) => `'${name}' is not a prop; the props are ${names.join(', ')}`);
-  const settings = readOptions({ ...props }, problems);
+  const settings = readOptions({ ...props }, problems, construct.node.tryGetContext(LOCAL_CONTEXT) === true);
   const { encryptionKey, table, removalPolicy } = props;
   if (encryptionKey !== undefined && table === undefined && Token.isUnresolved(Stack.of(construct).region)) {
     problems.push('encryptionKey needs a stack with a region, because of the table: give the stack env: { region }');

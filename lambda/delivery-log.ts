@@ -95,8 +95,8 @@ function attempt(write: () => void): void {
   }
 }
 
-/** A group of commands, `C2C` for instance, and one of its commands. A Sign, of 64 digits, fits in neither. */
-const COMMAND = /^[A-Za-z\d]{1,31}\.[A-Za-z]{1,96}$/;
+/** Group and name of a command, for example `C2C.CallbackBeforeSendMsg`. A Sign has 64 characters and fits into neither. */
+const COMMAND = /^[A-Za-z\d]{1,31}\.[A-Za-z\d]{1,63}$/;
 
 /**
  * Gives a command as far as it looks like one. What else a caller puts there could hold a Sign, as it does where a `;`

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { webhookApp } from '../app.ts';
-import { OPTIONS, SettingsError } from '../settings.ts';
+import { LOCAL_CONTEXT, OPTIONS, SettingsError } from '../settings.ts';
 import { OperationError, UsageError } from '../cli/errors.ts';
 import { readAssembly, readJson, type DeploymentSpec } from './template.ts';
 
@@ -41,7 +41,7 @@ export function synthesizeTo(outdir: string, context: Readonly<Record<string, st
   try {
     const { app } = webhookApp({
       outdir,
-      context: { ...featureFlags(), ...assetMetadata, ...context },
+      context: { ...featureFlags(), ...assetMetadata, [LOCAL_CONTEXT]: true, ...context },
       builtinCloudFormationValidation: false,
     });
     app.synth();

@@ -77,7 +77,11 @@ export async function startGateway(
       waitedMs = Math.round(performance.now() - arrivedMs);
     })) as APIGatewayProxyStructuredResultV2;
     response
-      .writeHead(result.statusCode ?? 200, { ...(result.headers as Record<string, string>), ...waitHeader(waitedMs) })
+      .writeHead(result.statusCode ?? 200, {
+        ...(result.headers as Record<string, string>),
+        ...(result.cookies !== undefined && { 'set-cookie': result.cookies }),
+        ...waitHeader(waitedMs),
+      })
       .end(Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'));
   }
 

@@ -1,0 +1,287 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { gzipSync } from 'node:zlib';
+import type { Deployment } from '../../infra/local/deployment.ts';
+import { CHAT_TIMEOUT_MS, httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds } from '../delivery.ts';
+import { startSlowDeployment } from '../deployment.ts';
+import { logKeeper } from '../function-log.ts';
+import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
+import { recordsOf } from '../records.ts';
+import { slowed } from '../time.ts';
+import { until } from '../until.ts';
+
+/** Commands of every group of Chat, before and after an action. */
+const OTHER_COMMANDS = [
+  'State.StateChange',
+  'Profile.CallbackPortraitSet',
+  'Sns.CallbackPrevFriendAdd',
+  'Sns.CallbackFriendAdd',
+  'Sns.CallbackBlackListAdd',
+  'C2C.CallbackBeforeSendMsg',
+  'C2C.CallbackAfterSendMsg',
+  'C2C.CallbackAfterMsgReport',
+  'C2C.CallbackAfterMsgWithDraw',
+  'Group.CallbackBeforeCreateGroup',
+  'Group.CallbackAfterCreateGroup',
+  'Group.CallbackBeforeInviteJoinGroup',
+  'Group.CallbackAfterNewMemberJoin',
+  'Group.CallbackBeforeSendMsg',
+  'Group.CallbackAfterSendMsg',
+  'Group.CallbackAfterGroupInfoChanged',
+  'Bot.OnC2CMessage',
+  'ContactAction.CallbackAfterMarkContact',
+  'OfficialAccount.CallbackBeforeCreateOfficialAccount',
+  'OfficialAccount.CallbackAfterAddSubscriber',
+];
+
+const BEFORE_SEND = 'C2C.CallbackBeforeSendMsg';
+
+interface Line {
+  command: string;
+  outcome: string;
+  reason?: string;
+  backendStatus?: number;
+  forwardFailure?: string;
+  forwardMs: number;
+}
+
+let backend: RawBackend;
+let running: Deployment;
+const log = logKeeper();
+const lines = () => log.linesOf('delivery') as unknown as Line[];
+const counts = () =>
+  log.text
+    .split('\n')
+    .filter((line) => line.includes('"_aws"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+beforeAll(async () => {
+  backend = await startRawBackend();
+  running = await startSlowDeployment({ context: { forwardUrl: `${backend.url}/hook` }, log: log.stream });
+});
+afterAll(async () => {
+  await running?.stop();
+  await backend?.close();
+});
+afterEach(async () => {
+  backend.respond = OK_ANSWER;
+  backend.requests.splice(0);
+});
+
+/** Posts bytes to the webhook, without changing the query string. */
+async function postRaw(query: string, body: Uint8Array | string = '{}', headers: Record<string, string> = {}) {
+  const response = await fetch(`${running.url}?${query}`, {
+    method: 'POST',
+    headers,
+    body: Buffer.from(body),
+    redirect: 'manual',
+  });
+  return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
+}
+
+const query = (command: string, change: (query: URLSearchParams) => void = () => {}) => {
+  const parameters = new URLSearchParams({ SdkAppid: SDK_APP_ID, CallbackCommand: command, ...signed(unixSeconds()) });
+  change(parameters);
+  return parameters.toString();
+};
+
+describe.each<[string, (query: URLSearchParams) => void, string | undefined]>([
+  ['signed right', () => {}, undefined],
+  ['signed wrong', (parameters) => parameters.set('Sign', '0'.repeat(64)), 'badSignature'],
+  ['not signed', (parameters) => ['Sign', 'RequestTime'].forEach((name) => parameters.delete(name)), 'badSignature'],
+  ['for another app', (parameters) => parameters.set('SdkAppid', '1400000001'), 'wrongApp'],
+])('a delivery %s', (_what, change, reason) => {
+  test.each(OTHER_COMMANDS)('of %s reaches the backend as it came, and its answer reaches Chat', async (command) => {
+    const body = Buffer.from(JSON.stringify({ CallbackCommand: command, Text: '你好 😀' }));
+    const reply = `{"ActionStatus": "OK", "ErrorInfo": "${command} 好", "ErrorCode": 0}`;
+    backend.respond = answer('201 Created', { 'Content-Type': 'application/json; charset=utf-8' }, reply);
+    const [sent, linesBefore] = [query(command, change), lines().length];
+    const { status, headers, body: received } = await postRaw(sent, body, { 'content-type': 'application/json' });
+    expect({ status, type: headers.get('content-type'), body: received.toString() }).toEqual({
+      status: 201,
+      type: 'application/json; charset=utf-8',
+      body: reply,
+    });
+    expect(backend.requests.map(({ line }) => line)).toEqual([`POST /hook?${sent} HTTP/1.1`]);
+    expect(backend.requests[0]?.body).toEqual(body);
+    const line = await until(() => lines()[linesBefore]);
+    expect(line).toMatchObject({ command, outcome: 'forwarded', backendStatus: 201, forwardMs: expect.any(Number) });
+    expect(line.reason).toBe(reason);
+  });
+});
+
+test.each([
+  [
+    'an answer with a changed message',
+    '200 OK',
+    '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"红包"}}]}',
+  ],
+  [
+    'an answer that refuses members',
+    '200 OK',
+    '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"RefusedMembers_Account":["jared","贾"]}',
+  ],
+  ['ErrorCode 1', '200 OK', '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":1}'],
+  ['ErrorCode 2', '200 OK', '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":2}'],
+  ['ErrorCode 120001', '200 OK', '{"ActionStatus":"FAIL","ErrorInfo":"禁止","ErrorCode":120001}'],
+])('%s of the backend reaches Chat as it came', async (_what, status, reply) => {
+  backend.respond = answer(status, { 'Content-Type': 'application/json' }, reply);
+  const { body } = await postRaw(query(BEFORE_SEND));
+  expect(body.toString()).toBe(reply);
+});
+
+test.each<[string, string]>([
+  ['in another order and case', `Sign=0&requestTIME=1&callbackcommand=${BEFORE_SEND}&SDKAPPID=1`],
+  ['percent-encoded', `CallbackCommand=C2C%2ECallbackBeforeSendMsg&x=%e4%bd%a0+%2B&y`],
+  ['repeated', `CallbackCommand=${BEFORE_SEND}&CallbackCommand=${BEFORE_SEND}&x=1&x=2`],
+])('parameters that are %s reach the backend as they came', async (_what, sent) => {
+  await postRaw(sent);
+  expect(backend.requests.map(({ line }) => line)).toEqual([`POST /hook?${sent} HTTP/1.1`]);
+});
+
+test.each<[string, Uint8Array]>([
+  ['no', Buffer.alloc(0)],
+  ['64 KiB of', Buffer.alloc(65_536, '好'.repeat(3))],
+  ['4 MB of', Buffer.alloc(4_000_000, 'a')],
+  ['binary', Buffer.from([0xff, 0xfe, 0, 0x80])],
+])('a delivery with %s bytes in its body reaches the backend as it came', async (_what, body) => {
+  expect((await postRaw(query(BEFORE_SEND), body)).status).toBe(200);
+  expect(backend.requests[0]?.body.equals(body)).toBe(true);
+});
+
+test('compressed bytes, cookies and a redirect of the backend reach Chat as they came', async () => {
+  const zipped = gzipSync('{"ActionStatus":"OK"}');
+  backend.respond = (socket) => {
+    socket.write(
+      `HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Encoding: gzip\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: ${zipped.length}\r\n\r\n`,
+    );
+    socket.write(zipped);
+  };
+  const { status, headers, body } = await postRaw(query(BEFORE_SEND));
+  expect({ status, location: headers.get('location'), cookies: headers.getSetCookie() }).toEqual({
+    status: 302,
+    location: '/elsewhere',
+    cookies: ['a=1', 'b=2'],
+  });
+  expect(body.toString()).toBe('{"ActionStatus":"OK"}'); // fetch decompresses it
+  expect(backend.requests).toHaveLength(1);
+});
+
+describe('Chat gets a FAIL in Tencent’s shape, in time,', () => {
+  test.each<[string, RawAnswer, number, number]>([
+    ['if the backend closes the connection', (socket) => socket.destroy(), 502, 120502],
+    [
+      'if the backend sends half an answer',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{'),
+      502,
+      120502,
+    ],
+    ['if the backend sends more than 1 MiB', answer('200 OK', {}, Buffer.alloc(1_048_577)), 502, 120502],
+    ['if the backend hangs', () => {}, 504, 120504],
+    [
+      'if the backend hangs after the headers',
+      (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{'),
+      504,
+      120504,
+    ],
+  ])('%s', async (_what, respond, status, code) => {
+    backend.respond = respond;
+    const start = performance.now();
+    const reply = await postRaw(query(BEFORE_SEND));
+    expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS + 100));
+    expect(reply.status).toBe(status);
+    expect(reply.headers.get('content-type')).toBe('application/json');
+    expect(JSON.parse(reply.body.toString())).toEqual({
+      ActionStatus: 'FAIL',
+      ErrorInfo: expect.any(String),
+      ErrorCode: code,
+    });
+  });
+
+  test('if the delivery comes back to this webhook', async () => {
+    const loops: string[] = [];
+    backend.respond = (socket, { headers, line, body }) => {
+      const cdnLoop = headers.find((header) => /^cdn-loop:/i.test(header))?.split(': ')[1] ?? '';
+      loops.push(cdnLoop);
+      void postRaw(line.split(/[? ]/)[2] ?? '', body, { 'cdn-loop': cdnLoop }).then((reply) =>
+        answer(
+          `${reply.status} Loop`,
+          { 'Content-Type': 'application/json' },
+          reply.body,
+        )(socket, backend.requests[0]!),
+      );
+    };
+    const linesBefore = lines().length;
+    const reply = await postRaw(query(BEFORE_SEND));
+    expect(reply.status).toBe(508);
+    expect(JSON.parse(reply.body.toString()).ErrorCode).toBe(120508);
+    expect(loops).toHaveLength(1);
+    await until(() => lines()[linesBefore + 1]);
+    expect(
+      lines()
+        .slice(linesBefore)
+        .map(({ forwardFailure }) => forwardFailure),
+    ).toEqual(['forwardLoop', undefined]);
+    await until(() => counts().find(({ forward }) => forward === 'forwardLoop'));
+  });
+});
+
+test('a command that is handled is stored and never reaches the backend, whatever the backend does', async () => {
+  backend.respond = () => {};
+  const good = await post(
+    running.url,
+    httpDelivery(({ payload }) => (payload['Official_Account'] = '@TOA#_自己')),
+  );
+  expect(JSON.parse(good.body)).toMatchObject({ ActionStatus: 'OK' });
+  const bad = await post(
+    running.url,
+    httpDelivery((delivery) => (delivery.body = '{')),
+  );
+  expect(JSON.parse(bad.body)).toMatchObject({ ErrorCode: 120005 });
+  const verify = await postRaw(new URLSearchParams({ SdkAppid: SDK_APP_ID, ...signed(unixSeconds()) }).toString(), '');
+  expect(JSON.parse(verify.body.toString())).toMatchObject({ ActionStatus: 'OK' });
+  const records = await recordsOf(running.dynamoDb.url, running.spec.tableName);
+  expect(records.map(({ officialAccountId }) => officialAccountId)).toContain('@TOA#_自己');
+  expect(backend.requests).toEqual([]);
+});
+
+test('nothing that is forwarded is stored or queued, and no query string or body is logged', async () => {
+  const [before, logged] = [await recordsOf(running.dynamoDb.url, running.spec.tableName), log.text.length];
+  for (const { name } of running.spec.queues) await running.sqs.purge(name);
+  const sent = query('OfficialAccount.CallbackAfterAddSubscriber');
+  await postRaw(sent, JSON.stringify({ Secret: 'geheim', Official_Account: '@TOA#_x' }));
+  backend.respond = (socket) => socket.destroy();
+  await postRaw(sent, JSON.stringify({ Secret: 'geheim' }));
+  await until(() => (log.text.slice(logged).match(/"forwardMs"/g) ?? []).length === 2 || undefined);
+  expect(await recordsOf(running.dynamoDb.url, running.spec.tableName)).toEqual(before);
+  for (const { name } of running.spec.queues) expect(running.sqs.messages(name)).toEqual([]);
+  const written = log.text.slice(logged);
+  for (const secret of ['geheim', 'RequestTime', new URLSearchParams(sent).get('Sign')!, TOKEN, backend.url]) {
+    expect(written).not.toContain(secret);
+  }
+});
+
+test('an authentic forwarded delivery counts with its time; one that a stranger may have sent counts by its reason', async () => {
+  const before = counts().length;
+  await postRaw(query(BEFORE_SEND));
+  await until(() => counts()[before + 1]);
+  expect(counts().slice(before)).toEqual([
+    expect.objectContaining({ outcome: 'forwarded', Deliveries: 1 }),
+    expect.objectContaining({ forward: 'ok', ForwardTime: expect.any(Number) }),
+  ]);
+  await postRaw(query(BEFORE_SEND, (parameters) => parameters.delete('Sign')));
+  await postRaw(query(BEFORE_SEND));
+  await until(() => counts()[before + 4]);
+  expect(counts().slice(before + 2)).toEqual([
+    expect.objectContaining({ reason: 'badSignature' }),
+    expect.objectContaining({ outcome: 'forwarded' }),
+    expect.objectContaining({ forward: 'ok' }),
+  ]);
+  expect(counts()[before + 2]).not.toHaveProperty('outcome');
+});
+
+test('a backend that restarts between two deliveries fails none of them', async () => {
+  for (let times = 1; times <= 4; times += 1) {
+    expect((await postRaw(query(BEFORE_SEND))).status).toBe(200);
+    backend.closeConnections();
+  }
+});
