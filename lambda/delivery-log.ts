@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { MiddlewareObj } from '@middy/core';
-import { callbackCommand, field, isVerifyProbe, type Delivery } from './delivery.ts';
+import { callbackCommand, field, isVerifyRequest, type Delivery } from './delivery.ts';
 import type { DeliveryResult } from './failed-deliveries.ts';
 import { countDelivery } from './metrics.ts';
 import { IgnoredError, RejectedError, type Outcome, type ReasonName } from './outcomes.ts';
@@ -28,11 +28,11 @@ interface Result {
 export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Delivery, unknown> {
   const startTimes = new WeakMap<Delivery, number>();
 
-  function tell(delivery: Delivery, result: Result): void {
+  function logResult(delivery: Delivery, result: Result): void {
     const { eventAgeMs, storeMs } = delivery;
     const { outcome, reason, error } = result;
     const level = outcome === 'failed' ? 'error' : reason !== undefined || error !== undefined ? 'warn' : 'info';
-    attempt(() => {
+    tryToWrite(() => {
       logger[level]('delivery', {
         requestId: delivery.requestContext.requestId,
         command: commandText(callbackCommand(delivery)),
@@ -46,29 +46,32 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
       });
     });
     // It shows nothing of Chat's deliveries, and there is nothing that its refusal could lose.
-    if (isVerifyProbe(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
+    if (isVerifyRequest(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
     // Of what did not get as far as the store, neither the age nor the time to store is known.
-    attempt(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
+    tryToWrite(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
   }
 
   return {
     before: ({ event }) => {
       startTimes.set(event, performance.now());
     },
-    after: ({ event, response }) => tell(event, response as DeliveryResult),
+    after: ({ event, response }) => logResult(event, response as DeliveryResult),
     onError: ({ event, error }) =>
-      tell(event, error instanceof IgnoredError ? { ...resultOf(error.cause), outcome: 'ignored' } : resultOf(error)),
+      logResult(
+        event,
+        error instanceof IgnoredError ? { ...resultOf(error.cause), outcome: 'ignored' } : resultOf(error),
+      ),
   };
 }
 
 function resultOf(error: unknown): Result {
   if (!(error instanceof RejectedError)) return { outcome: 'failed', reason: 'notKept', error };
-  const { reason, field: refusedField, detail, isDeadLettered } = error;
-  return { outcome: 'refused', reason, field: refusedField, detail, isDeadLettered };
+  const { reason, field: wireName, detail, isDeadLettered } = error;
+  return { outcome: 'refused', reason, field: wireName, detail, isDeadLettered };
 }
 
 /** Writes a line. An error there must not keep the delivery from being answered. */
-function attempt(write: () => void): void {
+function tryToWrite(write: () => void): void {
   try {
     write();
   } catch (error) {

@@ -2,7 +2,7 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
 import { asciiJson } from './ascii-json.ts';
 import { bodyBytes, receivedTime, type Delivery, type Query } from './delivery.ts';
-import { MAX_BODY_BYTES, PARK_LIMITS } from './limits.ts';
+import { MAX_BODY_BYTES, QUEUE_LIMITS } from './limits.ts';
 import { DEAD_LETTER_REASONS, type DeadLetterReason } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 
@@ -52,19 +52,19 @@ export interface QueueUrls {
 
 /** Opens the queues. This module, and the SQS client with it, is loaded only when something has gone wrong. */
 export function openDeliveryQueues({ parkingQueueUrl, deadLetterQueueUrl }: QueueUrls): DeliveryQueues {
-  const client = new SQSClient(clientSettings(PARK_LIMITS));
+  const client = new SQSClient(clientSettings(QUEUE_LIMITS));
   const send = async (queueUrl: string, delivery: QueuedDelivery) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) });
     await client.send(message);
   };
   return {
-    park: (delivery) => send(parkingQueueUrl, parked(delivery, 'notStored')),
-    deadLetter: (delivery, reason, field) => send(deadLetterQueueUrl, parked(delivery, reason, field)),
+    park: (delivery) => send(parkingQueueUrl, toQueuedDelivery(delivery, 'notStored')),
+    deadLetter: (delivery, reason, field) => send(deadLetterQueueUrl, toQueuedDelivery(delivery, reason, field)),
     destroy: () => client.destroy(),
   };
 }
 
-function parked(delivery: Delivery, reason: QueuedDelivery['reason'], field?: string): QueuedDelivery {
+function toQueuedDelivery(delivery: Delivery, reason: QueuedDelivery['reason'], field?: string): QueuedDelivery {
   const { sign: _, requestTime: __, ...query } = delivery.query;
   return {
     version: VERSION,

@@ -78,7 +78,7 @@ export function bodyBytes(delivery: Delivery): Buffer {
  * Tells whether a delivery can be the console's Verify probe, which carries no command in its URL and nothing in its
  * body.
  */
-export function isVerifyProbe(delivery: Delivery): boolean {
+export function isVerifyRequest(delivery: Delivery): boolean {
   return delivery.query.callbackCommand === undefined && bodyBytes(delivery).toString().trim() === '';
 }
 

@@ -1,6 +1,6 @@
 import type { MiddlewareObj } from '@middy/core';
-import { isVerifyProbe, type Delivery } from './delivery.ts';
-import { PARK_LIMITS, withTimeout } from './limits.ts';
+import { isVerifyRequest, type Delivery } from './delivery.ts';
+import { QUEUE_LIMITS, withTimeout } from './limits.ts';
 import { isDeadLetterReason, RejectedError, type Outcome } from './outcomes.ts';
 import type { DeliveryQueues } from './delivery-queues.ts';
 
@@ -24,12 +24,12 @@ class DeliveryLostError extends Error {
  * @throws DeliveryLostError, with both failures, where it could not be parked either.
  */
 export function parkOnFailure(
-  receive: (delivery: Delivery) => Promise<Outcome>,
+  dispatch: (delivery: Delivery) => Promise<Outcome>,
   queues: () => Promise<DeliveryQueues>,
 ) {
   return async (delivery: Delivery): Promise<DeliveryResult> => {
     try {
-      return { outcome: await receive(delivery) };
+      return { outcome: await dispatch(delivery) };
     } catch (error) {
       if (error instanceof RejectedError) throw error;
       try {
@@ -49,14 +49,14 @@ export function parkOnFailure(
 export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): MiddlewareObj<Delivery, unknown> {
   return {
     onError: async (request) => {
-      const { error: refusal, event } = request;
-      if (!(refusal instanceof RejectedError) || !isDeadLetterReason(refusal.reason) || isVerifyProbe(event)) return;
-      const { reason, field } = refusal;
+      const { error, event } = request;
+      if (!(error instanceof RejectedError) || !isDeadLetterReason(error.reason) || isVerifyRequest(event)) return;
+      const { reason, field } = error;
       try {
         await withDeadline(queues, ({ deadLetter }) => deadLetter(event, reason, field));
-        refusal.isDeadLettered = true;
-      } catch (error) {
-        request.error = new DeliveryLostError('the delivery was refused and could not be kept', [refusal, error]);
+        error.isDeadLettered = true;
+      } catch (queueError) {
+        request.error = new DeliveryLostError('the delivery was refused and could not be kept', [error, queueError]);
       }
     },
   };
@@ -65,9 +65,9 @@ export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): Middl
 /** Keeps a delivery within the limits of queues, which include loading the queues' module. */
 function withDeadline(
   queues: () => Promise<DeliveryQueues>,
-  keep: (opened: DeliveryQueues) => Promise<void>,
+  send: (opened: DeliveryQueues) => Promise<void>,
 ): Promise<void> {
   const opened = queues();
-  const cutConnections = () => void opened.then(({ destroy }) => destroy()).catch(() => {});
-  return withTimeout(PARK_LIMITS, opened.then(keep), cutConnections);
+  const destroyConnections = () => void opened.then(({ destroy }) => destroy()).catch(() => {});
+  return withTimeout(QUEUE_LIMITS, opened.then(send), destroyConnections);
 }

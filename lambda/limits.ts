@@ -18,7 +18,7 @@ export interface Limits {
 
 export const STORE_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
 /** The limits of parking. Loading the SQS client and opening its connection are part of it. */
-export const PARK_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
+export const QUEUE_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
 /** The limits of reading the token, during init and when a signature doesn't match. */
 export const TOKEN_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
 /** The limit of the rehearsal during init: the first delivery waits for its end. */
@@ -54,22 +54,22 @@ export const MAX_RECEIPTS = 10;
  * Gives up on a call when its time is over. The SDK alone would first sit out its pause between two attempts.
  * What the call may still do afterwards does no harm, since every write here may come twice or late.
  *
- * @param giveUp cuts the connection of a call that is given up: one that stalls would never be free again, and there
+ * @param onTimeout cuts the connection of a call that is given up: one that stalls would never be free again, and there
  * are 50 at most.
  * @throws what the call throws, or a TimeoutError.
  */
 export async function withTimeout<T>(
   { totalMs }: Pick<Limits, 'totalMs'>,
   call: Promise<T>,
-  giveUp: () => void = () => {},
+  onTimeout: () => void = () => {},
 ): Promise<T> {
-  const over = Promise.withResolvers<never>();
+  const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    giveUp();
-    over.reject(new TimeoutError(`no answer within ${totalMs} ms`));
+    onTimeout();
+    timeout.reject(new TimeoutError(`no answer within ${totalMs} ms`));
   }, totalMs);
   try {
-    return await Promise.race([call, over.promise]);
+    return await Promise.race([call, timeout.promise]);
   } finally {
     clearTimeout(timer);
   }

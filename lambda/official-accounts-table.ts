@@ -60,13 +60,13 @@ export function officialAccountsTable(
           }
         }
 
-        let record = await write(mergeNewestEvent(event), newerThanAll(event));
+        let record = await write(mergeNewestEvent(event), ifNewest(event));
         for (let round = 0; record !== undefined; round += 1) {
           if (round === MAX_ROUNDS || isExpired())
             throw new Error(`the record could not be written in ${round} rounds`);
           const changes = mergeEvent(event, record);
           if (Object.keys(changes).length === 0) return 'stale';
-          record = await write(changes, stillAs(record));
+          record = await write(changes, ifUnchanged(record));
         }
         return 'stored';
       }),
@@ -78,7 +78,7 @@ interface Condition {
   values: Readonly<Record<string, AttributeValue>>;
 }
 
-function newerThanAll({ eventTime }: AccountEvent): Condition {
+function ifNewest({ eventTime }: AccountEvent): Condition {
   return {
     expression: 'attribute_not_exists(eventTime) OR eventTime < :eventTime',
     values: { ':eventTime': toValue(eventTime) },
@@ -86,7 +86,7 @@ function newerThanAll({ eventTime }: AccountEvent): Condition {
 }
 
 /** Compares EventTime as well as revision: versions of this software before 0.2 write no revision. */
-function stillAs(record: AccountRecord): Condition {
+function ifUnchanged(record: AccountRecord): Condition {
   const values: Record<string, AttributeValue> = {};
   const isSame = ['eventTime', 'revision'].map((name) => {
     const before = record[name];

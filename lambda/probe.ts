@@ -57,12 +57,13 @@ async function probe(url: URL, token: string | undefined): Promise<number> {
     .catch((error: Error & { cause?: { code?: string } }) => {
       throw new Error(`no answer: ${error.cause?.code ?? error.name}`); // the error itself may hold the URL, with its Sign
     });
-  if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${redactSign(answer.body, url).slice(0, 200)}`);
+  if (!isHealthy(answer))
+    throw new Error(`answered HTTP ${answer.status} ${redactSign(answer.body, url).slice(0, 200)}`);
   return Math.round(performance.now() - start);
 }
 
 /** Whether it is OK, or was refused for nothing but its address: that is looked at once the signature is right. */
-function isWell({ status, body }: { status: number; body: string }): boolean {
+function isHealthy({ status, body }: { status: number; body: string }): boolean {
   try {
     const { ActionStatus, ErrorCode } = JSON.parse(body);
     return status === 200 && (ActionStatus === 'OK' || ErrorCode === REASONS.wrongAddress.errorCode);

@@ -17,7 +17,7 @@ const dependencies: Dependencies = {
   metrics: new Metrics({ namespace: NAMESPACE, serviceName: config.serviceName }),
   sdkAppId: config.sdkAppId,
   allowedCidrs: config.allowedCidrs,
-  token: config.tokenSecretArn === undefined ? undefined : tokenIn(config.tokenSecretArn),
+  token: config.tokenSecretArn === undefined ? undefined : tokenFromSecret(config.tokenSecretArn),
   dynamoDb: new DynamoDBClient(clientSettings(STORE_LIMITS)),
   tableName: config.tableName,
   // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
@@ -27,7 +27,7 @@ const dependencies: Dependencies = {
 export const handler = createHandler(dependencies);
 await Promise.all([loadToken(), warmUp(dependencies, createHandler)]);
 
-function tokenIn(secretArn: string) {
+function tokenFromSecret(secretArn: string) {
   return webhookToken(secretVersions(new SecretsManagerClient(clientSettings(TOKEN_LIMITS)), secretArn));
 }
 

@@ -23,7 +23,7 @@ const withDeadline = abortAtDeadline(REDRIVE_LIMITS); // the messages of a batch
 const accounts = officialAccountsTable(dynamoDb, config.tableName, withDeadline);
 
 /** The receiver's own steps after its sender is proven. A delivery that is applied twice or late does no harm. */
-const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })
+const storeDelivery = middy<Delivery>({ timeoutEarlyInMillis: 0 })
   .before(checkSdkAppId(config.sdkAppId))
   .use(parseBody())
   .before(checkCallbackCommand)
@@ -45,20 +45,21 @@ async function redrive(record: SQSRecord): Promise<boolean> {
   const receipt = Number(record.attributes.ApproximateReceiveCount);
   const line: Record<string, unknown> = { messageId: record.messageId, receipt };
   try {
-    const delivery = understood(record);
+    const delivery = parseDelivery(record);
     line['requestId'] = delivery.requestContext.requestId;
-    const outcome = await receiveAgain(delivery, undefined as never);
+    const outcome = await storeDelivery(delivery, undefined as never);
     // Only what we handle is parked: a version of this software that doesn't must not throw it away.
-    if (outcome === 'ignored') throw new NotUnderstood('the message holds a command that this version does not handle');
+    if (outcome === 'ignored')
+      throw new UnreadableMessageError('the message holds a command that this version does not handle');
     logger.info('redrive', { ...line, outcome });
     return true;
   } catch (error) {
     // What can't be understood now won't be in an hour: its receipts may as well pass at once.
-    const isHopeless = error instanceof RejectedError || error instanceof NotUnderstood;
-    const seconds = isHopeless ? 0 : backOffSeconds(receipt);
+    const isPermanent = error instanceof RejectedError || error instanceof UnreadableMessageError;
+    const seconds = isPermanent ? 0 : backOffSeconds(receipt);
     logger.warn('redrive', {
       ...line,
-      outcome: isHopeless ? 'notUnderstood' : 'notStored',
+      outcome: isPermanent ? 'notUnderstood' : 'notStored',
       retrySeconds: seconds,
       error,
     });
@@ -67,14 +68,14 @@ async function redrive(record: SQSRecord): Promise<boolean> {
   }
 }
 
-class NotUnderstood extends Error {}
+class UnreadableMessageError extends Error {}
 
-function understood({ body }: SQSRecord): Delivery {
+function parseDelivery({ body }: SQSRecord): Delivery {
   try {
     return toDelivery(body);
   } catch {
     // Not the cause: its text repeats what stands in the message.
-    throw new NotUnderstood('the message is none of ours, cut short, or of another version of this software');
+    throw new UnreadableMessageError('the message is none of ours, cut short, or of another version of this software');
   }
 }
 

@@ -15,7 +15,7 @@ export interface CallWithDeadline {
 }
 
 /** Makes a call of a client, or several for one purpose, and gives up when the time for it is over. */
-export type WithDeadline = <T>(call: (limited: CallWithDeadline) => Promise<T>) => Promise<T>;
+export type WithDeadline = <T>(call: (context: CallWithDeadline) => Promise<T>) => Promise<T>;
 
 /** Limits the calls of a client that has one call at a time: giving up cuts all its connections. */
 export function destroyAtDeadline(client: { destroy(): void }, limits: Limits): WithDeadline {
@@ -34,10 +34,10 @@ export function destroyAtDeadline(client: { destroy(): void }, limits: Limits): 
  */
 export function abortAtDeadline(limits: Limits): WithDeadline {
   return (call) => {
-    const over = new AbortController();
-    const { signal } = over;
-    const limited = { options: { abortSignal: signal }, isExpired: () => signal.aborted };
-    return withTimeout(limits, call(limited), () => over.abort());
+    const controller = new AbortController();
+    const { signal } = controller;
+    const context = { options: { abortSignal: signal }, isExpired: () => signal.aborted };
+    return withTimeout(limits, call(context), () => controller.abort());
   };
 }
 

@@ -10,7 +10,7 @@ import type { Dependencies } from './handler.ts';
 import { sign } from './signature.ts';
 import { webhookToken } from './token.ts';
 
-type Receiver = (delivery: Delivery, context: never) => Promise<unknown>;
+type Handler = (delivery: Delivery, context: never) => Promise<unknown>;
 type RequestHandler = DynamoDBClient['config']['requestHandler'];
 type HttpRequest = Parameters<RequestHandler['handle']>[0];
 
@@ -25,7 +25,7 @@ type HttpRequest = Parameters<RequestHandler['handle']>[0];
  */
 export async function warmUp(
   dependencies: Dependencies,
-  createHandler: (dependencies: Dependencies) => Receiver,
+  createHandler: (dependencies: Dependencies) => Handler,
 ): Promise<void> {
   const { requestHandler } = dependencies.dynamoDb.config;
   const handle = requestHandler.handle.bind(requestHandler);

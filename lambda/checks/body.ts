@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { MiddlewareObj } from '@middy/core';
 import httpJsonBodyParser from '@middy/http-json-body-parser';
-import { bodyBytes, isVerifyProbe, type Delivery } from '../delivery.ts';
+import { bodyBytes, isVerifyRequest, type Delivery } from '../delivery.ts';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import { RejectedError } from '../outcomes.ts';
 
@@ -32,7 +32,7 @@ function decode(event: Delivery): void {
   if (bytes.length > MAX_BODY_BYTES) throw new RejectedError('badBody', { detail: `${bytes.length} bytes` });
   // Decoded all the same, replacement characters in a name would be stored for good.
   if (!isUtf8(bytes)) throw new RejectedError('badBody', { detail: 'not UTF-8' });
-  event.body = isVerifyProbe(event) ? '{}' : bytes.toString().replace(/^\uFEFF/, ''); // JSON takes no byte order mark
+  event.body = isVerifyRequest(event) ? '{}' : bytes.toString().replace(/^\uFEFF/, ''); // JSON takes no byte order mark
   event.isBase64Encoded = false;
 }
 
