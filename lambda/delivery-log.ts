@@ -6,10 +6,10 @@ import type { DeliveryResult } from './failed-deliveries.ts';
 import { countDelivery } from './metrics.ts';
 import { IgnoredError, RejectedError, type Outcome, type ReasonName } from './outcomes.ts';
 
-/** A limit for values that strangers choose before a signature is checked. */
+/** Maximum length of values in the log, because strangers choose them before the signature is checked. */
 const MAX_LOGGED_CHARACTERS = 128;
 
-/** The outcome of a delivery, and the reason for it. */
+/** Outcome of a delivery, with its reason. */
 interface Result {
   outcome: Outcome;
   reason?: ReasonName;
@@ -20,10 +20,10 @@ interface Result {
 }
 
 /**
- * One line a delivery: which, and what became of it; and one in CloudWatch's embedded metric format, which counts it.
- * Never the query string (it carries Sign), the token or the whole body.
+ * Logs one line for each delivery with its outcome, and counts it with a second line in CloudWatch's embedded metric
+ * format. The lines never contain the query string, which has Sign, the token or the whole body.
  *
- * Where a line can't be written, the delivery is answered all the same.
+ * If a line cannot be written, the reply stays the same.
  */
 export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Delivery, unknown> {
   const startTimes = new WeakMap<Delivery, number>();
@@ -45,9 +45,9 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         ...result,
       });
     });
-    // It shows nothing of Chat's deliveries, and there is nothing that its refusal could lose.
+    // A Verify request does not prove traffic, and its rejection loses no data.
     if (isVerifyRequest(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
-    // Of what did not get as far as the store, neither the age nor the time to store is known.
+    // The times are measured only for accepted deliveries.
     tryToWrite(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
   }
 
@@ -70,7 +70,7 @@ function resultOf(error: unknown): Result {
   return { outcome: 'refused', reason, field: wireName, detail, isDeadLettered };
 }
 
-/** Writes a line. An error there must not keep the delivery from being answered. */
+/** Writes a line. An error goes to standard error, because it must not prevent the reply. */
 function tryToWrite(write: () => void): void {
   try {
     write();
@@ -81,12 +81,12 @@ function tryToWrite(write: () => void): void {
   }
 }
 
-/** A group of commands, `C2C` for instance, and one of its commands. A Sign, of 64 digits, fits in neither. */
+/** Group, for example `C2C`, and name of a command. Neither part can contain a Sign, which has 64 hex digits. */
 const COMMAND = /^[A-Za-z\d]{1,31}\.[A-Za-z]{1,96}$/;
 
 /**
- * Gives a command as far as it looks like one. What else a caller puts there could hold a Sign, as it does where a `;`
- * stands for the `&` before it.
+ * Returns a well-formed command, or a description of any other value, because that value could contain a Sign. For
+ * example, it does if the URL has `;` instead of `&` before Sign.
  */
 function commandText(command: unknown): string | undefined {
   if (typeof command !== 'string') return undefined;

@@ -4,10 +4,13 @@ import { QUEUE_LIMITS, withTimeout } from './limits.ts';
 import { isDeadLetterReason, RejectedError, type Outcome } from './outcomes.ts';
 import type { DeliveryQueues } from './delivery-queues.ts';
 
-/** The outcome of a delivery that was not refused, for the log. */
+/** Outcome of a delivery that was not rejected, for the log. */
 export type DeliveryResult = { outcome: Outcome } | { outcome: 'parked'; error: unknown };
 
-/** Holds both failures. The logger leaves out those of an AggregateError, which can't be enumerated. */
+/**
+ * The delivery is neither stored nor in a queue. `failures` has both errors. An AggregateError would hide them from the
+ * log, because its `errors` are not enumerable.
+ */
 class DeliveryLostError extends Error {
   readonly failures: readonly unknown[];
 
@@ -19,9 +22,9 @@ class DeliveryLostError extends Error {
 }
 
 /**
- * Receives a delivery; where that fails for another reason than the delivery itself, parks it.
+ * Dispatches a delivery. If that fails and the delivery is not at fault, parks the delivery.
  *
- * @throws DeliveryLostError, with both failures, where it could not be parked either.
+ * @throws RejectedError if the delivery is at fault, and DeliveryLostError if parking also fails.
  */
 export function parkOnFailure(
   dispatch: (delivery: Delivery) => Promise<Outcome>,
@@ -43,8 +46,8 @@ export function parkOnFailure(
 }
 
 /**
- * Keeps refused deliveries for people to look at. Only behind the signature check: strangers must not fill the queue.
- * One that can't be kept is no longer refused, but lost, and answered so.
+ * Sends rejected deliveries to the dead-letter queue, except those that fail before the end of the signature check,
+ * because strangers must not fill the queue. If the queue fails, the delivery counts as lost instead of rejected.
  */
 export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): MiddlewareObj<Delivery, unknown> {
   return {
@@ -56,13 +59,16 @@ export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): Middl
         await withDeadline(queues, ({ deadLetter }) => deadLetter(event, reason, field));
         error.isDeadLettered = true;
       } catch (queueError) {
-        request.error = new DeliveryLostError('the delivery was refused and could not be kept', [error, queueError]);
+        request.error = new DeliveryLostError('the delivery was refused and could not be dead-lettered', [
+          error,
+          queueError,
+        ]);
       }
     },
   };
 }
 
-/** Keeps a delivery within the limits of queues, which include loading the queues' module. */
+/** Enforces the deadline of a call to a queue. It includes loading the module of the queues. */
 function withDeadline(
   queues: () => Promise<DeliveryQueues>,
   send: (opened: DeliveryQueues) => Promise<void>,

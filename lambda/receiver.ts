@@ -1,4 +1,4 @@
-import 'node:https'; // first: a thread of Node's then reads the root certificates while the rest is set up
+import 'node:https'; // first, so that a thread of Node reads the root certificates during the rest of init
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -20,7 +20,7 @@ const dependencies: Dependencies = {
   token: config.tokenSecretArn === undefined ? undefined : tokenFromSecret(config.tokenSecretArn),
   dynamoDb: new DynamoDBClient(clientSettings(STORE_LIMITS)),
   tableName: config.tableName,
-  // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
+  // Loaded from its own bundle on demand, because the SQS client would slow down every cold start.
   queues: once(async () => (await import('./delivery-queues.ts')).openDeliveryQueues(config)),
 };
 
@@ -31,7 +31,7 @@ function tokenFromSecret(secretArn: string) {
   return webhookToken(secretVersions(new SecretsManagerClient(clientSettings(TOKEN_LIMITS)), secretArn));
 }
 
-/** Reads the token during init, where it costs Chat no waiting; where that fails, the first delivery tries again. */
+/** Reads the token during init, so that Chat does not wait for it. If that fails, the first delivery reads it. */
 async function loadToken(): Promise<void> {
   try {
     await dependencies.token?.load();

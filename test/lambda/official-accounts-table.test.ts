@@ -209,7 +209,7 @@ test('a refusal without the record is an error, and nothing is overwritten', asy
     throw new ConditionalCheckFailedException({ message: 'The conditional request failed', $metadata: {} });
   });
   await expect(accounts.apply(changed(id, 1, { introduction: '简介' }))).rejects.toMatchObject({
-    message: 'DynamoDB refused a write without returning the record',
+    message: 'DynamoDB rejected a write without returning the record',
     cause: { name: 'ConditionalCheckFailedException' },
   });
   expect(await table.record(id)).toEqual(before);
