@@ -10,7 +10,7 @@ export interface Command {
   event?: CommandEvent;
 }
 
-/** A text field of the body. */
+/** A string field of the body. */
 export interface Field {
   wireName: string;
   /** If true, an absent field leaves the attribute unchanged. If false, it is an error. */
