@@ -1,4 +1,4 @@
-/** Makes JSON for a queue: SQS refuses some characters of Unicode, and with them the whole message. */
+/** Serializes a value as ASCII JSON, because SQS rejects messages with some Unicode characters. */
 export function asciiJson(value: unknown): string {
   return JSON.stringify(value).replaceAll(
     /[^\x20-\x7e]/g,

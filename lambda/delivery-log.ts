@@ -1,15 +1,15 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { MiddlewareObj } from '@middy/core';
-import { callbackCommand, field, isVerifyProbe, type Delivery, type ForwardResult } from './delivery.ts';
+import { callbackCommand, field, isVerifyRequest, type Delivery, type ForwardResult } from './delivery.ts';
 import type { DeliveryResult } from './failed-deliveries.ts';
 import { countDelivery, countForward, type ForwardOutcome } from './metrics.ts';
 import { IgnoredError, RejectedError, type Outcome, type ReasonName } from './outcomes.ts';
 
-/** A limit for values that strangers choose before a signature is checked. */
+/** Maximum length of values in the log, because strangers choose them before the signature is checked. */
 const MAX_LOGGED_CHARACTERS = 128;
 
-/** The outcome of a delivery, and the reason for it. */
+/** Outcome of a delivery, with its reason. */
 interface Result {
   outcome: Outcome;
   reason?: ReasonName;
@@ -20,21 +20,21 @@ interface Result {
 }
 
 /**
- * One line a delivery: which, and what became of it; and one in CloudWatch's embedded metric format, which counts it.
- * Never the query string (it carries Sign), the token or the whole body.
+ * Logs one line for each delivery with its outcome, and counts it with a second line in CloudWatch's embedded metric
+ * format. The lines never contain the query string, which has Sign, the token or the whole body.
  *
- * Where a line can't be written, the delivery is answered all the same.
+ * If a line cannot be written, the reply stays the same.
  */
 export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Delivery, unknown> {
   const startTimes = new WeakMap<Delivery, number>();
 
-  function tell(delivery: Delivery, checked: Result, forwarded: ForwardResult | undefined): void {
+  function logResult(delivery: Delivery, checked: Result, forwarded: ForwardResult | undefined): void {
     const { eventAgeMs, storeMs } = delivery;
     const result: Result = forwarded === undefined ? checked : { ...checked, outcome: 'forwarded' };
     const { outcome, reason, error } = result;
     const isWarning = reason !== undefined || error !== undefined || forwarded?.failure !== undefined;
     const level = outcome === 'failed' ? 'error' : isWarning ? 'warn' : 'info';
-    attempt(() => {
+    tryToWrite(() => {
       logger[level]('delivery', {
         requestId: delivery.requestContext.requestId,
         command: commandText(callbackCommand(delivery)),
@@ -53,23 +53,24 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         }),
       });
     });
-    // It shows nothing of Chat's deliveries, and there is nothing that its refusal could lose.
-    if (isVerifyProbe(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
-    // Of what did not get as far as the store, neither the age nor the time to store is known.
-    attempt(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
-    // A stranger's delivery shows nothing about the backend.
+    // A Verify request does not prove traffic, and its rejection loses no data.
+    if (isVerifyRequest(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
+    // The times are measured only for accepted deliveries.
+    tryToWrite(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
+    // A backend may reject what a stranger sends. This proves nothing about the backend.
     if (forwarded === undefined || reason !== undefined) return;
-    attempt(() => countForward(metrics, forwardOutcome(forwarded), forwarded.ms));
+    tryToWrite(() => countForward(metrics, forwardOutcome(forwarded), forwarded.ms));
   }
 
   return {
     before: ({ event }) => {
       startTimes.set(event, performance.now());
     },
-    after: async ({ event, response }) => tell(event, response as DeliveryResult, await event.forwarded),
+    after: async ({ event, response }) => logResult(event, response as DeliveryResult, await event.forwarded),
     onError: async ({ event, error }) => {
-      const result = error instanceof IgnoredError ? resultOf(error.cause) : resultOf(error);
-      tell(event, error instanceof IgnoredError ? { ...result, outcome: 'ignored' } : result, await event.forwarded);
+      const isIgnored = error instanceof IgnoredError;
+      const result: Result = isIgnored ? { ...resultOf(error.cause), outcome: 'ignored' } : resultOf(error);
+      logResult(event, result, await event.forwarded);
     },
   };
 }
@@ -80,12 +81,12 @@ function forwardOutcome({ failure, answer }: ForwardResult): ForwardOutcome {
 
 function resultOf(error: unknown): Result {
   if (!(error instanceof RejectedError)) return { outcome: 'failed', reason: 'notKept', error };
-  const { reason, field: refusedField, detail, isDeadLettered } = error;
-  return { outcome: 'refused', reason, field: refusedField, detail, isDeadLettered };
+  const { reason, field: wireName, detail, isDeadLettered } = error;
+  return { outcome: 'refused', reason, field: wireName, detail, isDeadLettered };
 }
 
-/** Writes a line. An error there must not keep the delivery from being answered. */
-function attempt(write: () => void): void {
+/** Writes a line. An error goes to standard error, because it must not prevent the reply. */
+function tryToWrite(write: () => void): void {
   try {
     write();
   } catch (error) {
@@ -95,12 +96,12 @@ function attempt(write: () => void): void {
   }
 }
 
-/** Group and name of a command, for example `C2C.CallbackBeforeSendMsg`. A Sign has 64 characters and fits into neither. */
+/** Group, for example `C2C`, and name of a command. Neither part can contain a Sign, which has 64 hex digits. */
 const COMMAND = /^[A-Za-z\d]{1,31}\.[A-Za-z\d]{1,63}$/;
 
 /**
- * Gives a command as far as it looks like one. What else a caller puts there could hold a Sign, as it does where a `;`
- * stands for the `&` before it.
+ * Returns a well-formed command, or a description of any other value, because that value could contain a Sign. For
+ * example, it does if the URL has `;` instead of `&` before Sign.
  */
 function commandText(command: unknown): string | undefined {
   if (typeof command !== 'string') return undefined;

@@ -2,24 +2,24 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
 import { asciiJson } from './ascii-json.ts';
 import { bodyBytes, receivedTime, type Delivery, type Query } from './delivery.ts';
-import { MAX_BODY_BYTES, PARK_LIMITS } from './limits.ts';
+import { MAX_BODY_BYTES, QUEUE_LIMITS } from './limits.ts';
 import { DEAD_LETTER_REASONS, type DeadLetterReason } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 
-/** The version of the messages' shape. Readers leave a message of another version to people. */
+/** Version of the messages' shape. Messages of another version are not processed automatically. */
 const VERSION = 1;
 
 /**
- * A delivery in a queue: what is needed to receive it once more. Its sender was proven before it got here;
- * Sign and RequestTime stay behind.
+ * A delivery in a queue, with all that is necessary to process it again. It has no Sign and RequestTime, because the
+ * receiver has already checked the signature.
  */
 const QUEUED_DELIVERY = v.object({
   version: v.literal(VERSION),
-  /** The reason why it is here: it could not be stored, or was refused. */
+  /** Why the delivery is in the queue: it was not stored, or the reason of its rejection. */
   reason: v.picklist(['notStored', ...DEAD_LETTER_REASONS]),
-  /** The field that it was refused for. */
+  /** Wire name of the invalid field. */
   field: v.optional(v.string()),
-  /** API Gateway's ID of the request, as in the logs. */
+  /** API Gateway's request ID, as in the logs. */
   requestId: v.string(),
   /** Unix milliseconds. */
   receivedTime: v.pipe(v.number(), v.safeInteger()),
@@ -29,42 +29,41 @@ const QUEUED_DELIVERY = v.object({
     clientIp: v.optional(v.string()),
     optPlatform: v.optional(v.string()),
   }),
-  /** The body as it came, its first 64 KiB, in base64: it need not be text. */
+  /** First 64 KiB of the original body. Base64, because the body may not be text. */
   body: v.pipe(v.string(), v.base64()),
 });
 export type QueuedDelivery = v.InferOutput<typeof QUEUED_DELIVERY>;
 
-/** Keeps what could not be stored or understood. Whatever fails is thrown: then the delivery is not kept. */
+/** Queues for deliveries that were not stored or were rejected. The methods throw if SQS does not accept a delivery. */
 export interface DeliveryQueues {
-  /** Puts it into the queue from which it is stored later. */
+  /** Sends a delivery to the parking queue. The redrive stores it later. */
   park(delivery: Delivery): Promise<void>;
-  /** Puts it into the dead-letter queue, for people. */
+  /** Sends a delivery to the dead-letter queue, for manual handling. */
   deadLetter(delivery: Delivery, reason: DeadLetterReason, field?: string): Promise<void>;
-  /** Cuts the connections: what is on its way is given up. */
+  /** Destroys the connections, which cancels all calls. */
   destroy(): void;
 }
 
-/** The queues' URLs. */
 export interface QueueUrls {
   parkingQueueUrl: string;
   deadLetterQueueUrl: string;
 }
 
-/** Opens the queues. This module, and the SQS client with it, is loaded only when something has gone wrong. */
+/** Opens the queues. The receiver loads this module, and with it the SQS client, only after a failure. */
 export function openDeliveryQueues({ parkingQueueUrl, deadLetterQueueUrl }: QueueUrls): DeliveryQueues {
-  const client = new SQSClient(clientSettings(PARK_LIMITS));
+  const client = new SQSClient(clientSettings(QUEUE_LIMITS));
   const send = async (queueUrl: string, delivery: QueuedDelivery) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: asciiJson(delivery) });
     await client.send(message);
   };
   return {
-    park: (delivery) => send(parkingQueueUrl, parked(delivery, 'notStored')),
-    deadLetter: (delivery, reason, field) => send(deadLetterQueueUrl, parked(delivery, reason, field)),
+    park: (delivery) => send(parkingQueueUrl, toQueuedDelivery(delivery, 'notStored')),
+    deadLetter: (delivery, reason, field) => send(deadLetterQueueUrl, toQueuedDelivery(delivery, reason, field)),
     destroy: () => client.destroy(),
   };
 }
 
-function parked(delivery: Delivery, reason: QueuedDelivery['reason'], field?: string): QueuedDelivery {
+function toQueuedDelivery(delivery: Delivery, reason: QueuedDelivery['reason'], field?: string): QueuedDelivery {
   const { sign: _, requestTime: __, ...query } = delivery.query;
   return {
     version: VERSION,
@@ -78,18 +77,18 @@ function parked(delivery: Delivery, reason: QueuedDelivery['reason'], field?: st
 }
 
 /**
- * Reads what a message holds.
+ * Parses a message from one of the queues.
  *
- * @throws where the message is none of ours, cut short, or of another version of this software.
+ * @throws if the message is not from this software, is truncated, or has another version.
  */
 export function parseQueuedDelivery(message: string): QueuedDelivery {
   return v.parse(QUEUED_DELIVERY, JSON.parse(message));
 }
 
 /**
- * Makes the delivery of a message again, ready for the steps that come after its sender is proven.
+ * Converts a message to a delivery for the steps after the signature check.
  *
- * @throws as {@link parseQueuedDelivery}.
+ * @throws the errors of {@link parseQueuedDelivery}.
  */
 export function toDelivery(message: string): Delivery {
   const { requestId, receivedTime: timeEpoch, query, body } = parseQueuedDelivery(message);

@@ -2,7 +2,7 @@ import type { Request } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { ForwardFailure } from './outcomes.ts';
 
-/** One HTTP POST from Chat on its way through the checks: what we use of API Gateway's event, with the query read. */
+/** One HTTP POST from Chat: the fields of API Gateway's event that the receiver uses, and the results of its steps. */
 export interface Delivery extends Pick<
   APIGatewayProxyEventV2,
   'headers' | 'cookies' | 'queryStringParameters' | 'isBase64Encoded'
@@ -11,15 +11,15 @@ export interface Delivery extends Pick<
   query: Query;
   /** Query string as Chat sent it. It contains Sign, so it must not be logged. */
   rawQueryString?: string;
-  /** Text until the body parser has run, then the JSON value. */
+  /** Text before `parseBody`, and the JSON value after it. */
   body?: unknown;
-  /** The body as it came, once {@link bodyBytes} was called. */
+  /** Original body. Set by {@link bodyBytes}. */
   bytes?: Buffer;
   /** Result of forwarding, if the delivery is forwarded. */
   forwarded?: Promise<ForwardResult>;
-  /** Milliseconds from EventTime to the receipt, once the payload is read. */
+  /** Milliseconds from EventTime to the receipt. Set by `readEvent`. */
   eventAgeMs?: number;
-  /** Milliseconds that DynamoDB took to answer, once it has. */
+  /** Milliseconds that DynamoDB took to answer. Set by `dispatch`. */
   storeMs?: number;
 }
 
@@ -36,7 +36,7 @@ export interface ForwardResult {
 }
 
 /**
- * The parameters that Chat appends to the webhook URL.
+ * Parameters that Chat appends to the webhook URL.
  *
  * @see https://www.tencentcloud.com/document/product/1047/34354 "Webhook Overview"
  */
@@ -47,9 +47,9 @@ export interface Query {
   sign?: string;
   /** Unix time in seconds. */
   requestTime?: string;
-  /** The end client's address, not that of the Chat server that calls. */
+  /** Address of the end client, not of the Chat server. */
   clientIp?: string;
-  /** Free text: Tencent's own pages disagree on its values. */
+  /** Any text, because Tencent's own pages disagree on the values. */
   optPlatform?: string;
 }
 
@@ -63,8 +63,8 @@ const WIRE_NAMES = new Map<string, keyof Query>([
 ]);
 
 /**
- * Reads Chat's parameters out of the query, whatever the case of their names. An empty one counts as absent.
- * One that stands there in two cases is joined by a comma, as API Gateway joins repeats: no check takes such a value.
+ * Reads Chat's parameters from the query. Names are case-insensitive, and an empty value counts as absent.
+ * A name in two cases gives one value with a comma, as API Gateway joins repeated names. No check accepts such a value.
  */
 export function readQuery({ event }: Pick<Request<Delivery>, 'event'>): void {
   const query: Query = {};
@@ -77,40 +77,37 @@ export function readQuery({ event }: Pick<Request<Delivery>, 'event'>): void {
 }
 
 /**
- * Gives the time when API Gateway received the delivery, Unix milliseconds. It is not the function's clock:
- * a cold start must not make a delivery look late.
+ * Returns the time when API Gateway received the delivery, in Unix milliseconds. It is not the function's clock,
+ * because a cold start must not make a delivery look late.
  */
 export function receivedTime(delivery: Delivery): number {
   return delivery.requestContext.timeEpoch;
 }
 
-/** Gives the bytes of the body as they came, before and after it is parsed. */
+/** Returns the bytes of the original body, before and after `parseBody`. */
 export function bodyBytes(delivery: Delivery): Buffer {
   const { body, isBase64Encoded } = delivery;
   delivery.bytes ??= Buffer.from(typeof body === 'string' ? body : '', isBase64Encoded ? 'base64' : 'utf8');
   return delivery.bytes;
 }
 
-/**
- * Tells whether a delivery can be the console's Verify probe, which carries no command in its URL and nothing in its
- * body.
- */
-export function isVerifyProbe(delivery: Delivery): boolean {
+/** Returns whether the delivery looks like the console's Verify request: no command in the URL and an empty body. */
+export function isVerifyRequest(delivery: Delivery): boolean {
   return delivery.query.callbackCommand === undefined && bodyBytes(delivery).toString().trim() === '';
 }
 
-/** Gives the callback command in the URL or the body. The console's Verify probe has none. */
+/** Returns the callback command in the URL or the body. The console's Verify request has none. */
 export function callbackCommand({ query, body }: Pick<Delivery, 'query' | 'body'>): unknown {
   return query.callbackCommand ?? commandInBody(body);
 }
 
-/** Gives the callback command in the body. An empty one counts as absent, as in the URL. */
+/** Returns the callback command in the body. An empty one counts as absent, as in the URL. */
 export function commandInBody(body: unknown): unknown {
   const command = field(body, 'CallbackCommand');
   return command === '' || command === null ? undefined : command;
 }
 
-/** Gives a field of the parsed body; undefined where the body is no object or not parsed yet. */
+/** Returns a field of the parsed body, or undefined if the body is not an object or not parsed yet. */
 export function field(body: unknown, wireName: string): unknown {
   return typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[wireName] : undefined;
 }

@@ -4,34 +4,34 @@ import { EVENT_SOURCE } from './event-source.ts';
 import { PUBLISH_LIMITS } from './limits.ts';
 import { abortAtDeadline } from './sdk-client.ts';
 
-/** What becomes an entry of `PutEvents`. */
+/** An event that becomes an entry of `PutEvents`. */
 export interface BusEvent {
   detailType: string;
   detail: object;
 }
 
-/** What became of an event. The reason is EventBridge's error code, or the name of the error, never an event's content. */
+/** Result of an event. The reason is EventBridge's error code or the error's name, and never content of the event. */
 export type PutResult =
   | { outcome: 'published' }
-  /** Refused for good: the same event would be refused again. */
+  /** Permanent failure: EventBridge would refuse the same event again. */
   | { outcome: 'refused'; reason: string }
-  /** Not published, or not known to be. It may succeed later. */
+  /** Not published, or without an answer. A later attempt may succeed. */
   | { outcome: 'failed'; reason: string };
 
 /** @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html "Request Parameters" */
 export const MAX_ENTRIES = 10;
-/** All entries of a call together must stay below it. */
+/** The total size of a call's entries must be below this limit. */
 export const MAX_CALL_BYTES = 256 * 1024;
 
 /**
- * Error codes of an entry that will be refused again. The others may succeed later: some by themselves, and some, such as
- * AccessDeniedException, once people have corrected the deployment.
+ * Error codes of permanent failures. An entry with another code may succeed later, for AccessDeniedException after a
+ * correction of the deployment.
  *
  * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
  */
 const PERMANENT_CODES: ReadonlySet<string> = new Set(['MalformedDetail', 'InvalidArgument']);
 
-/** The pause before the second attempt. It doubles with each further one. */
+/** Pause before the second attempt. It doubles with each further attempt. */
 const PAUSE_MS = 100;
 
 interface Entry {
@@ -42,15 +42,15 @@ interface Entry {
 }
 
 /**
- * Publishes events: one call for at most ten entries and 256 KB, one call after another. Entries that a call does not
- * publish are tried again, up to three attempts in all.
+ * Publishes events in order, in calls of at most ten entries and 256 KB. Repeats entries that were not published, up to
+ * three attempts.
  *
- * It stops after the first call that leaves an entry failed, or after `PUBLISH_LIMITS.totalMs`: the events that were not
- * tried are failed too. An event may be published twice, because a call that got no answer may have succeeded.
+ * Stops if an entry fails all attempts, or after `PUBLISH_LIMITS.totalMs`. The remaining events then count as failed.
+ * An event may be published twice, because a call without an answer may have succeeded.
  *
- * @param client with one attempt, because attempts of its own would multiply those here.
- * @param eventBusName the bus's name or ARN.
- * @returns the result of each event, in their order. It never throws.
+ * @param client must have one attempt, because its attempts multiply with those of this function.
+ * @param eventBusName name or ARN of the event bus.
+ * @returns the result of each event, in the same order. It never throws.
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
  */
 export async function putEvents(
@@ -96,7 +96,7 @@ function bytesOf({ Source = '', DetailType = '', Detail = '' }: PutEventsRequest
   return Buffer.byteLength(Source) + Buffer.byteLength(DetailType) + Buffer.byteLength(Detail);
 }
 
-/** Divides entries among calls, in their order. */
+/** Groups entries into calls, in the same order. */
 function callsOf(entries: readonly Entry[]): Entry[][] {
   const calls: Entry[][] = [];
   let bytes = 0;
@@ -115,7 +115,7 @@ function callsOf(entries: readonly Entry[]): Entry[][] {
 
 const withDeadline = abortAtDeadline({ ...PUBLISH_LIMITS, totalMs: PUBLISH_LIMITS.attemptMs });
 
-/** Makes one call. @returns the result of each entry. */
+/** Makes one call and returns the result of each entry. */
 async function put(client: EventBridgeClient, entries: readonly Entry[]): Promise<PutResult[]> {
   const command = new PutEventsCommand({ Entries: entries.map(({ request }) => request) });
   try {
@@ -125,7 +125,7 @@ async function put(client: EventBridgeClient, entries: readonly Entry[]): Promis
       if (ErrorCode !== undefined) {
         return { outcome: PERMANENT_CODES.has(ErrorCode) ? 'refused' : 'failed', reason: ErrorCode };
       }
-      // An answer without an ID shows nothing: the event is published once more.
+      // An answer without an ID proves nothing, so the event is published again.
       return EventId === undefined ? { outcome: 'failed', reason: 'NoEventId' } : { outcome: 'published' };
     });
   } catch (error) {

@@ -1,2 +1,2 @@
-/** Source of all events for other systems: their rules match it. */
+/** Source of all events. The rules of other systems match it. */
 export const EVENT_SOURCE = 'tencent.chat.official-accounts';

@@ -1,13 +1,16 @@
 import type { MiddlewareObj } from '@middy/core';
-import { isVerifyProbe, type Delivery } from './delivery.ts';
-import { PARK_LIMITS, withTimeout } from './limits.ts';
+import { isVerifyRequest, type Delivery } from './delivery.ts';
+import { QUEUE_LIMITS, withTimeout } from './limits.ts';
 import { isDeadLetterReason, RejectedError, type Outcome } from './outcomes.ts';
 import type { DeliveryQueues } from './delivery-queues.ts';
 
-/** The outcome of a delivery that was not refused, for the log. */
+/** Outcome of a delivery that was not rejected, for the log. */
 export type DeliveryResult = { outcome: Outcome } | { outcome: 'parked'; error: unknown };
 
-/** Holds both failures. The logger leaves out those of an AggregateError, which can't be enumerated. */
+/**
+ * The delivery is neither stored nor in a queue. `failures` has both errors. An AggregateError would hide them from the
+ * log, because its `errors` are not enumerable.
+ */
 class DeliveryLostError extends Error {
   readonly failures: readonly unknown[];
 
@@ -19,17 +22,17 @@ class DeliveryLostError extends Error {
 }
 
 /**
- * Receives a delivery; where that fails for another reason than the delivery itself, parks it.
+ * Dispatches a delivery. If that fails and the delivery is not at fault, parks the delivery.
  *
- * @throws DeliveryLostError, with both failures, where it could not be parked either.
+ * @throws RejectedError if the delivery is at fault, and DeliveryLostError if parking also fails.
  */
 export function parkOnFailure(
-  receive: (delivery: Delivery) => Promise<Outcome>,
+  dispatch: (delivery: Delivery) => Promise<Outcome>,
   queues: () => Promise<DeliveryQueues>,
 ) {
   return async (delivery: Delivery): Promise<DeliveryResult> => {
     try {
-      return { outcome: await receive(delivery) };
+      return { outcome: await dispatch(delivery) };
     } catch (error) {
       if (error instanceof RejectedError) throw error;
       try {
@@ -43,31 +46,34 @@ export function parkOnFailure(
 }
 
 /**
- * Keeps refused deliveries for people to look at. Only behind the signature check: strangers must not fill the queue.
- * One that can't be kept is no longer refused, but lost, and answered so.
+ * Sends rejected deliveries to the dead-letter queue, except those that fail before the end of the signature check,
+ * because strangers must not fill the queue. If the queue fails, the delivery counts as lost instead of rejected.
  */
 export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): MiddlewareObj<Delivery, unknown> {
   return {
     onError: async (request) => {
-      const { error: refusal, event } = request;
-      if (!(refusal instanceof RejectedError) || !isDeadLetterReason(refusal.reason) || isVerifyProbe(event)) return;
-      const { reason, field } = refusal;
+      const { error, event } = request;
+      if (!(error instanceof RejectedError) || !isDeadLetterReason(error.reason) || isVerifyRequest(event)) return;
+      const { reason, field } = error;
       try {
         await withDeadline(queues, ({ deadLetter }) => deadLetter(event, reason, field));
-        refusal.isDeadLettered = true;
-      } catch (error) {
-        request.error = new DeliveryLostError('the delivery was refused and could not be kept', [refusal, error]);
+        error.isDeadLettered = true;
+      } catch (queueError) {
+        request.error = new DeliveryLostError('the delivery was refused and could not be dead-lettered', [
+          error,
+          queueError,
+        ]);
       }
     },
   };
 }
 
-/** Keeps a delivery within the limits of queues, which include loading the queues' module. */
+/** Enforces the deadline of a call to a queue. It includes loading the module of the queues. */
 function withDeadline(
   queues: () => Promise<DeliveryQueues>,
-  keep: (opened: DeliveryQueues) => Promise<void>,
+  send: (opened: DeliveryQueues) => Promise<void>,
 ): Promise<void> {
   const opened = queues();
-  const cutConnections = () => void opened.then(({ destroy }) => destroy()).catch(() => {});
-  return withTimeout(PARK_LIMITS, opened.then(keep), cutConnections);
+  const destroyConnections = () => void opened.then(({ destroy }) => destroy()).catch(() => {});
+  return withTimeout(QUEUE_LIMITS, opened.then(send), destroyConnections);
 }

@@ -19,14 +19,14 @@ import { checkSdkAppId } from './checks/sdk-app-id.ts';
 import { destroyAtDeadline } from './sdk-client.ts';
 import type { WebhookToken } from './token.ts';
 
-/** The dependencies that a receiver works with. */
+/** Dependencies of the receiver. */
 export interface Dependencies {
   logger: Logger;
   metrics: Metrics;
   sdkAppId: string;
-  /** Addresses and CIDR ranges; every caller may call where there are none. */
+  /** Addresses and CIDR ranges of allowed callers. Empty: every caller is allowed. */
   allowedCidrs: readonly string[];
-  /** Undefined where authentication is off. */
+  /** Undefined if authentication is off. */
   token: WebhookToken | undefined;
   dynamoDb: DynamoDBClient;
   tableName: string;
@@ -35,7 +35,7 @@ export interface Dependencies {
   forwarder: Forwarder | undefined;
 }
 
-/** Makes the chain of checks, in their order. Middy runs `onError` from the last to the first. */
+/** Creates the receiver. The checks run in this order. Middy runs `after` and `onError` from the last to the first. */
 export function createHandler({
   logger,
   metrics,
@@ -48,7 +48,7 @@ export function createHandler({
   forwarder,
 }: Dependencies) {
   const accounts = officialAccountsTable(dynamoDb, tableName, destroyAtDeadline(dynamoDb, STORE_LIMITS));
-  return middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every call out has its own limit
+  return middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every outgoing call has its own deadline
     .use(reply())
     .use(deliveryLog(logger, metrics))
     .before(readQuery)

@@ -1,82 +1,86 @@
-/** The time that Chat waits for a reply. @see https://www.tencentcloud.com/document/product/1047/34354 */
+/** Maximum time that Chat waits for a reply. @see https://www.tencentcloud.com/document/product/1047/34354 */
 export const CHAT_TIMEOUT_MS = 2_000;
 
 /**
- * The time that a delivery may wait for a service behind it. Chat stops waiting after 2,000 ms. Token, store and queue
- * come one after another: 1,900 ms at the most, 1,300 without a new token. The rest is for the network. Only the first
- * delivery of a new instance may wait longer, while a service hangs: for the end of init, up to 700 ms more. Each service
- * answers within a few tens of milliseconds in the normal case, and the second attempt is for a connection that died
+ * Limits of the calls to one service.
+ *
+ * Chat waits for 2,000 ms. A delivery calls Secrets Manager, DynamoDB and SQS one after another: at most 1,900 ms, or
+ * 1,300 ms without a new token. The rest is for the network. If a service hangs, the first delivery of a new instance
+ * waits up to 700 ms longer, for the end of init.
+ *
+ * A service normally answers within a few tens of milliseconds. The second attempt is for a connection that was lost
  * while the instance was frozen.
  */
 export interface Limits {
   attempts: number;
-  /** The limit of each attempt, its connection included. */
+  /** Limit of each attempt, including its connection. */
   attemptMs: number;
-  /** The limit of all attempts together, with the pauses between them. */
+  /** Limit of all attempts together, including the pauses between them. */
   totalMs: number;
 }
 
 export const STORE_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
-/** The limits of parking. Loading the SQS client and opening its connection are part of it. */
-export const PARK_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
-/** The limits of reading the token, during init and when a signature doesn't match. */
+/** Limits of parking and dead-lettering. They include loading the SQS client and opening its connection. */
+export const QUEUE_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
+/** Limits of reading the token, during init and after a signature that does not match. */
 export const TOKEN_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
-/** The limit of the rehearsal during init: the first delivery waits for its end. */
+/** Limit of the warm-up during init. The first delivery waits for its end. */
 export const WARM_UP_LIMITS = { totalMs: 700 };
 /** Limit of opening the connection to the app's backend during init. */
 export const CONNECT_LIMITS = { totalMs: 600 };
 /** Minimum time for the backend's answer, if a cold start has used up the 2 seconds. */
 export const MIN_FORWARD_MS = 50;
-/** The limits of the redrive, for which nobody waits. */
+/** Limits of the redrive. No caller waits for it. */
 export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
 
 /**
- * The limits of publishing a batch of events, for which nobody waits. Each attempt is one call of `PutEvents`; the total is
- * the time after which no further attempt begins.
+ * Limits of publishing a batch of events. No caller waits for it. Each attempt is one call of `PutEvents`. No attempt
+ * starts after the total.
  */
 export const PUBLISH_LIMITS: Limits = { attempts: 3, attemptMs: 2_000, totalMs: 20_000 };
 
-/** Chat's largest documented bodies are a few kB; a delivery must fit whole into a queue message. */
+/** Maximum size of a body, so that a delivery fits into a queue message. Chat's documented bodies have a few kB. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
 /** Maximum size of an answer of the app's backend. Chat's documented answers have a few kB. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** The limit of an event's time ahead of our clock: once taken, it would come after all later events of its account. */
+/** Maximum time of an event in the future. A stored event with a wrong time would win over all later events. */
 export const MAX_AHEAD_MS = 10 * 60_000;
 
-/** Minimum of an event's time, in Unix milliseconds: 2001. A smaller number counts seconds, and would be a time in 1970. */
+/** Minimum EventTime, in Unix milliseconds: the year 2001. A smaller number counts seconds. */
 export const MIN_EVENT_TIME_MS = 1e12;
 
-/** DynamoDB's limit for a sort key. Tencent's own, shorter limits are not enforced: Tencent has done that. */
+/** Maximum size of a sort key in DynamoDB. Tencent's shorter limits are not enforced, because Tencent enforces them. */
 export const MAX_KEY_BYTES = 1024;
 
-/** A size that SQS takes for a message in every region. */
+/** Maximum size of an SQS message in every region. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 
-/** The number of times that a parked delivery is tried before it is left to people: eight and a half hours in all. */
+/** Number of attempts to store a parked delivery, in eight and a half hours. Then it goes to the dead-letter queue. */
 export const MAX_RECEIPTS = 10;
 
 /**
- * Gives up on a call when its time is over. The SDK alone would first sit out its pause between two attempts.
- * What the call may still do afterwards does no harm, since every write here may come twice or late.
+ * Limits the time of a call. The SDK alone would first end its pause between two attempts.
  *
- * @param giveUp cuts the connection of a call that is given up: one that stalls would never be free again, and there
- * are 50 at most.
- * @throws what the call throws, or a TimeoutError.
+ * The call may continue after the timeout. That is harmless, because every write may come twice or late.
+ *
+ * @param onTimeout must close the connection of the call: a stalled connection is never free again, and there are at
+ * most 50.
+ * @throws the error of the call, or a TimeoutError.
  */
 export async function withTimeout<T>(
   { totalMs }: Pick<Limits, 'totalMs'>,
   call: Promise<T>,
-  giveUp: () => void = () => {},
+  onTimeout: () => void = () => {},
 ): Promise<T> {
-  const over = Promise.withResolvers<never>();
+  const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    giveUp();
-    over.reject(new TimeoutError(`no answer within ${totalMs} ms`));
+    onTimeout();
+    timeout.reject(new TimeoutError(`no answer within ${totalMs} ms`));
   }, totalMs);
   try {
-    return await Promise.race([call, over.promise]);
+    return await Promise.race([call, timeout.promise]);
   } finally {
     clearTimeout(timer);
   }

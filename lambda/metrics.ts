@@ -1,11 +1,11 @@
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import { FORWARD_FAILURES, type ForwardFailure, type Outcome, type ReasonName } from './outcomes.ts';
 
-/** The metrics' names in CloudWatch: the dashboard and the alarms take them from here. */
+/** CloudWatch namespace of the metrics. */
 export const NAMESPACE = 'TencentChatWebhook';
-/** A count: one for each delivery. */
+/** Number of deliveries. */
 export const DELIVERIES = 'Deliveries';
-/** Milliseconds from Tencent's EventTime to API Gateway, of deliveries whose payload was read. */
+/** Milliseconds from Tencent's EventTime to the receipt, of accepted deliveries with a handled command. */
 export const EVENT_AGE = 'EventAge';
 /** Milliseconds that DynamoDB took to answer. */
 export const STORE_TIME = 'StoreTime';
@@ -15,27 +15,27 @@ export const FORWARD_TIME = 'ForwardTime';
 
 export interface DeliveryMetrics {
   outcome: Outcome;
-  /** The reason, where something was wrong. */
+  /** What is wrong with the delivery. Undefined if nothing is. */
   reason?: ReasonName | undefined;
   eventAgeMs?: number | undefined;
   storeMs?: number | undefined;
 }
 
 /**
- * Counts a delivery, by its outcome and, where something was wrong, by the reason as well. One that was ignored although
- * something was wrong counts by its reason alone: it does not show that genuine deliveries arrive.
+ * Counts a delivery by its outcome and, if it has one, by its reason. An ignored delivery with a reason counts only by
+ * its reason, because it does not prove traffic.
  *
- * Few values each, since every one that occurs is a metric of its own, and paid for: never an ID or anything else that
- * a caller words.
+ * CloudWatch bills each combination of values as one metric. So dimensions have few values, and never an ID or another
+ * value from the caller.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export function countDelivery(metrics: Metrics, { outcome, reason, eventAgeMs, storeMs }: DeliveryMetrics): void {
   if (reason === undefined) metrics.addDimension('outcome', outcome);
   else if (outcome === 'ignored' || outcome === 'forwarded') metrics.addDimension('reason', reason);
-  else metrics.addDimension('outcome', outcome).addDimensions({ reason }); // another set: each metric then counts for both
+  else metrics.addDimension('outcome', outcome).addDimensions({ reason }); // counts in both sets of dimensions
   metrics.addMetric(DELIVERIES, 'Count', 1);
-  // Tencent's clock may be ahead of ours, but one negative value would cost CloudWatch's percentiles.
+  // Tencent's clock may be ahead. CloudWatch has no percentiles for data with a negative value.
   if (eventAgeMs !== undefined) metrics.addMetric(EVENT_AGE, 'Milliseconds', Math.max(0, eventAgeMs));
   if (storeMs !== undefined) metrics.addMetric(STORE_TIME, 'Milliseconds', storeMs);
   metrics.publishStoredMetrics();
@@ -49,7 +49,7 @@ export const FORWARD_OUTCOMES: readonly ForwardOutcome[] = [
   ...(Object.keys(FORWARD_FAILURES) as ForwardFailure[]),
 ];
 
-/** Counts a forwarded delivery, and its time. */
+/** Counts a forwarded delivery, with its time. */
 export function countForward(metrics: Metrics, outcome: ForwardOutcome, ms: number): void {
   metrics.addDimension('forward', outcome);
   metrics.addMetric(FORWARD_TIME, 'Milliseconds', ms);

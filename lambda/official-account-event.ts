@@ -34,7 +34,7 @@ export function eventOfChange(
   after: Item | undefined,
   commands: Iterable<Command> = COMMANDS.values(),
 ): OfficialAccountEvent | undefined {
-  // Deleted by hand: when Chat destroys an account, its record stays.
+  // Deleted by hand. If Chat destroys an account, its record stays.
   if (after === undefined) return undefined;
   const [old, record] = [before && withoutWrongTypes(imageOf(before)), imageOf(after)];
   const command = [...commands].find((each) => matches(each, old, record));

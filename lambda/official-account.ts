@@ -137,8 +137,8 @@ function latest(a: TimedValue | undefined, b: TimedValue | undefined): TimedValu
 /**
  * Returns whether the event's optPlatform and clientIp are greater than the record's: platform first, then address.
  *
- * Here a creation does not count as older: after a change without attributes, the record cannot tell whether its
- * origin comes from the creation.
+ * Here a creation does not count as older, because after a change without attributes the record does not show whether
+ * its origin comes from the creation.
  */
 function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: AccountRecord): boolean {
   return optPlatform === record['optPlatform']

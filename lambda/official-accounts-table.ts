@@ -7,27 +7,27 @@ import {
 import { mergeEvent, mergeNewestEvent, type AccountEvent, type AccountRecord } from './official-account.ts';
 import type { WithDeadline } from './sdk-client.ts';
 
-/** `stale`: the record already held all that the event says, and nothing was changed. */
+/** `stale`: the record already contains the event, and did not change. */
 export type ApplyResult = 'stored' | 'stale';
 
 export interface OfficialAccounts {
   /**
-   * Makes an event part of its account's record, made where there is none.
+   * Merges an event into the record of its account. Creates the record if it does not exist.
    *
-   * @throws what the SDK throws when DynamoDB does not take it in time.
+   * @throws the error of the SDK, or a TimeoutError.
    */
   apply(event: AccountEvent): Promise<ApplyResult>;
 }
 
-/** A further round means that another delivery's write came between: one for each that runs at the same time is enough. */
+/** Maximum number of repeated writes. Each repetition means that a concurrent delivery has changed the record. */
 const MAX_ROUNDS = 50;
 
 /**
- * The DynamoDB table of official accounts.
+ * Creates the access to the DynamoDB table of official accounts.
  *
- * An event that is newer than all before is one conditional write, without a read. For another one the record that stood
- * in its way decides: where there is something to change, a second write does it, on condition that the record is still
- * that one.
+ * An event that is newer than the record takes one conditional write, and no read. For an older event, DynamoDB rejects
+ * the write and returns the record. If the event changes the record, a second write follows, on the condition that the
+ * record is unchanged.
  */
 export function officialAccountsTable(
   client: DynamoDBClient,
@@ -39,7 +39,7 @@ export function officialAccountsTable(
       withDeadline(async ({ options, isExpired }) => {
         const { sdkAppId, officialAccountId } = event;
 
-        /** @returns the record that stood in the way, if one did. */
+        /** @returns the record if it does not meet the condition. */
         async function write(changes: AccountRecord, condition: Condition): Promise<AccountRecord | undefined> {
           const update = {
             TableName: tableName,
@@ -53,20 +53,20 @@ export function officialAccountsTable(
           } catch (error) {
             if (!(error instanceof ConditionalCheckFailedException)) throw error;
             if (error.Item === undefined) {
-              // On AWS: a record that was deleted between two rounds.
-              throw new Error('DynamoDB refused a write without returning the record', { cause: error });
+              // On AWS, this means that the record was deleted between two rounds.
+              throw new Error('DynamoDB rejected a write without returning the record', { cause: error });
             }
             return attributesOf(error.Item);
           }
         }
 
-        let record = await write(mergeNewestEvent(event), newerThanAll(event));
+        let record = await write(mergeNewestEvent(event), ifNewest(event));
         for (let round = 0; record !== undefined; round += 1) {
           if (round === MAX_ROUNDS || isExpired())
             throw new Error(`the record could not be written in ${round} rounds`);
           const changes = mergeEvent(event, record);
           if (Object.keys(changes).length === 0) return 'stale';
-          record = await write(changes, stillAs(record));
+          record = await write(changes, ifUnchanged(record));
         }
         return 'stored';
       }),
@@ -78,15 +78,15 @@ interface Condition {
   values: Readonly<Record<string, AttributeValue>>;
 }
 
-function newerThanAll({ eventTime }: AccountEvent): Condition {
+function ifNewest({ eventTime }: AccountEvent): Condition {
   return {
     expression: 'attribute_not_exists(eventTime) OR eventTime < :eventTime',
     values: { ':eventTime': toValue(eventTime) },
   };
 }
 
-/** Compares EventTime as well as revision: versions of this software before 0.2 write no revision. */
-function stillAs(record: AccountRecord): Condition {
+/** Compares `eventTime` in addition to `revision`, because versions of this software before 0.2 write no revision. */
+function ifUnchanged(record: AccountRecord): Condition {
   const values: Record<string, AttributeValue> = {};
   const isSame = ['eventTime', 'revision'].map((name) => {
     const before = record[name];
@@ -97,7 +97,7 @@ function stillAs(record: AccountRecord): Condition {
   return { expression: isSame.join(' AND '), values };
 }
 
-/** DynamoDB's words, which an expression can't name as they are. The fewer aliases, the less to serialize and to sign. */
+/** Aliases of DynamoDB's reserved words. Other names have none, because aliases take time to serialize and to sign. */
 const ALIASES = { '#name': 'name' };
 const RESERVED = new Map(Object.entries(ALIASES).map(([alias, name]) => [name, alias]));
 
@@ -121,7 +121,7 @@ function expressions(changes: AccountRecord, condition: Condition) {
   return {
     ConditionExpression: condition.expression,
     UpdateExpression: update.filter((part) => part !== false).join(' '),
-    ...('name' in changes && { ExpressionAttributeNames: ALIASES }), // one that is not used is refused
+    ...('name' in changes && { ExpressionAttributeNames: ALIASES }), // DynamoDB rejects an unused alias
     ExpressionAttributeValues: values,
   };
 }
@@ -130,7 +130,7 @@ function toValue(value: string | number): AttributeValue {
   return typeof value === 'number' ? { N: String(value) } : { S: value };
 }
 
-/** Texts and numbers alone: people may have added other attributes. */
+/** Returns strings and numbers as plain values. Custom attributes may have other types; these become undefined. */
 function attributesOf(item: Readonly<Record<string, AttributeValue>>): AccountRecord {
   const values = Object.entries(item).map(([name, { S, N }]) => [name, S ?? (N === undefined ? undefined : Number(N))]);
   return Object.fromEntries(values);

@@ -1,39 +1,39 @@
 /**
- * What can become of a delivery: `outcome` in the log and in the metrics. Genuine is what shows that Chat's deliveries
- * arrive and are taken.
+ * Outcomes of a delivery, as in the log and the metrics. `provesTraffic` marks those that prove that Chat can reach the
+ * receiver.
  */
 export const OUTCOMES = {
   stored: { provesTraffic: true },
-  /** The record already held this event or a newer one. */
+  /** The record already contains this event or a newer one. */
   stale: { provesTraffic: true },
-  /** Its command is none that is handled here. With a reason, where something was wrong with it: then not genuine. */
+  /** The command is not handled, or is absent. With a reason, the delivery does not prove traffic. */
   ignored: { provesTraffic: true },
-  /** The app's own backend has answered it, or has failed to. With a reason, if a check failed: then it proves nothing. */
+  /** The app's own backend has answered, or has failed to. With a reason, the delivery does not prove traffic. */
   forwarded: { provesTraffic: true },
-  /** It waits in the parking queue to be stored. */
+  /** The delivery is in the parking queue, and is stored later. */
   parked: { provesTraffic: true },
   refused: { provesTraffic: false },
-  /** It could be neither stored nor kept. */
+  /** The delivery is neither stored nor in a queue. */
   failed: { provesTraffic: false },
 } as const satisfies Record<string, { provesTraffic: boolean }>;
 
 export type Outcome = keyof typeof OUTCOMES;
 
 export interface Reason {
-  /** HTTP status. Chat regards any other than 200 as a failed webhook. */
+  /** HTTP status: 200 if the delivery is at fault. Chat regards any other status as a failed webhook. */
   status: 200 | 502 | 503 | 504 | 508;
-  /** A code from 120001 to 130000, the range that Tencent leaves to an app's own codes. It is never used twice. */
+  /** Code from 120001 to 130000, Tencent's range for the codes of an app. A code is never used again. */
   errorCode: number;
-  /** One short sentence. Never a token, a signature or anything that a stranger sent. */
+  /** Short sentence, without a token, a signature or any text from the delivery. */
   errorInfo: string;
   /**
-   * Whether a delivery with a right signature is kept in the dead-letter queue: Chat ignores a FAIL, so that what
-   * the delivery holds would be gone.
+   * Whether a signed delivery goes to the dead-letter queue. Otherwise its content would be lost, because Chat ignores
+   * a FAIL.
    */
   isDeadLettered: boolean;
 }
 
-/** Every FAIL reply that this receiver can give, in the order of the checks. */
+/** Reasons of all FAIL replies, in the order of the checks. */
 export const REASONS = {
   wrongApp: {
     status: 200,
@@ -85,7 +85,7 @@ export const REASONS = {
   },
 } as const satisfies Record<string, Reason>;
 
-/** FAIL replies to a delivery that was to be forwarded. Chat then does what its settings for failed webhooks say. */
+/** FAIL replies to a forwarded delivery. Chat then follows the app's settings for failed webhooks. */
 export const FORWARD_FAILURES = {
   backendFailed: {
     status: 502,
@@ -110,7 +110,7 @@ export const FORWARD_FAILURES = {
 export type ForwardFailure = keyof typeof FORWARD_FAILURES;
 
 export type ReasonName = keyof typeof REASONS;
-/** The reasons that lie in the delivery, and not with us. */
+/** Reasons for which the delivery is at fault. */
 export type RejectionReason = Exclude<ReasonName, 'notKept'>;
 export type DeadLetterReason = {
   [Name in ReasonName]: (typeof REASONS)[Name]['isDeadLettered'] extends true ? Name : never;
@@ -122,18 +122,18 @@ export function isDeadLetterReason(name: ReasonName): name is DeadLetterReason {
 
 export const DEAD_LETTER_REASONS = (Object.keys(REASONS) as ReasonName[]).filter(isDeadLetterReason);
 
-/** A delivery turned down because of what it is. Any other error means that we are at fault. */
+/** The delivery is at fault. Any other error is a fault of the deployment. */
 export class RejectedError extends Error {
   readonly reason: RejectionReason;
-  /** The wire name of the field at fault, added to ErrorInfo: one of our own literals, never the caller's text. */
+  /** Wire name of the invalid field, added to ErrorInfo. It is a literal in this code, never text from the delivery. */
   readonly field: string | undefined;
-  /** More about it, for the log only. */
+  /** Details for the log only. */
   readonly detail: string | undefined;
-  /** True once the delivery lies in the dead-letter queue. */
+  /** True after the delivery was sent to the dead-letter queue. */
   isDeadLettered = false;
 
   constructor(reason: RejectionReason, { field, detail }: { field?: string; detail?: string } = {}) {
-    super(`refused: ${reason}`);
+    super(`the delivery is rejected: ${reason}`);
     this.name = 'RejectedError';
     this.reason = reason;
     this.field = field;
@@ -141,9 +141,9 @@ export class RejectedError extends Error {
   }
 }
 
-/** Something is wrong with a delivery whose command is none of ours: Chat gets its OK all the same. */
+/** An error for a delivery whose command is not handled. The reply is OK nevertheless. */
 export class IgnoredError extends Error {
-  /** A RejectedError, or an error of ours. */
+  /** A RejectedError or any other error. */
   override readonly cause: unknown;
 
   constructor(cause: unknown) {

@@ -11,15 +11,15 @@ const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readConfig(probeVa
 const logger = new Logger({ serviceName });
 const secretsManager = new SecretsManagerClient(clientSettings(REDRIVE_LIMITS));
 
-/** What is broken stays broken; what is not, is well a moment later. */
+/** Number of attempts, so that a short disturbance does not raise the alarm. */
 const ATTEMPTS = 2;
 const PAUSE_MS = 1_000;
 
 /**
- * Calls the receiver by its public URL as the console's Verify button does: signed, without a command, so that nothing is
- * stored. The command must be none: one that is not handled would be answered OK even with a wrong token.
+ * Calls the public URL of the receiver like the console's Verify button: signed and without a command, so that nothing
+ * is stored. An unhandled command would not work, because the reply to it is OK even if the token is wrong.
  *
- * @throws where the answer is not OK within the time that Chat waits, twice in a row: then the alarm goes off.
+ * @throws if both attempts get no OK within the time that Chat waits. The error raises the alarm.
  */
 export async function handler(): Promise<void> {
   const url = new URL(webhookUrl);
@@ -33,7 +33,7 @@ export async function handler(): Promise<void> {
       logger.warn('probe', { attempt, error: (error as Error).message });
     }
   }
-  throw new Error('the receiver does not answer as it should: see the lines before');
+  throw new Error('the receiver is not healthy: see the previous log lines');
 }
 
 async function readToken(secretArn: string): Promise<string> {
@@ -42,7 +42,7 @@ async function readToken(secretArn: string): Promise<string> {
   return SecretString;
 }
 
-/** @returns how long the answer took, in milliseconds. */
+/** @returns the response time in milliseconds. */
 async function probe(url: URL, token: string | undefined): Promise<number> {
   const requestTime = String(Math.floor(Date.now() / 1000));
   const parameters = {
@@ -55,14 +55,15 @@ async function probe(url: URL, token: string | undefined): Promise<number> {
   const answer = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(CHAT_TIMEOUT_MS), redirect: 'error' })
     .then(async (response) => ({ status: response.status, body: await response.text() }))
     .catch((error: Error & { cause?: { code?: string } }) => {
-      throw new Error(`no answer: ${error.cause?.code ?? error.name}`); // the error itself may hold the URL, with its Sign
+      throw new Error(`no answer: ${error.cause?.code ?? error.name}`); // the error may contain the URL with Sign
     });
-  if (!isWell(answer)) throw new Error(`answered HTTP ${answer.status} ${redactSign(answer.body, url).slice(0, 200)}`);
+  if (!isHealthy(answer))
+    throw new Error(`answered HTTP ${answer.status} ${redactSign(answer.body, url).slice(0, 200)}`);
   return Math.round(performance.now() - start);
 }
 
-/** Whether it is OK, or was refused for nothing but its address: that is looked at once the signature is right. */
-function isWell({ status, body }: { status: number; body: string }): boolean {
+/** Returns whether the reply is OK, or rejects only the address, because that check follows the signature check. */
+function isHealthy({ status, body }: { status: number; body: string }): boolean {
   try {
     const { ActionStatus, ErrorCode } = JSON.parse(body);
     return status === 200 && (ActionStatus === 'OK' || ErrorCode === REASONS.wrongAddress.errorCode);

@@ -13,17 +13,17 @@ export interface PublisherDependencies {
 type ChangeResult = PutResult | { outcome: 'noEvent' };
 
 /**
- * Creates the function that publishes a batch of the stream's records, in their order.
+ * Creates the function that publishes a batch of stream records, in order.
  *
- * A record that can never be published is set aside, and holds up nothing. From the first record on that may be published
- * later, the batch is reported as failed: Lambda sends these records again, and so some events may come twice.
+ * A record with a permanent failure is set aside, so that it does not block other records. Any other failed record is
+ * reported together with all later records. Lambda sends these records again, so that some events may come twice.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */
 export function createPublisher({ logger, putEvents, setAside }: PublisherDependencies) {
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     const results = await publish(Records);
-    // What comes after the first failed record comes again: setting it aside now would repeat it.
+    // Lambda repeats all records from the first failed one on, so only earlier records are set aside.
     const end = indexOrLength(results, ({ outcome }) => outcome === 'failed');
     const done = await setAsideRefused(Records.slice(0, end), results);
     const count = (counted: ChangeResult['outcome']) =>
@@ -50,7 +50,7 @@ export function createPublisher({ logger, putEvents, setAside }: PublisherDepend
     return changes.map((change) => ('event' in change ? published.next().value! : change));
   }
 
-  /** @returns the number of records that need not come again. */
+  /** @returns the number of records that Lambda need not repeat. */
   async function setAsideRefused(records: readonly DynamoDBRecord[], results: readonly ChangeResult[]) {
     for (const [index, record] of records.entries()) {
       const result = results[index];
@@ -69,7 +69,7 @@ export function createPublisher({ logger, putEvents, setAside }: PublisherDepend
   }
 }
 
-/** Whatever is wrong with a record is wrong for good: an error here would hold up all changes behind it. */
+/** Reads the event of a record. Every error counts as permanent, because it would otherwise block all later changes. */
 function readChange({ dynamodb }: DynamoDBRecord): ChangeResult | { event: OfficialAccountEvent } {
   try {
     const event = eventOfChange(dynamodb?.OldImage as Item | undefined, dynamodb?.NewImage as Item | undefined);

@@ -8,7 +8,7 @@ import { clientSettings } from './sdk-client.ts';
 import type { SetAside } from './unpublished-queue.ts';
 
 const { serviceName, eventBusName, unpublishedQueueUrl } = readConfig(publisherVariables(), process.env);
-const client = new EventBridgeClient(clientSettings({ ...PUBLISH_LIMITS, attempts: 1 })); // putEvents tries again itself
+const client = new EventBridgeClient(clientSettings({ ...PUBLISH_LIMITS, attempts: 1 })); // putEvents repeats calls
 let queue: SetAside | undefined;
 
 /** Publishes the changes in the table's stream as events. */
@@ -16,7 +16,7 @@ export const handler = createPublisher({
   logger: new Logger({ serviceName }),
   putEvents: (events) => putEvents(client, eventBusName, events),
   async setAside(record, reason) {
-    // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
+    // Loaded from its own bundle on demand, because the SQS client would slow down every cold start.
     queue ??= (await import('./unpublished-queue.ts')).openUnpublishedQueue(unpublishedQueueUrl);
     await queue(record, reason);
   },

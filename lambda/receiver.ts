@@ -1,4 +1,4 @@
-import 'node:https'; // first: a thread of Node's then reads the root certificates while the rest is set up
+import 'node:https'; // first, so that a thread of Node reads the root certificates during the rest of init
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -17,16 +17,16 @@ const dependencies: Dependencies = {
   metrics: new Metrics({ namespace: NAMESPACE, serviceName: config.serviceName }),
   sdkAppId: config.sdkAppId,
   allowedCidrs: config.allowedCidrs,
-  token: config.tokenSecretArn === undefined ? undefined : tokenIn(config.tokenSecretArn),
+  token: config.tokenSecretArn === undefined ? undefined : tokenFromSecret(config.tokenSecretArn),
   dynamoDb: new DynamoDBClient(clientSettings(STORE_LIMITS)),
   tableName: config.tableName,
-  // In a bundle of its own, loaded when it is needed: the SQS client would cost every cold start.
   forwarder: undefined,
+  // Loaded from its own bundle on demand, because the SQS client would slow down every cold start.
   queues: once(async () => (await import('./delivery-queues.ts')).openDeliveryQueues(config)),
 };
 
 if (config.forwardUrl !== undefined) {
-  // In a bundle of its own: most deployments do not forward.
+  // Loaded from its own bundle, because most deployments do not forward.
   const { createForwarder } = await import('./forward.ts');
   dependencies.forwarder = createForwarder(config.forwardUrl, config.deadLetterQueueUrl);
 }
@@ -34,11 +34,11 @@ if (config.forwardUrl !== undefined) {
 export const handler = createHandler(dependencies);
 await Promise.all([loadToken(), warmUp(dependencies, createHandler), dependencies.forwarder?.connect()]);
 
-function tokenIn(secretArn: string) {
+function tokenFromSecret(secretArn: string) {
   return webhookToken(secretVersions(new SecretsManagerClient(clientSettings(TOKEN_LIMITS)), secretArn));
 }
 
-/** Reads the token during init, where it costs Chat no waiting; where that fails, the first delivery tries again. */
+/** Reads the token during init, so that Chat does not wait for it. If that fails, the first delivery reads it. */
 async function loadToken(): Promise<void> {
   try {
     await dependencies.token?.load();

@@ -22,16 +22,16 @@ const queue = new SQSClient(clientSettings(REDRIVE_LIMITS));
 const withDeadline = abortAtDeadline(REDRIVE_LIMITS); // the messages of a batch share the clients
 const accounts = officialAccountsTable(dynamoDb, config.tableName, withDeadline);
 
-/** The receiver's own steps after its sender is proven. A delivery that is applied twice or late does no harm. */
-const receiveAgain = middy<Delivery>({ timeoutEarlyInMillis: 0 })
+/** Runs the steps of the receiver after the signature check. A repeated or late delivery is harmless. */
+const storeDelivery = middy<Delivery>({ timeoutEarlyInMillis: 0 })
   .before(checkSdkAppId(config.sdkAppId))
   .use(parseBody())
   .before(checkCallbackCommand)
   .handler(dispatch(accounts));
 
 /**
- * Stores what was parked. Each message stands for itself: those that fail go back to the queue,
- * and after its last receipt into the dead-letter queue.
+ * Stores parked deliveries. Each failed message returns to the queue, and goes to the dead-letter queue after its last
+ * receipt.
  */
 export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   const failures = await Promise.all(
@@ -40,25 +40,25 @@ export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> 
   return { batchItemFailures: failures.flat().map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
-/** @returns whether the message has served its purpose. */
+/** @returns whether the message can be deleted. */
 async function redrive(record: SQSRecord): Promise<boolean> {
   const receipt = Number(record.attributes.ApproximateReceiveCount);
   const line: Record<string, unknown> = { messageId: record.messageId, receipt };
   try {
-    const delivery = understood(record);
+    const delivery = parseDelivery(record);
     line['requestId'] = delivery.requestContext.requestId;
-    const outcome = await receiveAgain(delivery, undefined as never);
-    // Only what we handle is parked: a version of this software that doesn't must not throw it away.
-    if (outcome === 'ignored') throw new NotUnderstood('the message holds a command that this version does not handle');
+    const outcome = await storeDelivery(delivery, undefined as never);
+    // Another version of this software has parked the delivery, so this version must not delete it.
+    if (outcome === 'ignored') throw new UnreadableMessageError('this version does not handle the command');
     logger.info('redrive', { ...line, outcome });
     return true;
   } catch (error) {
-    // What can't be understood now won't be in an hour: its receipts may as well pass at once.
-    const isHopeless = error instanceof RejectedError || error instanceof NotUnderstood;
-    const seconds = isHopeless ? 0 : backOffSeconds(receipt);
+    // A permanent error needs no pause between the remaining receipts.
+    const isPermanent = error instanceof RejectedError || error instanceof UnreadableMessageError;
+    const seconds = isPermanent ? 0 : backOffSeconds(receipt);
     logger.warn('redrive', {
       ...line,
-      outcome: isHopeless ? 'notUnderstood' : 'notStored',
+      outcome: isPermanent ? 'notUnderstood' : 'notStored',
       retrySeconds: seconds,
       error,
     });
@@ -67,23 +67,25 @@ async function redrive(record: SQSRecord): Promise<boolean> {
   }
 }
 
-class NotUnderstood extends Error {}
+class UnreadableMessageError extends Error {
+  override name = 'UnreadableMessageError';
+}
 
-function understood({ body }: SQSRecord): Delivery {
+function parseDelivery({ body }: SQSRecord): Delivery {
   try {
     return toDelivery(body);
   } catch {
-    // Not the cause: its text repeats what stands in the message.
-    throw new NotUnderstood('the message is none of ours, cut short, or of another version of this software');
+    // Without the cause, because its text repeats the content of the message.
+    throw new UnreadableMessageError('the message is not from this software, is truncated, or has another version');
   }
 }
 
-/** A minute, and each time twice as long; none after the last receipt. */
+/** Returns the pause after a receipt: one minute, doubled each time, and none after the last receipt. */
 function backOffSeconds(receipt: number): number {
   return receipt < MAX_RECEIPTS ? 60 * 2 ** (receipt - 1) : 0;
 }
 
-/** Hides a message. Where this fails, the queue's own visibility timeout takes its place. */
+/** Hides a message from further receipts. If that fails, the queue's own visibility timeout applies. */
 async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord): Promise<void> {
   const change = new ChangeMessageVisibilityCommand({
     QueueUrl: config.parkingQueueUrl,

@@ -4,7 +4,7 @@ import type { Delivery, ForwardResult } from './delivery.ts';
 import { FORWARD_FAILURES, IgnoredError, REASONS, RejectedError, type Reason } from './outcomes.ts';
 
 /**
- * Answers in Tencent's shape whatever happened: the last to run, so that nothing behind it can spoil the answer.
+ * Replies in Tencent's format, after every outcome. It is the last step, so that no other step can change the reply.
  *
  * @see https://www.tencentcloud.com/document/product/1047/60796 "Sample response"
  */

@@ -1,23 +1,23 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { withTimeout, type Limits } from './limits.ts';
 
-/** A logger without `info`: the SDK copies every input and output for a logger that has it. */
+/** Logger without `info`, because the SDK copies every input and output for a logger with `info`. */
 const SILENT = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as NonNullable<
   DynamoDBClientConfig['logger']
 >;
 
-/** A call within a limit of time. */
+/** Context of a call with a deadline. */
 export interface CallWithDeadline {
-  /** The options for the client. */
+  /** Options for `send`. */
   options?: { abortSignal: AbortSignal };
-  /** Tells whether the call was given up: nothing more is to be sent for it. */
+  /** Returns whether the deadline is over. No further request may be sent then. */
   isExpired(): boolean;
 }
 
-/** Makes a call of a client, or several for one purpose, and gives up when the time for it is over. */
-export type WithDeadline = <T>(call: (limited: CallWithDeadline) => Promise<T>) => Promise<T>;
+/** Runs one or more requests with a common deadline. */
+export type WithDeadline = <T>(call: (context: CallWithDeadline) => Promise<T>) => Promise<T>;
 
-/** Limits the calls of a client that has one call at a time: giving up cuts all its connections. */
+/** Enforces a deadline on a non-concurrent client by destroying its connections. */
 export function destroyAtDeadline(client: { destroy(): void }, limits: Limits): WithDeadline {
   return (call) => {
     let isExpired = false;
@@ -29,31 +29,31 @@ export function destroyAtDeadline(client: { destroy(): void }, limits: Limits): 
 }
 
 /**
- * Limits the calls of a client that has several at a time: giving up cuts the call's own connection. It costs 7 % of a
- * delivery.
+ * Enforces a deadline on a concurrent client by aborting the call's own request. The abort signal costs 7 % of a
+ * delivery's time.
  */
 export function abortAtDeadline(limits: Limits): WithDeadline {
   return (call) => {
-    const over = new AbortController();
-    const { signal } = over;
-    const limited = { options: { abortSignal: signal }, isExpired: () => signal.aborted };
-    return withTimeout(limits, call(limited), () => over.abort());
+    const controller = new AbortController();
+    const { signal } = controller;
+    const context = { options: { abortSignal: signal }, isExpired: () => signal.aborted };
+    return withTimeout(limits, call(context), () => controller.abort());
   };
 }
 
 /**
- * Makes the settings of every SDK client here. Region, credentials and endpoint are in the environment of a Lambda.
+ * Returns the settings of all SDK clients. Region, credentials and endpoint come from Lambda's environment.
  *
- * The limits end with the head of an answer: one whose body stalls is given up by `withTimeout`. The SDK's
- * socketTimeout, which would see it sooner, costs every delivery 2 %.
+ * The limits apply until the response headers arrive. If the body stalls, `withTimeout` ends the call. The SDK's
+ * socketTimeout would end it earlier, but costs 2 % of a delivery's time.
  */
 export function clientSettings({ attempts, attemptMs }: Limits) {
   return {
     maxAttempts: attempts,
-    retryMode: 'standard', // the SDK's default, which it would look up in several places
-    // From the beginning, its connection included: a limit for that alone would be one timer more for each delivery.
+    retryMode: 'standard', // the SDK's default, which it would otherwise look up in several places
+    // Includes the connection, because a separate limit for it would add a timer to each delivery.
     requestHandler: { requestTimeout: attemptMs, throwOnRequestTimeout: true },
-    // The middleware of a command is put together once, not for each delivery: a tenth of what a call costs.
+    // Builds the middleware of a command only once, which saves a tenth of a call's time.
     cacheMiddleware: true,
     logger: SILENT,
   };

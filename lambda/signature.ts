@@ -2,9 +2,9 @@ import { hash, timingSafeEqual } from 'node:crypto';
 
 /**
  * Signs a delivery the way Chat does: SHA-256 over the token followed by the request time.
- * The body is not covered, so a right signature proves the sender, not the content.
+ * The signature does not cover the body, so it proves the sender, not the content.
  *
- * @param requestTime Unix time in seconds, as it stands in the URL.
+ * @param requestTime Unix time in seconds, as in the URL.
  * @returns 64 lower-case hex digits.
  * @see https://www.tencentcloud.com/document/product/1047/34354 "Security Considerations"
  */
@@ -13,10 +13,10 @@ export function sign(token: string, requestTime: string): string {
 }
 
 /**
- * Tells whether Sign is the one that this token gives. It compares in constant time.
+ * Returns whether Sign belongs to this token and request time. Compares in constant time.
  *
- * @param signature hex digits in either case, as they stand in the URL.
- * @param requestTime Unix time in seconds, as it stands in the URL.
+ * @param signature hex digits in upper or lower case, as in the URL.
+ * @param requestTime Unix time in seconds, as in the URL.
  */
 export function verifySignature(token: string, signature: string, requestTime: string): boolean {
   const expected = Buffer.from(sign(token, requestTime));
@@ -25,8 +25,8 @@ export function verifySignature(token: string, signature: string, requestTime: s
 }
 
 /**
- * Takes the Sign of a delivery out of what answered it: that may be something else in the receiver's place, which repeats
- * the URL. Whoever has its Sign can post for a minute.
+ * Removes the Sign of a URL from a response, because a server in the receiver's place may repeat the URL. Anyone who
+ * has the Sign can send deliveries for a minute.
  */
 export function redactSign(text: string, { searchParams }: URL): string {
   const signature = searchParams.get('Sign');

@@ -6,7 +6,7 @@ import {
 import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
-/** Pause after a successful read, before a mismatch causes the next one. It limits the reads that strangers can cause. */
+/** Pause between a successful read and one after a mismatch. It limits the reads that strangers can cause. */
 const REREAD_MS = 60_000;
 
 /** Pause after a failed read. It is shorter, because a new token cannot be verified until a read succeeds. */
@@ -22,13 +22,13 @@ export interface WebhookToken {
   /**
    * Returns whether an accepted version of the token gives this Sign.
    *
-   * - Mismatch: reads the current and the previous version, so that a new token works without a deployment. This happens
-   *   at most once a minute, or every 2 seconds after a failed read.
+   * - Mismatch: reads the current and the previous version, so that a new token works without a deployment. This
+   *   happens at most once a minute, or every 2 seconds after a failed read.
    * - Match: reads them if the last successful read is 5 minutes old, so that an old token stops working. If the read
    *   fails, the known versions stay valid.
    *
-   * The delivery always waits for the end of the read. Lambda freezes an instance after its reply, so that a read in the
-   * background would fail during a later delivery.
+   * The delivery always waits for the end of the read. Lambda freezes an instance after its reply, so that a read in
+   * the background would fail during a later delivery.
    *
    * @throws if there is a mismatch and the token can't be read, because the mismatch then proves nothing.
    */

@@ -7,10 +7,10 @@ import { clientSettings, abortAtDeadline } from './sdk-client.ts';
 /** Version of the messages' shape. */
 const VERSION = 1;
 
-/** Sets a change aside, with the reason why it is not published. @throws where the queue does not take it. */
+/** Sends a change to the queue for unpublished changes, with the reason. @throws the SDK's error or a TimeoutError. */
 export type SetAside = (record: DynamoDBRecord, reason: string) => Promise<void>;
 
-/** Opens the queue for unpublished changes. This module, and the SQS client with it, is loaded only when it is needed. */
+/** Opens the queue for unpublished changes. The publisher loads this module, and with it the SQS client, on demand. */
 export function openUnpublishedQueue(queueUrl: string): SetAside {
   const client = new SQSClient(clientSettings(REDRIVE_LIMITS));
   const withDeadline = abortAtDeadline(REDRIVE_LIMITS);
@@ -20,7 +20,7 @@ export function openUnpublishedQueue(queueUrl: string): SetAside {
   };
 }
 
-/** Makes a message of a change: its keys, its place in the stream and the new image, if a message can hold that. */
+/** Returns the message for a change: its keys, its sequence number and, if it fits into a message, the new image. */
 function toMessage({ dynamodb }: DynamoDBRecord, reason: string): string {
   const change = { version: VERSION, reason, sequenceNumber: dynamodb?.SequenceNumber, keys: dynamodb?.Keys };
   const whole = asciiJson({ ...change, newImage: dynamodb?.NewImage });

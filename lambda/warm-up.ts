@@ -10,22 +10,22 @@ import type { Dependencies } from './handler.ts';
 import { sign } from './signature.ts';
 import { webhookToken } from './token.ts';
 
-type Receiver = (delivery: Delivery, context: never) => Promise<unknown>;
+type Handler = (delivery: Delivery, context: never) => Promise<unknown>;
 type RequestHandler = DynamoDBClient['config']['requestHandler'];
 type HttpRequest = Parameters<RequestHandler['handle']>[0];
 
 /**
- * Does during init what the first delivery would wait for: code is compiled where it first runs, and a TLS connection
- * takes several ways there and back. A made-up delivery goes through a receiver that is like the real one, but keeps
- * nothing, and a ping opens the connection to DynamoDB.
+ * Runs a rehearsal during init, so that the first delivery is faster: Node compiles code at its first run, and a TLS
+ * connection takes several round trips. A made-up delivery passes through a receiver that stores and logs nothing, and
+ * a ping opens the connection to DynamoDB.
  *
- * Whatever fails here, or takes too long, is left to the first delivery.
+ * Errors are ignored, because the first delivery repeats the same steps.
  *
- * @param createHandler makes a receiver of its dependencies.
+ * @param createHandler creates a receiver from its dependencies.
  */
 export async function warmUp(
   dependencies: Dependencies,
-  createHandler: (dependencies: Dependencies) => Receiver,
+  createHandler: (dependencies: Dependencies) => Handler,
 ): Promise<void> {
   const { requestHandler } = dependencies.dynamoDb.config;
   const handle = requestHandler.handle.bind(requestHandler);
@@ -36,12 +36,13 @@ export async function warmUp(
     tableName: NO_TABLE,
     token: dependencies.token && webhookToken(async () => [REHEARSAL_TOKEN]),
     forwarder: undefined,
-    queues: () => Promise.reject(new Error('a rehearsal parks nothing')),
+    queues: () => Promise.reject(new Error('the rehearsal has no queues')),
   };
   const rehearse = async () => {
     let pinged: Promise<void> | undefined;
     requestHandler.handle = async (request) => {
-      pinged = ping(handle, dependencies.dynamoDb, request).catch(() => {}); // at once: an unhandled rejection would end the instance
+      // Catches at once, because an unhandled rejection ends the instance.
+      pinged = ping(handle, dependencies.dynamoDb, request).catch(() => {});
       return { response: { statusCode: 200, headers: {}, body: emptyAnswer() } };
     };
     await createHandler(rehearsal)(rehearsalDelivery(dependencies), undefined as never);
@@ -50,16 +51,16 @@ export async function warmUp(
   try {
     await withTimeout(WARM_UP_LIMITS, rehearse(), () => dependencies.dynamoDb.destroy());
   } catch {
-    // The first delivery will hear of it.
+    // Ignored: the first delivery reports the error.
   } finally {
-    requestHandler.handle = handle; // before any delivery comes
+    requestHandler.handle = handle; // before the first delivery
   }
 }
 
-/** The table of a rehearsal. Its name is too short for DynamoDB, which would refuse it if a rehearsal came that far. */
+/** Table of the rehearsal. The name is too short for DynamoDB, so that a request to it always fails. */
 const NO_TABLE = '-';
 
-/** An unsigned GET / to where a request would go, over the connection that it would take. Any answer will do. */
+/** Sends an unsigned `GET /` to the host of a request, over the connection that the request would use. */
 async function ping(
   handle: RequestHandler['handle'],
   { config }: DynamoDBClient,
@@ -67,7 +68,7 @@ async function ping(
 ): Promise<void> {
   const request = { protocol, hostname, port, method: 'GET', path: '/', query: {}, headers: { host: hostname } };
   const { response } = await handle(request as HttpRequest);
-  await config.streamCollector(response.body); // only then is the connection free
+  await config.streamCollector(response.body); // frees the connection
 }
 
 function emptyAnswer(): Readable {
@@ -79,14 +80,14 @@ function emptyAnswer(): Readable {
   });
 }
 
-/** A logger that does all its work but the printing. */
+/** Logger that formats each line, but does not print it. */
 class SilentLogger extends Logger {
   protected override printLog(_level: number, item: Parameters<Logger['printLog']>[1]): void {
     JSON.stringify(item.getAttributes(), this.getJsonReplacer());
   }
 }
 
-/** Metrics that do all their work but the printing. */
+/** Metrics that are serialized, but not printed. */
 class SilentMetrics extends Metrics {
   override publishStoredMetrics(): this {
     JSON.stringify(this.serializeMetrics());
@@ -94,7 +95,7 @@ class SilentMetrics extends Metrics {
   }
 }
 
-/** The token of the rehearsal. It is no secret: the receiver that takes it stores nothing. */
+/** Token of the rehearsal. It is not a secret, because the receiver that accepts it stores nothing. */
 const REHEARSAL_TOKEN = 'rehearsal';
 
 function rehearsalDelivery({ sdkAppId, allowedCidrs }: Dependencies): Delivery {
@@ -122,10 +123,10 @@ function rehearsalDelivery({ sdkAppId, allowedCidrs }: Dependencies): Delivery {
     requestContext: {
       requestId: 'rehearsal',
       timeEpoch,
-      http: { sourceIp: allowedCidrs[0]?.split('/')[0] ?? '192.0.2.1' }, // one that may call
+      http: { sourceIp: allowedCidrs[0]?.split('/')[0] ?? '192.0.2.1' }, // an allowed address
     },
     query: {},
     body: Buffer.from(JSON.stringify(body)).toString('base64'),
-    isBase64Encoded: true, // as API Gateway hands over what has no content type
+    isBase64Encoded: true, // as API Gateway passes a body without a content type
   };
 }

@@ -11,7 +11,7 @@ import { featureFlags } from '../infra/local/synthesize.ts';
 import { OPTIONS } from '../infra/settings.ts';
 import { COMMANDS } from '../lambda/commands/index.ts';
 import { dispatch } from '../lambda/dispatch.ts';
-import { CHAT_TIMEOUT_MS, MAX_RECEIPTS, PARK_LIMITS, STORE_LIMITS, TOKEN_LIMITS } from '../lambda/limits.ts';
+import { CHAT_TIMEOUT_MS, MAX_RECEIPTS, QUEUE_LIMITS, STORE_LIMITS, TOKEN_LIMITS } from '../lambda/limits.ts';
 import schema from '../lambda/commands/official-account-created.schema.json' with { type: 'json' };
 import { officialAccountsTable } from '../lambda/official-accounts-table.ts';
 import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
@@ -211,9 +211,9 @@ test('the pages name only existing outputs and log groups, and the right limits'
   expect([...new Set(namedLogs)].toSorted()).toEqual(logs.toSorted());
 
   expect(infra).toContain(` ${STORE_LIMITS.totalMs / 1000} s `);
-  expect(infra).toContain(` ${(STORE_LIMITS.totalMs + PARK_LIMITS.totalMs) / 1000} s,`);
+  expect(infra).toContain(` ${(STORE_LIMITS.totalMs + QUEUE_LIMITS.totalMs) / 1000} s,`);
   // Token, store and queue come one after another, and Chat waits for them.
-  const atMostMs = [TOKEN_LIMITS, STORE_LIMITS, PARK_LIMITS].reduce((sum, { totalMs }) => sum + totalMs, 0);
+  const atMostMs = [TOKEN_LIMITS, STORE_LIMITS, QUEUE_LIMITS].reduce((sum, { totalMs }) => sum + totalMs, 0);
   expect(atMostMs).toBe(1_900);
   expect(atMostMs).toBeLessThan(CHAT_TIMEOUT_MS);
   // The pauses between ten receipts: one minute, two, four and so on.

@@ -1,11 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import type { MiddlewareObj } from '@middy/core';
 import httpJsonBodyParser from '@middy/http-json-body-parser';
-import { bodyBytes, isVerifyProbe, type Delivery } from '../delivery.ts';
+import { bodyBytes, isVerifyRequest, type Delivery } from '../delivery.ts';
 import { MAX_BODY_BYTES } from '../limits.ts';
 import { RejectedError } from '../outcomes.ts';
 
-/** Turns the body into the JSON value that it holds, or refuses it. Chat's documented request has no content type. */
+/**
+ * Parses the body as JSON, and rejects an invalid body. It ignores the content type, because Chat's documented request
+ * has none.
+ */
 export function parseBody(): MiddlewareObj<Delivery, unknown> {
   const parser = httpJsonBodyParser({ disableContentTypeCheck: true }) as MiddlewareObj<any, unknown>;
   return {
@@ -20,19 +23,19 @@ export function parseBody(): MiddlewareObj<Delivery, unknown> {
   };
 }
 
-/** The parser's own error carries the whole body, which must not reach the log. */
+/** Fixed detail, because the parser's own error contains the whole body, which must not reach the log. */
 const UNREADABLE = 'not JSON, nested too deep, or with a __proto__ or constructor.prototype key';
 
 /**
- * Makes the body text. API Gateway hands over anything without a JSON or text content type as base64.
- * Of text it has decoded what it got, whatever that was.
+ * Decodes the body to text. API Gateway passes a body without a JSON or text content type as base64. It decodes any
+ * other body itself, and replaces bytes that are not UTF-8.
  */
 function decode(event: Delivery): void {
   const bytes = bodyBytes(event);
   if (bytes.length > MAX_BODY_BYTES) throw new RejectedError('badBody', { detail: `${bytes.length} bytes` });
-  // Decoded all the same, replacement characters in a name would be stored for good.
+  // Otherwise toString() puts replacement characters into stored names.
   if (!isUtf8(bytes)) throw new RejectedError('badBody', { detail: 'not UTF-8' });
-  event.body = isVerifyProbe(event) ? '{}' : bytes.toString().replace(/^\uFEFF/, ''); // JSON takes no byte order mark
+  event.body = isVerifyRequest(event) ? '{}' : bytes.toString().replace(/^\uFEFF/, ''); // JSON has no byte order mark
   event.isBase64Encoded = false;
 }
 

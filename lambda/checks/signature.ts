@@ -3,15 +3,15 @@ import { receivedTime, type Delivery } from '../delivery.ts';
 import { RejectedError } from '../outcomes.ts';
 import type { WebhookToken } from '../token.ts';
 
-/** Chat's own limit against replay, either way: its clock and ours may differ. */
+/** Chat's limit against replay attacks. It applies in both directions, because the clocks may differ. */
 const MAX_AGE_SECONDS = 60;
 
 /**
- * Lets only deliveries through that were signed with the token less than a minute from their receipt.
+ * Rejects a delivery without a valid signature, or whose RequestTime is more than 60 seconds from the receipt.
  *
- * A Sign seen before is no ground for refusal: two genuine deliveries in one second carry the same.
+ * A repeated Sign is valid, because two authentic deliveries in the same second have the same Sign.
  *
- * @throws what reading the token throws: then nobody can say whether the delivery is genuine.
+ * @throws the error of reading the token, because the delivery then cannot be verified.
  */
 export function checkSignature(token: WebhookToken) {
   return async ({ event }: Request<Delivery>): Promise<void> => {
@@ -19,7 +19,7 @@ export function checkSignature(token: WebhookToken) {
     if (signature === undefined || requestTime === undefined || !(await token.verify(signature, requestTime))) {
       throw new RejectedError('badSignature');
     }
-    // Other attributes that JavaScript takes for numbers ('0x…', '+1', '1.9') are none of Chat's.
+    // Number() also accepts '0x…', '+1' and '1.9', which Chat never sends.
     if (!/^\d+$/.test(requestTime)) throw new RejectedError('expired', { detail: 'RequestTime is not Unix seconds' });
     const ageSeconds = Math.floor(receivedTime(event) / 1000) - Number(requestTime);
     if (Math.abs(ageSeconds) > MAX_AGE_SECONDS) {

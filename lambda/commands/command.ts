@@ -10,7 +10,7 @@ export interface Command {
   event?: CommandEvent;
 }
 
-/** A text field of the body. */
+/** A string field of the body. */
 export interface Field {
   wireName: string;
   /** If true, an absent field leaves the attribute unchanged. If false, it is an error. */
@@ -23,7 +23,7 @@ export const optional = (wireName: string): Field => ({ wireName, isOptional: tr
 export interface CommandEvent {
   /** JSON Schema of the event's `detail`. Its title is the detail type. */
   schema: { $id: string; title: string; required: string[] };
-  /** Returns whether the command can have made a change of a record. Default: the timestamp attribute has changed. */
+  /** Returns whether the command can have made a change to a record. Default: the timestamp attribute has changed. */
   matches?(before: Image | undefined, after: Image): boolean;
   /** Returns the properties of `detail` that are not attributes of the record. */
   details?(before: Image | undefined, after: Image): Record<string, unknown>;

@@ -18,7 +18,7 @@ export const officialAccountChanged = {
   },
   event: {
     schema,
-    // Changes by hand may leave the revision as it is: they are not published.
+    // Manual changes that do not increase the revision are not published.
     matches: (before, after) =>
       after['revision'] !== before?.['revision'] && changedAttributes(before, after).length > 0,
     details: (before, after) => ({

@@ -173,7 +173,7 @@ describe('the probe as it runs', () => {
     ['no server', () => ({ variables: { WEBHOOK_URL: closedUrl } }), 'no answer: ECONNREFUSED'],
   ])('%s makes it fail, and its log says so without the signature', async (_what, break_, line) => {
     const { variables = {} } = break_() as { variables?: Record<string, string> };
-    await expect(probe(variables)).rejects.toThrow('the receiver does not answer as it should');
+    await expect(probe(variables)).rejects.toThrow('the receiver is not healthy');
     expect(printed.split(`"error":"${line}`).length).toBe(3); // at both attempts
     expect(printed).not.toMatch(/Sign=[^…]|xxxxyyyy|[\da-f]{64}/);
   });
@@ -208,7 +208,7 @@ describe('the probe as it runs', () => {
     test('fails with another token, and that counts', async () => {
       secrets.put('token', 'another');
       const metrics = receiver.output.stdout.split('"_aws"').length;
-      await expect(probe({ WEBHOOK_URL: receiver.url })).rejects.toThrow('the receiver does not answer as it should');
+      await expect(probe({ WEBHOOK_URL: receiver.url })).rejects.toThrow('the receiver is not healthy');
       expect(receiver.output.stdout.split('"_aws"').length).toBe(metrics + 2);
     });
   });

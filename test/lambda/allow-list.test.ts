@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { addressList } from '../../lambda/allow-list.ts';
 
-test('names what is neither an address nor a range', () => {
+test('every item that is neither an address nor a CIDR range counts as malformed', () => {
   const right = ['1.2.3.4', '1.2.3.0/24', '::1', '2001:db8::/128', '0.0.0.0/0'];
   const wrong = [
     '1.2.3',

@@ -20,7 +20,7 @@ const ENVIRONMENT = {
   TOKEN_SECRET_ARN: 'arn:token',
 } satisfies Environment;
 
-test('a full environment is read', () => {
+test('a complete environment gives a configuration', () => {
   expect(readConfig(receiverVariables(), { ...ENVIRONMENT, ALLOWED_CIDRS: '198.51.100.0/24,2001:db8::/32' })).toEqual({
     serviceName: 'TencentChatWebhook',
     sdkAppId: '1400000000',
@@ -32,7 +32,7 @@ test('a full environment is read', () => {
   });
 });
 
-test('authentication is off only where that is said', () => {
+test("authentication is off only if AUTHENTICATION is exactly 'off'", () => {
   expect(readConfig(receiverVariables(), { ...ENVIRONMENT, AUTHENTICATION: 'off' }).tokenSecretArn).toBeUndefined();
   for (const AUTHENTICATION of ['OFF', 'none']) {
     expect(() => readConfig(receiverVariables(), { ...ENVIRONMENT, AUTHENTICATION })).toThrow(
@@ -46,7 +46,7 @@ test('authentication is off only where that is said', () => {
   }
 });
 
-test('all problems are named at once', () => {
+test('one error names all problems', () => {
   expect(() =>
     readConfig(receiverVariables(), { SDK_APP_ID: '', AUTHENTICATION: 'token', ALLOWED_CIDRS: '1.2.3,4.5.6.7' }),
   ).toThrow(
@@ -63,7 +63,7 @@ test('all problems are named at once', () => {
   );
 });
 
-test('the redrive needs no more than it uses', () => {
+test('the redrive requires only the variables that it uses', () => {
   expect(readConfig(redriveVariables(), ENVIRONMENT)).toEqual({
     serviceName: 'TencentChatWebhook',
     sdkAppId: '1400000000',
@@ -75,7 +75,7 @@ test('the redrive needs no more than it uses', () => {
   );
 });
 
-test('the publisher needs no more than it uses', () => {
+test('the publisher requires only the variables that it uses', () => {
   const environment = {
     SERVICE_NAME: 'TencentChatWebhook',
     EVENT_BUS_NAME: 'bus',
@@ -90,7 +90,7 @@ test('the publisher needs no more than it uses', () => {
   expect(() => readConfig(publisherVariables(), {})).toThrow(problems);
 });
 
-test('the probe needs no more than it uses, and does not call without a token by accident', () => {
+test('the probe requires only the variables that it uses, including a token unless authentication is off', () => {
   const environment = {
     SERVICE_NAME: 'TencentChatWebhook',
     SDK_APP_ID: '1400000000',

@@ -4,7 +4,7 @@ import { delivery, request } from '../delivery.ts';
 
 test.each<[string, Record<string, string> | undefined, Query]>([
   [
-    'names every parameter of Chat',
+    'reads every parameter of Chat',
     {
       SdkAppid: '1',
       CallbackCommand: 'c',
@@ -16,11 +16,15 @@ test.each<[string, Record<string, string> | undefined, Query]>([
     },
     { sdkAppId: '1', callbackCommand: 'c', clientIp: 'i', optPlatform: 'o', sign: 's', requestTime: '2' },
   ],
-  ['takes names in any case', { SDKAPPID: '1', sign: 's', clientip: 'i' }, { sdkAppId: '1', sign: 's', clientIp: 'i' }],
+  [
+    'accepts names in any case',
+    { SDKAPPID: '1', sign: 's', clientip: 'i' },
+    { sdkAppId: '1', sign: 's', clientIp: 'i' },
+  ],
   ['counts an empty parameter as absent', { SdkAppid: '', Sign: 's' }, { sign: 's' }],
-  ['joins one that stands there in two cases', { SdkAppid: '1', sdkappid: '2' }, { sdkAppId: '1,2' }],
-  ['ignores what it does not know', { traceid: 't', ['__proto__']: 'p', constructor: 'c', sdkAppId_: '3' }, {}],
-  ['takes a URL without a query', undefined, {}],
+  ['joins the values of a name in two cases', { SdkAppid: '1', sdkappid: '2' }, { sdkAppId: '1,2' }],
+  ['ignores unknown parameters', { traceid: 't', ['__proto__']: 'p', constructor: 'c', sdkAppId_: '3' }, {}],
+  ['accepts a URL without a query', undefined, {}],
 ])('the query reader %s', (_what, parameters, query) => {
   const { event } = request((delivery) => Object.assign(delivery, { queryStringParameters: parameters }));
   readQuery({ event });
@@ -28,11 +32,11 @@ test.each<[string, Record<string, string> | undefined, Query]>([
 });
 
 test.each<[string, Query, unknown, unknown]>([
-  ['the URL', { callbackCommand: 'a' }, {}, 'a'],
-  ['the body', {}, { CallbackCommand: 'b' }, 'b'],
-  ['nowhere', {}, {}, undefined],
-  ['nowhere, the body being no object', {}, 'CallbackCommand', undefined],
-  ['nowhere, the body being null', {}, null, undefined],
-])('the callback command stands in %s', (_where, query, body, command) => {
+  ['the URL has it', { callbackCommand: 'a' }, {}, 'a'],
+  ['the body has it', {}, { CallbackCommand: 'b' }, 'b'],
+  ['neither has it', {}, {}, undefined],
+  ['the body is a string', {}, 'CallbackCommand', undefined],
+  ['the body is null', {}, null, undefined],
+])('the callback command if %s', (_where, query, body, command) => {
   expect(callbackCommand(delivery((event) => Object.assign(event, { query, body })))).toBe(command);
 });

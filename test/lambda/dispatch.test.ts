@@ -13,7 +13,7 @@ async function dispatched(change?: Parameters<typeof delivery>[0]) {
   return { outcome: await dispatch({ apply })(delivery(change)), events };
 }
 
-test('the command may stand in the URL or in the body alone', async () => {
+test('the command may be only in the URL or only in the body', async () => {
   expect((await dispatched((event) => delete event.query.callbackCommand)).outcome).toBe('stored');
   const { CallbackCommand: _, ...payload } = recorded('created');
   expect((await dispatched((event) => (event.body = payload))).outcome).toBe('stored');

@@ -7,19 +7,19 @@ import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
 import { putEvents, type BusEvent, type PutResult } from '../../lambda/event-bus.ts';
 import { clientSettings } from '../../lambda/sdk-client.ts';
 
-const published = (bytes: number, n = 0): BusEvent => {
+const eventOf = (bytes: number, n = 0): BusEvent => {
   const event = (text: string) => ({ detailType: 'Official Account Created', detail: { n, text } });
-  // The size of an entry is that of its source, detail type and detail.
+  // The size of an entry is the size of its source, detail type and detail.
   const rest = `tencent.chat.official-accounts${event('').detailType}${JSON.stringify(event('').detail)}`.length;
   return event('x'.repeat(bytes - rest));
 };
-const events = (count: number) => Array.from({ length: count }, (_, n) => published(100, n));
+const events = (count: number) => Array.from({ length: count }, (_, n) => eventOf(100, n));
 const PUBLISHED: PutResult = { outcome: 'published' };
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 const numbers = (calls: PutEventsRequestEntry[][]) =>
   calls.map((entries) => entries.map(({ Detail = '' }) => JSON.parse(Detail).n));
 
-/** EventBridge, as far as a test does not say otherwise: a function for each call in turn. */
+/** Answers of the next calls. Further calls go to the local EventBridge. */
 const calls: PutEventsRequestEntry[][] = [];
 let answers: ((entries: PutEventsRequestEntry[]) => object)[] = [];
 let bus: EventBus;
@@ -66,16 +66,16 @@ async function putOn(url: string, Entries: PutEventsRequestEntry[]): Promise<obj
   return body;
 }
 
-/** Answers that one entry is refused, and the others are published. */
-const refusing =
-  (refused: number, result: PutEventsResultEntry) =>
+/** An answer with an error for one entry. The other entries are published. */
+const failing =
+  (index: number, result: PutEventsResultEntry) =>
   (entries: PutEventsRequestEntry[]): object => ({
     FailedEntryCount: 1,
-    Entries: entries.map((_entry, n) => (n === refused ? result : { EventId: String(n) })),
+    Entries: entries.map((_entry, n) => (n === index ? result : { EventId: String(n) })),
   });
 
 describe('events', () => {
-  test('are published in their order, ten a call, from the source that other systems match', async () => {
+  test('are published in order, ten per call, with the source that the rules of other systems match', async () => {
     const seen: unknown[] = [];
     const end = bus.subscribe(({ source, 'detail-type': type, detail }) => seen.push([source, type, detail]));
     expect(await putEvents(client, 'bus', events(25))).toEqual(times(25, PUBLISHED));
@@ -85,27 +85,27 @@ describe('events', () => {
     expect(seen).toEqual(expected);
   });
 
-  test('make no call where there are none', async () => {
+  test('cause no call if the list is empty', async () => {
     expect(await putEvents(client, 'bus', [])).toEqual([]);
     expect(calls).toEqual([]);
   });
 
-  test('of more than 256 KB together go out in calls that are smaller', async () => {
+  test('of more than 256 KB together are divided into smaller calls', async () => {
     const sizes = [200_000, 62_143, 1_000, 262_143, 100, 100];
     const results = await putEvents(
       client,
       'bus',
-      sizes.map((bytes, n) => published(bytes, n)),
+      sizes.map((bytes, n) => eventOf(bytes, n)),
     );
     expect(results).toEqual(times(6, PUBLISHED));
     expect(numbers(calls)).toEqual([[0, 1], [2], [3], [4, 5]]);
   });
 
   test.each<[string, BusEvent]>([
-    ['256 KB', published(262_144)],
+    ['256 KB', eventOf(262_144)],
     ['256 KB, in characters of three bytes', { detailType: 'A', detail: { text: '新'.repeat(87_400) } }],
-  ])('of %s are refused for good, without a call, and hold up nothing', async (_size, large) => {
-    const results = await putEvents(client, 'bus', [published(100, 1), large, published(100, 2)]);
+  ])('of %s fail permanently without a call, and do not block others', async (_size, large) => {
+    const results = await putEvents(client, 'bus', [eventOf(100, 1), large, eventOf(100, 2)]);
     expect(results).toEqual([PUBLISHED, { outcome: 'refused', reason: 'TooLarge' }, PUBLISHED]);
     expect(numbers(calls)).toEqual([[1, 2]]);
   });
@@ -113,9 +113,9 @@ describe('events', () => {
 
 describe('an entry that is not published', () => {
   test.each(['MalformedDetail', 'InvalidArgument'])(
-    'for %s is refused for good and not tried again; the others are published',
+    'because of %s fails permanently and is not repeated; the others are published',
     async (ErrorCode) => {
-      answers = [refusing(3, { ErrorCode })];
+      answers = [failing(3, { ErrorCode })];
       const results = await putEvents(client, 'bus', events(11));
       expect(results[3]).toEqual({ outcome: 'refused', reason: ErrorCode });
       expect(results.toSpliced(3, 1)).toEqual(times(10, PUBLISHED));
@@ -123,17 +123,17 @@ describe('an entry that is not published', () => {
     },
   );
 
-  test.each(['InternalFailure', 'ThrottlingException', 'AccessDeniedException', 'of a later day'])(
-    'for %s is tried again alone, and is published',
+  test.each(['InternalFailure', 'ThrottlingException', 'AccessDeniedException', 'AnUnknownError'])(
+    'because of %s is repeated alone, and is published',
     async (ErrorCode) => {
-      answers = [refusing(3, { ErrorCode }), refusing(0, { ErrorCode })];
+      answers = [failing(3, { ErrorCode }), failing(0, { ErrorCode })];
       expect(await putEvents(client, 'bus', events(11))).toEqual(times(11, PUBLISHED));
       expect(numbers(calls)).toEqual([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [3], [3], [10]]);
     },
   );
 
-  test('three times ends it there: it is failed, and so is what was not tried', async () => {
-    answers = [3, 0, 0].map((refused) => refusing(refused, { ErrorCode: 'ThrottlingException' }));
+  test('in three attempts is failed, and so are the entries after its call', async () => {
+    answers = [3, 0, 0].map((index) => failing(index, { ErrorCode: 'ThrottlingException' }));
     const results = await putEvents(client, 'bus', events(12));
     expect(results.slice(0, 10)).toEqual(
       times<PutResult>(10, PUBLISHED).with(3, { outcome: 'failed', reason: 'ThrottlingException' }),
@@ -153,9 +153,9 @@ describe('a call that fails', () => {
       'ThrottlingException',
     ],
     ['without results', () => ({}), 'NoEventId'],
-    ['with something else in place of the results', () => ({ FailedEntryCount: 0, Entries: 'garbage' }), 'NoEventId'],
-    ['with results that say nothing', () => ({ Entries: [null, {}] }), 'NoEventId'],
-  ])('%s is made again: no event counts as published without an ID', async (_how, answer, reason) => {
+    ['with a string instead of results', () => ({ FailedEntryCount: 0, Entries: 'garbage' }), 'NoEventId'],
+    ['with empty results', () => ({ Entries: [null, {}] }), 'NoEventId'],
+  ])('%s is repeated, because an event without an ID does not count as published', async (_how, answer, reason) => {
     answers = [answer];
     expect(await putEvents(client, 'bus', events(2))).toEqual([PUBLISHED, PUBLISHED]);
     expect(numbers(calls)).toEqual([
@@ -166,14 +166,14 @@ describe('a call that fails', () => {
     expect(await putEvents(client, 'bus', events(2))).toEqual(times(2, { outcome: 'failed', reason }));
   });
 
-  test('is not followed by others when the time is over', async () => {
+  test('is the last one if the time is over', async () => {
     const now = performance.now.bind(performance);
     let late = 0;
     const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + late);
     answers = [
       (entries) => {
         late = 20_000;
-        return refusing(0, { ErrorCode: 'InternalFailure' })(entries);
+        return failing(0, { ErrorCode: 'InternalFailure' })(entries);
       },
     ];
     const results = await putEvents(client, 'bus', events(11));
@@ -182,7 +182,7 @@ describe('a call that fails', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('because nobody answers is failed, and nothing is thrown', async () => {
+  test('because there is no connection gives failed events, and does not throw', async () => {
     const send = () => Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }));
     const results = await putEvents({ send } as unknown as EventBridgeClient, 'bus', events(1));
     expect(results).toEqual([{ outcome: 'failed', reason: 'ECONNREFUSED' }]);

@@ -17,7 +17,7 @@ import {
 } from '../../lambda/official-account-event.ts';
 import { eventProblems } from '../event-problems.ts';
 
-/** A record of the table's stream, as DynamoDB sends it, recorded in `test/stream-records`. */
+/** A record of the table's stream, as DynamoDB sends it, from `test/stream-records`. */
 function streamRecord(name: string): DynamoDBRecord {
   return JSON.parse(readFileSync(join(import.meta.dirname, '../stream-records', `${name}.json`), 'utf8'));
 }
@@ -25,7 +25,7 @@ function streamRecord(name: string): DynamoDBRecord {
 const eventOf = ({ dynamodb }: DynamoDBRecord) =>
   eventOfChange(dynamodb!.OldImage as Item | undefined, dynamodb!.NewImage as Item | undefined);
 
-/** Details of the events, as consumers get them. */
+/** Details of the events, as other systems get them. */
 function detailsOf(...records: DynamoDBRecord[]) {
   const events = records.flatMap((record) => eventOf(record) ?? []);
   for (const { detailType, detail } of events) expect(detailType).toBe(detail.type);
@@ -62,7 +62,7 @@ const CREATED_AGAIN = {
 };
 
 describe('the event', () => {
-  test('of a created record is the record in plain JSON, and meets its schema', () => {
+  test('of a creation contains the record as plain JSON, and meets its schema', () => {
     const details = detailsOf(streamRecord('created'), streamRecord('created-again'));
     expect(details).toEqual([CREATED, CREATED_AGAIN]);
     expect(details.map(eventProblems)).toEqual([[], []]);
@@ -70,7 +70,7 @@ describe('the event', () => {
 
   const { clientIp: _, optPlatform: __, ...record } = CREATED;
 
-  test('of a changed record says what it was before, and meets its schema', () => {
+  test('of a change contains the previous values, and meets its schema', () => {
     const [detail, ...others] = detailsOf(streamRecord('changed'));
     expect(others).toEqual([]);
     expect(detail).toEqual({
@@ -90,7 +90,7 @@ describe('the event', () => {
   test.each([
     ['destroyed', 'Official Account Destroyed', 'destroyedTime', 1670574600000],
     ['full', 'Official Account Full', 'lastFullTime', 1670574550000],
-  ])('of a record that is %s says so, and meets its schema', (name, type, attribute, time) => {
+  ])('of a record that is %s has its time, and meets its schema', (name, type, attribute, time) => {
     const details = detailsOf(streamRecord(name));
     expect(details).toEqual([
       { ...record, type, [attribute]: time, eventTime: time, receivedTime: time + 900, revision: 2 },
@@ -98,7 +98,7 @@ describe('the event', () => {
     expect(details.map(eventProblems)).toEqual([[]]);
   });
 
-  test('is made of a change whose creation has not been seen, with nothing before', () => {
+  test('of a change before its creation has null for all previous values', () => {
     const first = streamRecord('changed');
     delete first.dynamodb!.OldImage;
     delete first.dynamodb!.NewImage!['createdTime'];
@@ -107,7 +107,7 @@ describe('the event', () => {
     expect(eventProblems(detail)).toEqual([]);
   });
 
-  test('is one at most for each change, also where people copy records in', () => {
+  test('is only one for each change, even if a copied record matches several commands', () => {
     const copied = streamRecord('created');
     Object.assign(copied.dynamodb!.NewImage!, {
       destroyedTime: { N: '1670574600000' },
@@ -116,7 +116,7 @@ describe('the event', () => {
     expect(detailsOf(copied).map(({ type }: typeof CREATED) => type)).toEqual(['Official Account Created']);
   });
 
-  test('is not made where an event brought nothing that shows', () => {
+  test('is absent if no published attribute has changed', () => {
     const late = streamRecord('changed');
     late.dynamodb!.NewImage = {
       ...late.dynamodb!.OldImage,
@@ -137,7 +137,7 @@ describe('the event', () => {
     '',
     '\u0000',
     '😀',
-  ])('keeps the name %j as it is', (name) => {
+  ])('contains the name %j unchanged', (name) => {
     const record = streamRecord('created');
     record.dynamodb!.NewImage!['name'] = { S: name };
     const [detail] = detailsOf(record);
@@ -145,11 +145,11 @@ describe('the event', () => {
     expect(eventProblems(detail)).toEqual([]);
   });
 
-  test('is not made of what people change or remove', () => {
+  test('is absent after a manual change or removal', () => {
     expect(detailsOf(streamRecord('changed-by-people'), streamRecord('removed'))).toEqual([]);
   });
 
-  test('leaves out what people have added to a record, whatever it is', () => {
+  test('does not contain custom attributes of any type', () => {
     const record = streamRecord('created');
     Object.assign(record.dynamodb!.NewImage!, {
       category: { S: 'news' },
@@ -163,9 +163,9 @@ describe('the event', () => {
   });
 
   test.each<[string, Record<string, unknown>]>([
-    ['is not there', {}],
-    ['is no official account', { id: { S: 'a' }, total: { N: '1' } }],
-  ])('is not made of a record that %s', (_what, image) => {
+    ['is empty', {}],
+    ['is not an official account', { id: { S: 'a' }, total: { N: '1' } }],
+  ])('is absent if the record %s', (_what, image) => {
     const record = streamRecord('created');
     record.dynamodb!.NewImage = image as never;
     expect(eventOf(record)).toBeUndefined();
@@ -182,7 +182,7 @@ describe('the event', () => {
     ['officialAccountId is missing', { officialAccountId: undefined }],
     ['receivedTime is missing', { receivedTime: undefined }],
     ['an attribute is of a type that the SDK does not know', { name: { X: 'a' } }],
-  ])('cannot be made where %s', (problem, change) => {
+  ])('cannot be made if %s', (problem, change) => {
     const record = streamRecord('created');
     const image = Object.entries({ ...record.dynamodb!.NewImage, ...change }).filter(([, value]) => value);
     record.dynamodb!.NewImage = Object.fromEntries(image) as never;
@@ -190,7 +190,7 @@ describe('the event', () => {
     expect(() => eventOf(record)).toThrow(problem);
   });
 
-  test('holds nothing before, where that was of another type', () => {
+  test('has null for a previous value of another type', () => {
     const record = streamRecord('changed');
     record.dynamodb!.OldImage!['name'] = { N: '1' };
     const [detail] = detailsOf(record);
@@ -199,22 +199,24 @@ describe('the event', () => {
   });
 });
 
-describe('the event of a record as it stands', () => {
+describe('the event of a current record', () => {
   const record = imageOf(streamRecord('destroyed').dynamodb!.NewImage as Item);
 
   test.each([
     [officialAccountCreated, 'Official Account Created'],
     [officialAccountDestroyed, 'Official Account Destroyed'],
-  ])('is that of the command that it is made for, with the whole record', (command, type) => {
+  ])('has the type of its command, and the whole record', (command, type) => {
     const { detailType, detail } = makeEvent(command, record);
     expect(detailType).toBe(type);
     expect(detail).toEqual({ ...record, version: 1, type });
     expect(eventProblems(detail)).toEqual([]);
   });
 
-  test('cannot be made for a command whose time the record lacks', () => {
-    const { createdTime: _, ...unseen } = record;
-    expect(() => makeEvent(officialAccountCreated, unseen)).toThrow(new UnpublishableError('createdTime is missing'));
+  test('cannot be made if the record does not have the time of the command', () => {
+    const { createdTime: _, ...incomplete } = record;
+    expect(() => makeEvent(officialAccountCreated, incomplete)).toThrow(
+      new UnpublishableError('createdTime is missing'),
+    );
   });
 });
 
@@ -248,7 +250,7 @@ describe('the JSON Schemas', () => {
   });
 });
 
-test('the schema finds fault with what is no event', () => {
+test('the schemas reject events with a wrong, missing or unknown property', () => {
   expect(eventProblems({ ...CREATED, version: 2 })).toEqual(['/version must be equal to constant']);
   expect(eventProblems({ ...CREATED, type: 'Official Account Full' })).toEqual([
     " must have required property 'lastFullTime'",

@@ -21,14 +21,14 @@ function recordAfter(events: readonly AccountEvent[]): AccountRecord {
   return record;
 }
 
-test('whatever order events arrive in and however often, the record ends as their times say', () => {
+test('the record depends only on the times of the events, in any order of arrival and with repeats', () => {
   fc.assert(
     fc.property(arrivals, (events) => expect(visible(recordAfter(events))).toEqual(modelOf(events))),
     { numRuns: RUNS },
   );
 });
 
-test('an event that has been applied changes nothing any more', () => {
+test('a repeated event changes nothing', () => {
   fc.assert(
     fc.property(arrivals, (events) => {
       const record = recordAfter(events);
@@ -38,7 +38,7 @@ test('an event that has been applied changes nothing any more', () => {
   );
 });
 
-test('what is said of an event without knowing the record is what is said knowing it, if it is the newest', () => {
+test('for the newest event, the merge without the record gives the same result as the merge with it', () => {
   fc.assert(
     fc.property(arrivals, (events) => {
       const record = recordAfter(events);
@@ -50,7 +50,7 @@ test('what is said of an event without knowing the record is what is said knowin
   );
 });
 
-describe('in words:', () => {
+describe('for example:', () => {
   const event = (eventTime: number, rest: Pick<AccountEvent, 'timestampAttribute' | 'attributes'>): AccountEvent => ({
     sdkAppId: '1400000000',
     officialAccountId: 'a',
@@ -69,7 +69,7 @@ describe('in words:', () => {
   const destroyed = (time: number) => event(time, { timestampAttribute: 'destroyedTime', attributes: {} });
   const full = (time: number) => event(time, { timestampAttribute: 'lastFullTime', attributes: {} });
 
-  test('a change that comes before its creation is kept, and completed when the creation comes', () => {
+  test('a change before its creation is stored, and the creation adds its attributes', () => {
     const before = recordAfter([changedTo(2, { introduction: '简介' })]);
     expect(before).toMatchObject({ introduction: '简介', eventTime: 2 });
     expect(before).not.toHaveProperty('createdTime');
@@ -83,7 +83,7 @@ describe('in words:', () => {
     });
   });
 
-  test('an older name never replaces a newer one, but what else the older event says is taken over', () => {
+  test('an older name never replaces a newer name, but other attributes of the older event are stored', () => {
     expect(
       recordAfter([created(1), changedTo(3, { name: '新' }), changedTo(2, { name: '旧', faceUrl: 'f' })]),
     ).toMatchObject({
@@ -93,7 +93,7 @@ describe('in words:', () => {
     });
   });
 
-  test('an empty text clears the field, an absent one leaves it', () => {
+  test('an empty field clears its attribute, and an absent field leaves it unchanged', () => {
     expect(
       recordAfter([created(1), changedTo(2, { introduction: 'x', faceUrl: 'y' }), changedTo(3, { introduction: '' })]),
     ).toMatchObject({ introduction: '', faceUrl: 'y' });
@@ -106,7 +106,7 @@ describe('in words:', () => {
     });
   });
 
-  test('the README’s example: destroyed, renamed and created in the opposite order', () => {
+  test('the README’s example: created, renamed and destroyed, in the opposite order of arrival', () => {
     const ends = [3, 2, 1].map((_, index, times) =>
       recordAfter(
         times.slice(0, index + 1).map((time) => {
@@ -130,7 +130,7 @@ describe('in words:', () => {
     ]);
   });
 
-  test('a later creation makes a new account, of which nothing is left over', () => {
+  test('a later creation starts a new account, and removes all older values', () => {
     const old = [created(1), changedTo(2, { introduction: 'x' }), full(3), destroyed(4)];
     const again = { ...created(5, '再'), clientIp: '203.0.113.7' };
     for (const events of [
@@ -151,7 +151,7 @@ describe('in words:', () => {
     }
   });
 
-  test('at the same time a creation comes first, and the greater of two other attributes stays', () => {
+  test('with the same time, a creation is older than other events, and the greater of two values wins', () => {
     for (const events of [
       [created(1, 'z'), changedTo(1, { name: 'a' }), changedTo(1, { name: 'b' }), destroyed(1)],
       [destroyed(1), changedTo(1, { name: 'b' }), created(1, 'z'), changedTo(1, { name: 'a' })],
@@ -179,7 +179,7 @@ describe('in words:', () => {
       { ...changedTo(1, {}), optPlatform: 'Web', clientIp: '10.0.0.2' },
       { optPlatform: 'Web', clientIp: '10.0.0.2' },
     ],
-  ])('at the same time, platform and address are those of one event: %s', (_what, one, other, expected) => {
+  ])('with the same time, platform and address come from one event: %s', (_what, one, other, expected) => {
     for (const events of [
       [one, other],
       [other, one],

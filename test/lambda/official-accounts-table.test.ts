@@ -29,7 +29,7 @@ function created(officialAccountId: string, eventTime: number): AccountEvent {
   };
 }
 
-/** What is stored of a creation that is the first event. */
+/** The record after a creation as the first event. */
 function recordOf({ timestampAttribute: _, attributes, ...event }: AccountEvent): Record<string, unknown> {
   return { ...event, ...attributes, createdTime: event.eventTime, revision: 1 };
 }
@@ -40,7 +40,7 @@ const changed = (id: string, eventTime: number, attributes: AccountEvent['attrib
 };
 
 test.each(['@TOA#_news', '#TOA#_ two  spaces ', '@TOA#_新闻😀', 'x'.repeat(1024)])(
-  'an official account is stored under its ID, byte for byte: %s',
+  'the ID of an official account is stored byte by byte: %s',
   async (id) => {
     expect(await table.accounts.apply(created(id, 1000))).toBe('stored');
     expect(await table.record(id)).toEqual(recordOf(created(id, 1000)));
@@ -60,7 +60,7 @@ test('an older creation changes nothing', async () => {
   expect(await table.record('older')).toEqual(recordOf(created('older', 2000)));
 });
 
-test('nothing of an older account remains in the record of a newer one but what people have added', async () => {
+test('a newer account removes all values of an older one, except custom attributes', async () => {
   await table.accounts.apply(changed('newer', 500, { introduction: 'x', organization: 'y' }));
   await table.accounts.apply(created('newer', 1000));
   await table.put({ ...(await table.record('newer')), note: '人加的', tags: ['a'], revision: 2 });
@@ -77,8 +77,8 @@ test('the same ID in two apps is two official accounts', async () => {
   expect((await table.record('shared', '1400000001'))?.['eventTime']).toBe(500);
 });
 
-test('once its time is over, an event out of order makes no further call', async () => {
-  await table.accounts.apply(created('given up', 5));
+test('after its deadline, an event out of order makes no further call', async () => {
+  await table.accounts.apply(created('expired', 5));
   let calls = 0;
   const conflict = new ConditionalCheckFailedException({
     message: '',
@@ -94,14 +94,14 @@ test('once its time is over, an event out of order makes no further call', async
     destroy() {},
   } as unknown as DynamoDBClient;
   const withDeadline = destroyAtDeadline(client, { attempts: 1, attemptMs: 100, totalMs: 100 });
-  const given = officialAccountsTable(client, 'accounts', withDeadline).apply(created('given up', 8));
-  await expect(given).rejects.toMatchObject({ name: 'TimeoutError' });
+  const result = officialAccountsTable(client, 'accounts', withDeadline).apply(created('expired', 8));
+  await expect(result).rejects.toMatchObject({ name: 'TimeoutError' });
   const before = calls;
   await sleep(100);
-  expect(calls - before).toBeLessThanOrEqual(1); // the one that was on its way
+  expect(calls - before).toBeLessThanOrEqual(1); // the call that was in progress
 });
 
-test('what DynamoDB refuses for another reason than the condition is thrown', async () => {
+test('any error of DynamoDB except a failed condition is thrown', async () => {
   await expect(
     officialAccountsTable(table.client, 'nowhere', abortAtDeadline(REDRIVE_LIMITS)).apply(created('a', 1)),
   ).rejects.toMatchObject({
@@ -115,7 +115,7 @@ const apply = async (event: AccountEvent) => {
   return { result: await table.accounts.apply(event), calls: [...table.calls] };
 };
 
-test('events that come in order take one write each, and no read', async () => {
+test('events in order take one write each, and no read', async () => {
   const id = 'in order';
   for (const event of [
     created(id, 1),
@@ -126,21 +126,21 @@ test('events that come in order take one write each, and no read', async () => {
   }
 });
 
-test('a repeat takes the write that is refused, and no read', async () => {
+test('a repeat takes one rejected write, and no read', async () => {
   const id = 'repeat';
   await apply(created(id, 1));
   expect(await apply(created(id, 1))).toEqual({ result: 'stale', calls: [WRITE] });
 });
 
-test('an event out of order takes one write more, and no read', async () => {
+test('an event out of order takes a second write, and no read', async () => {
   const id = 'out of order';
   await apply(changed(id, 2, { introduction: '简介' }));
   expect(await apply(created(id, 1))).toEqual({ result: 'stored', calls: [WRITE, WRITE] });
   expect(await table.record(id)).toMatchObject({ introduction: '简介', createdTime: 1, eventTime: 2, revision: 2 });
 });
 
-test('a delivery that another one overtakes between its writes looks again, and loses nothing', async () => {
-  const id = 'overtaken';
+test('concurrent deliveries repeat their writes, and lose nothing', async () => {
+  const id = 'concurrent';
   const late = Array.from({ length: 16 }, (_, n) =>
     changed(id, n + 1, { [n % 2 ? 'faceUrl' : 'organization']: `第${n}号` }),
   );
@@ -155,7 +155,7 @@ test('a delivery that another one overtakes between its writes looks again, and 
   });
 });
 
-test('a record of the version before, without the new attributes, goes on', async () => {
+test('a record of an earlier version, without a revision, can be updated', async () => {
   const id = 'before';
   const { revision: _, ...before } = recordOf(created(id, 5));
   await table.put(before);
@@ -177,7 +177,7 @@ test('a record of the version before, without the new attributes, goes on', asyn
   });
 });
 
-test('a delivery of a version without revisions that comes between the two writes is not overwritten', async () => {
+test('a concurrent write of an earlier version, which does not change the revision, is not overwritten', async () => {
   const id = 'between';
   const { revision: _, ...before } = recordOf(created(id, 5));
   await table.put(before);
@@ -189,7 +189,7 @@ test('a delivery of a version without revisions that comes between the two write
   expect(await table.record(id)).toEqual(newer);
 });
 
-test('a record that is deleted between the two writes is not made from what it was: the next attempt stores the event', async () => {
+test('an event is not merged into a record that was deleted between the writes; the next attempt stores it', async () => {
   const id = 'deleted';
   await table.accounts.apply(changed(id, 2, { introduction: '简介' }));
   const accounts = accountsWhere(async (write) => {
@@ -201,15 +201,15 @@ test('a record that is deleted between the two writes is not made from what it w
   expect(await table.record(id)).toEqual(recordOf(created(id, 1)));
 });
 
-test('a refusal without the record is an error, and nothing is overwritten', async () => {
-  const id = 'kept to itself';
+test('a failed condition without the record is an error, and nothing is overwritten', async () => {
+  const id = 'without the record';
   await table.accounts.apply(created(id, 2));
   const before = await table.record(id);
   const accounts = accountsWhere(async () => {
     throw new ConditionalCheckFailedException({ message: 'The conditional request failed', $metadata: {} });
   });
   await expect(accounts.apply(changed(id, 1, { introduction: '简介' }))).rejects.toMatchObject({
-    message: 'DynamoDB refused a write without returning the record',
+    message: 'DynamoDB rejected a write without returning the record',
     cause: { name: 'ConditionalCheckFailedException' },
   });
   expect(await table.record(id)).toEqual(before);
@@ -228,7 +228,7 @@ function accountsWhere(beforeWrite: (write: number) => Promise<void>): OfficialA
 }
 
 let sequences = 0;
-test('the stored record ends as the events’ times say, in 300 random sequences', async () => {
+test('the stored record depends only on the times of the events, in 300 random sequences', async () => {
   await fc.assert(
     fc.asyncProperty(arrivals, fc.boolean(), async (events, isAtOnce) => {
       const id = `sequence ${(sequences += 1)}`;

@@ -4,7 +4,7 @@ import { REASONS } from '../../lambda/outcomes.ts';
 describe('the table of reasons', () => {
   const reasons = Object.values(REASONS);
 
-  test('uses every code once, from the range that Tencent leaves to apps', () => {
+  test('uses each code once, from Tencent’s range for apps', () => {
     const codes = reasons.map(({ errorCode }) => errorCode);
     expect(new Set(codes).size).toBe(codes.length);
     for (const code of codes) {
@@ -13,7 +13,7 @@ describe('the table of reasons', () => {
     }
   });
 
-  test('answers 200 to all that was decided, and 503 only to what could not be kept', () => {
+  test('has status 503 only for lost deliveries', () => {
     for (const [name, { status }] of Object.entries(REASONS)) expect(status).toBe(name === 'notKept' ? 503 : 200);
   });
 });

@@ -9,7 +9,7 @@ import { createPublisher } from '../../lambda/publish.ts';
 
 const CREATED = readFileSync(join(import.meta.dirname, '../stream-records/created.json'), 'utf8');
 
-/** A record of the table's stream, its place in the stream as in a batch. */
+/** A record of the table's stream, with a sequence number for its place in the batch. */
 function record(n: number, change: (image: Record<string, unknown>) => void = () => {}): DynamoDBRecord {
   const created = JSON.parse(CREATED);
   Object.assign(created.dynamodb, { SequenceNumber: String(1_000 + n) });
@@ -18,12 +18,12 @@ function record(n: number, change: (image: Record<string, unknown>) => void = ()
   return created;
 }
 const records = (count: number) => Array.from({ length: count }, (_, n) => record(n));
-/** No event comes of it, ever. */
-const poison = (n: number) => record(n, (image) => (image['name'] = { N: '1' }));
-/** A change that is no event. */
-const note = (n: number) => record(n, (image) => (delete image['createdTime'], delete image['revision']));
+/** A record with a permanent failure. */
+const unpublishable = (n: number) => record(n, (image) => (image['name'] = { N: '1' }));
+/** A change without an event. */
+const changeWithoutEvent = (n: number) => record(n, (image) => (delete image['createdTime'], delete image['revision']));
 
-/** What the event bus says of the event of an official account. Of the others it says that they are published. */
+/** Results of the event bus, by official account. The events of other accounts are published. */
 let results: Record<string, PutResult>;
 let put: string[];
 let setAside: [string | undefined, string][];
@@ -52,37 +52,38 @@ const refused = { outcome: 'refused', reason: 'MalformedDetail' } as const;
 const from = (n: number) => ({ batchItemFailures: [{ itemIdentifier: String(1_000 + n) }] });
 const DONE = { batchItemFailures: [] };
 
-test('a batch that is published is done', async () => {
+test('a published batch has no failures', async () => {
   expect(await publish({ Records: records(3) })).toEqual(DONE);
   expect(put).toEqual(['0', '1', '2']);
   expect(lines).toEqual([{ message: 'publish', records: 3, published: 3, setAside: 0 }]);
 });
 
-test('a change that is no event is passed over', async () => {
-  expect(await publish({ Records: [record(0), note(1), record(2)] })).toEqual(DONE);
+test('a change without an event is skipped', async () => {
+  expect(await publish({ Records: [record(0), changeWithoutEvent(1), record(2)] })).toEqual(DONE);
   expect(put).toEqual(['0', '2']);
   expect(setAside).toEqual([]);
   expect(lines).toMatchObject([{ records: 3, published: 2 }]);
 });
 
-test('a batch is reported from its first failed record on, and what comes after it is not done', async () => {
+test('the first failed record and all later ones are reported, and none of them is set aside', async () => {
   results = { 2: failed, 4: failed };
-  expect(await publish({ Records: [record(0), note(1), record(2), poison(3), record(4)] })).toEqual(from(2));
-  expect(setAside).toEqual([]); // the record comes again
+  const Records = [record(0), changeWithoutEvent(1), record(2), unpublishable(3), record(4)];
+  expect(await publish({ Records })).toEqual(from(2));
+  expect(setAside).toEqual([]); // Lambda repeats the record
   expect(lines).toEqual([
     { message: 'publish', records: 5, published: 1, setAside: 0, again: 3, reason: 'ThrottlingException' },
   ]);
 });
 
 describe.each<[string, DynamoDBRecord, string]>([
-  ['that can never become an event', poison(1), 'name is of another type than the JSON Schema says'],
-  ['whose event is refused for good', record(1), 'MalformedDetail'],
+  ['that can never become an event', unpublishable(1), 'name is of another type than the JSON Schema says'],
+  ['whose event fails permanently', record(1), 'MalformedDetail'],
 ])('a record %s', (_what, bad, reason) => {
   beforeEach(() => {
     results = { 1: refused };
   });
 
-  test('is set aside, and holds up nothing', async () => {
+  test('is set aside, and does not block others', async () => {
     expect(await publish({ Records: [record(0), bad, record(2)] })).toEqual(DONE);
     expect(put.filter((id) => id !== '1')).toEqual(['0', '2']);
     expect(setAside).toEqual([['1001', reason]]);
@@ -92,13 +93,13 @@ describe.each<[string, DynamoDBRecord, string]>([
     ]);
   });
 
-  test('is set aside although a later record fails', async () => {
+  test('is set aside even if a later record fails', async () => {
     results = { ...results, 2: failed };
     expect(await publish({ Records: [record(0), bad, record(2)] })).toEqual(from(2));
     expect(setAside).toEqual([['1001', reason]]);
   });
 
-  test('comes again where the queue does not take it', async () => {
+  test('is reported as failed if the queue does not accept it', async () => {
     queueFails = true;
     expect(await publish({ Records: [record(0), bad, record(2)] })).toEqual(from(1));
     expect(lines).toMatchObject([
@@ -113,15 +114,15 @@ describe.each<[string, DynamoDBRecord, string]>([
 });
 
 test.each<[string, object]>([
-  ['without what it says about the change', {}],
+  ['without content', {}],
   ['without an image', { dynamodb: { SequenceNumber: '1001' } }],
-  ['of something else', { dynamodb: { SequenceNumber: '1001', NewImage: { id: { S: 'a' } } } }],
-])('a record %s is passed over', async (_what, odd) => {
+  ['of another table', { dynamodb: { SequenceNumber: '1001', NewImage: { id: { S: 'a' } } } }],
+])('a record %s is skipped', async (_what, odd) => {
   expect(await publish({ Records: [record(0), odd as DynamoDBRecord, record(2)] })).toEqual(DONE);
   expect([put, setAside]).toEqual([['0', '2'], []]);
 });
 
-test('no value of a record stands in the log', async () => {
+test('the log contains no value of a record', async () => {
   await publish({ Records: [record(0, (image) => (image['name'] = { SECRET: 'secret' }))] });
   expect(setAside).toHaveLength(1);
   expect(JSON.stringify(lines).toLowerCase()).not.toContain('secret');

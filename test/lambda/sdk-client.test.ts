@@ -9,7 +9,7 @@ import { abortAtDeadline } from '../../lambda/sdk-client.ts';
 
 const LIMITS = { attempts: 1, attemptMs: 2_000, totalMs: 2_000 };
 
-/** Says at once that an answer comes; of the table `slow` after a second, of the table `stalled` never. */
+/** Sends the headers at once. The body of the table `slow` follows after a second, the body of `stalled` never. */
 const server = createServer(async (request, response) => {
   const { TableName } = JSON.parse(await text(request));
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).flushHeaders();
@@ -29,13 +29,13 @@ afterAll(async () => {
   await loopback.close();
 });
 
-test('a call that is given up cuts its own connection, and not those of the calls beside it', async () => {
+test('an expired call destroys its own connection, and not those of concurrent calls', async () => {
   const withDeadline = abortAtDeadline(LIMITS);
   const get = (TableName: string) =>
     withDeadline(({ options }) => client.send(new GetItemCommand({ TableName, Key: { id: { S: 'a' } } }), options));
   const stalled = get('stalled').catch((error: Error) => error.name);
   await sleep(1_500);
-  const beside = get('slow'); // on its way while the other is given up
+  const concurrent = get('slow'); // in progress when the other one expires
   expect(await stalled).toBe('TimeoutError');
-  expect(await beside).toMatchObject({ $metadata: { httpStatusCode: 200, attempts: 1 } });
+  expect(await concurrent).toMatchObject({ $metadata: { httpStatusCode: 200, attempts: 1 } });
 });

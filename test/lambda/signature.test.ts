@@ -20,14 +20,14 @@ describe('a Sign', () => {
     ['with its last digit wrong', false, `${DOCUMENTED.sign.slice(0, -1)}2`],
     ['one digit short', false, DOCUMENTED.sign.slice(0, -1)],
     ['one digit long', false, `${DOCUMENTED.sign}0`],
-    ['that comes twice', false, `${DOCUMENTED.sign},${DOCUMENTED.sign}`],
-    ['that is empty', false, ''],
-    ['of as many characters, but more bytes', false, '名'.repeat(64)],
+    ['repeated with a comma', false, `${DOCUMENTED.sign},${DOCUMENTED.sign}`],
+    ['without digits', false, ''],
+    ['of the same number of characters, but more bytes', false, '名'.repeat(64)],
   ])('%s: %s', (_what, isRight, signature) => {
     expect(verifySignature(DOCUMENTED.token, signature, DOCUMENTED.requestTime)).toBe(isRight);
   });
 
-  test('is not right for another token or another time', () => {
+  test('is wrong for another token or another time', () => {
     expect(verifySignature('xxxyyy', DOCUMENTED.sign, DOCUMENTED.requestTime)).toBe(false);
     expect(verifySignature(DOCUMENTED.token, DOCUMENTED.sign, '1669872113')).toBe(false);
   });

@@ -7,7 +7,7 @@ import { signed } from '../delivery.ts';
 
 const TIME = '1669872112';
 
-/** A token store whose versions and clock the test moves, and which counts how often it is read. */
+/** A token store that counts its reads. The test sets its versions and its clock. */
 function tokenStore(...versions: string[]) {
   const state = { versions, now: 0, reads: 0, isDown: false };
   const token = webhookToken(
@@ -24,7 +24,7 @@ function tokenStore(...versions: string[]) {
   });
 }
 
-test('every accepted version of the token signs, and the one before is read where it is first needed', async () => {
+test('both versions of the token are accepted, and the previous one is read only if a delivery needs it', async () => {
   const store = tokenStore('new', 'old');
   await store.token.load();
   expect(await store.verify('new')).toBe(true);
@@ -34,19 +34,19 @@ test('every accepted version of the token signs, and the one before is read wher
   expect(store.reads).toBe(2);
 });
 
-test('an instance that has just begun does not call a delivery forged that the token before has signed', async () => {
+test('a new instance that cannot read the previous token does not reject a delivery signed with it', async () => {
   const store = tokenStore('new', 'old');
   await store.token.load();
   store.isDown = true;
   await expect(store.verify('old')).rejects.toThrow('the store is down');
   await expect(store.verify('old')).rejects.toThrow('the store is down');
-  expect(store.reads).toBe(2); // once in two seconds: strangers sign wrong at will
+  expect(store.reads).toBe(2); // at most once in two seconds, because strangers can send any number of wrong signatures
   store.isDown = false;
   store.now = 2_000;
   expect(await store.verify('old')).toBe(true);
 });
 
-test('while the token can’t be read again, wrong signatures make it be read once in two seconds, and then once a minute', async () => {
+test('wrong signatures cause one read in two seconds while reads fail, and one read a minute afterwards', async () => {
   const store = tokenStore('right');
   await store.token.load();
   store.isDown = true;
@@ -59,7 +59,7 @@ test('while the token can’t be read again, wrong signatures make it be read on
   expect(store.reads).toBe(1 + 30 + 1);
 });
 
-test('a new token is accepted at the first delivery that it signs', async () => {
+test('a new token is accepted from its first delivery on', async () => {
   const store = tokenStore('old');
   await store.token.load();
   store.now = 60_000;
@@ -69,21 +69,21 @@ test('a new token is accepted at the first delivery that it signs', async () => 
   expect(store.reads).toBe(2);
 });
 
-test('wrong signatures make the token be read once a minute at most', async () => {
+test('wrong signatures cause at most one read a minute', async () => {
   const store = tokenStore('right');
   await store.token.load();
   for (store.now = 0; store.now <= 120_000; store.now += 1_000) expect(await store.verify('wrong')).toBe(false);
   expect(store.reads).toBe(1 + 3);
 });
 
-test('deliveries that come while the token is being read wait for that one read', async () => {
+test('concurrent deliveries wait for the same read', async () => {
   const store = tokenStore('right');
   const answers = await Promise.all(['right', 'wrong', 'right'].map((token) => store.verify(token)));
   expect(answers).toEqual([true, false, true]);
   expect(store.reads).toBe(1);
 });
 
-test('while no token could be read, every delivery tries, and none is called forged', async () => {
+test('until a read succeeds, each delivery causes a read, and none is rejected', async () => {
   const store = tokenStore('right');
   store.isDown = true;
   await expect(store.verify('right')).rejects.toThrow('the store is down');
@@ -93,7 +93,7 @@ test('while no token could be read, every delivery tries, and none is called for
   expect(store.reads).toBe(3);
 });
 
-test('where the token could not be read again, a mismatch is not called forged, and a match is still one', async () => {
+test('if the token cannot be read again, a mismatch is not rejected, and a match is accepted', async () => {
   const store = tokenStore('old');
   await store.token.load();
   store.now = 60_000;
@@ -104,7 +104,7 @@ test('where the token could not be read again, a mismatch is not called forged, 
   expect(store.reads).toBe(2);
 });
 
-test('a token that was replaced stops working in five minutes, though nothing else is ever used', async () => {
+test('a replaced token stops working after five minutes, even if no delivery has the new one', async () => {
   const store = tokenStore('leaked');
   await store.token.load();
   store.versions = ['new', 'newer'];
@@ -115,7 +115,7 @@ test('a token that was replaced stops working in five minutes, though nothing el
   expect(store.reads).toBe(2);
 });
 
-test('where the token can’t be read again after five minutes, the known one stays good, and it is tried once a minute', async () => {
+test('if the read after five minutes fails, the known token stays valid, with one read a minute', async () => {
   const store = tokenStore('right');
   await store.token.load();
   store.isDown = true;
@@ -126,7 +126,8 @@ test('where the token can’t be read again after five minutes, the known one st
   expect(await store.verify('right')).toBe(false);
 });
 
-test('no read outlives the delivery that it is for: frozen with the instance, it would fail for a later one', async () => {
+// Lambda freezes the instance after the reply, so that a read in the background would fail during a later delivery.
+test('a delivery waits for the end of its read', async () => {
   let now = 0;
   let readAll: () => Promise<string[]> = async () => ['old'];
   const token = webhookToken(
@@ -138,18 +139,18 @@ test('no read outlives the delivery that it is for: frozen with the instance, it
 
   const hanging = Promise.withResolvers<string[]>();
   [now, readAll] = [300_000, () => hanging.promise];
-  let isAnswered = false;
-  const answer = isRight('old').finally(() => (isAnswered = true));
+  let isVerified = false;
+  const result = isRight('old').finally(() => (isVerified = true));
   await sleep(400);
-  expect(isAnswered).toBe(false);
+  expect(isVerified).toBe(false);
   hanging.reject(new Error('no answer within 600 ms'));
-  expect(await answer).toBe(true);
+  expect(await result).toBe(true);
 
   [now, readAll] = [900_000, async () => ['new', 'old']];
   expect(await isRight('new')).toBe(true);
 });
 
-/** Secrets Manager that answers for all stages but one. */
+/** Secrets Manager that fails for one version stage. */
 function answerFor(failingStage: string, error: Error) {
   return async ({ input }: { input: { VersionStage: string } }) => {
     if (input.VersionStage === failingStage) throw error;
@@ -171,35 +172,35 @@ describe('the secret', () => {
   });
   afterAll(() => secretsManager.close());
 
-  test('gives its current version alone where it was never changed', async () => {
+  test('has only a current version before its first change', async () => {
     secretsManager.put('fresh', 'one');
     expect(await secretVersions(client, 'fresh')('all')).toEqual(['one']);
   });
 
-  test('gives its current and its previous version, and none before', async () => {
+  test('gives its current and its previous version, but no older one', async () => {
     for (const value of ['one', 'two', '三']) secretsManager.put('rotated', value);
     expect(await secretVersions(client, 'rotated')('all')).toEqual(['三', 'two']);
     expect(await secretVersions(client, 'rotated')('current')).toEqual(['三']);
   });
 
-  test('that is empty is no token: with it every stranger could sign', async () => {
+  test('is an error if it is empty, because anybody could sign with an empty token', async () => {
     secretsManager.put('empty', '');
     await expect(secretVersions(client, 'empty')('all')).rejects.toThrow(
       'the secret empty holds no text: put the webhook token there',
     );
   });
 
-  test('that was empty before it was put right is good again', async () => {
-    for (const value of ['', 'mended']) secretsManager.put('mended', value);
-    expect(await secretVersions(client, 'mended')('all')).toEqual(['mended']);
+  test('is valid if only its previous version is empty', async () => {
+    for (const value of ['', 'corrected']) secretsManager.put('corrected', value);
+    expect(await secretVersions(client, 'corrected')('all')).toEqual(['corrected']);
   });
 
-  test('whose previous version can’t be read is an error: deliveries signed with it must not be called forged', async () => {
+  test('is an error if its previous version cannot be read, because deliveries may be signed with it', async () => {
     const versions = secretVersions({ send: answerFor('AWSPREVIOUS', new Error('throttled')) } as never, 'any');
     await expect(versions('all')).rejects.toThrow('throttled');
   });
 
-  test('that is not there is an error', async () => {
+  test('is an error if it does not exist', async () => {
     await expect(secretVersions(client, 'nowhere')('all')).rejects.toThrow('no AWSCURRENT version of nowhere');
   });
 });

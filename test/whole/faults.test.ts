@@ -259,7 +259,7 @@ describe('a genuine delivery that is refused', () => {
     queue.fault = 'breaks';
     expect(await deliver('lost', ({ payload }) => delete payload['Name'])).toEqual(NOT_KEPT);
     expect(await log.deliveryOf('lost')).toMatchObject({
-      error: { message: 'the delivery was refused and could not be kept' },
+      error: { message: 'the delivery was refused and could not be dead-lettered' },
     });
   });
 

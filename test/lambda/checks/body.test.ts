@@ -2,9 +2,9 @@ import { expect, test } from '@jest/globals';
 import { parseBody } from '../../../lambda/checks/body.ts';
 import { request } from '../../delivery.ts';
 
-const OURS = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
+const HANDLED = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
 
-/** A body on its way through the parser. */
+/** Returns a body after the parser, or throws the parser's error. */
 function parsed(body: string | Buffer | undefined, callbackCommand?: string): unknown {
   const { event } = request((delivery) =>
     Object.assign(delivery, {
@@ -17,7 +17,7 @@ function parsed(body: string | Buffer | undefined, callbackCommand?: string): un
   return event.body;
 }
 
-const refused = (detail: string | undefined) => expect.objectContaining({ reason: 'badBody', detail });
+const rejection = (detail: string | undefined) => expect.objectContaining({ reason: 'badBody', detail });
 
 test.each([
   ['text', '{"Name":"新"}'],
@@ -25,14 +25,14 @@ test.each([
   ['base64 with a byte order mark', Buffer.from('\uFEFF{"Name":"新"}')],
   ['text with a byte order mark', '\uFEFF{"Name":"新"}'],
 ])('a body that arrives as %s is parsed', (_as, body) => {
-  expect(parsed(body, OURS)).toEqual({ Name: '新' });
+  expect(parsed(body, HANDLED)).toEqual({ Name: '新' });
 });
 
-test('a body may have 64 KiB and not one byte more, counted in bytes and not in characters', () => {
+test('a body may have 64 KiB, counted in bytes and not in characters', () => {
   expect(parsed(Buffer.from(`"${'a'.repeat(65_534)}"`))).toHaveLength(65_534);
   expect(parsed(`"${'名'.repeat(21_844)}"`)).toHaveLength(21_844);
-  expect(() => parsed(Buffer.from(`"${'a'.repeat(65_535)}"`))).toThrow(refused('65537 bytes'));
-  expect(() => parsed(`"${'名'.repeat(21_845)}"`)).toThrow(refused('65537 bytes'));
+  expect(() => parsed(Buffer.from(`"${'a'.repeat(65_535)}"`))).toThrow(rejection('65537 bytes'));
+  expect(() => parsed(`"${'名'.repeat(21_845)}"`)).toThrow(rejection('65537 bytes'));
 });
 
 test.each([
@@ -40,22 +40,22 @@ test.each([
   ['cut in the middle of a character', [0xe6, 0x96]],
   ['a surrogate', [0xed, 0xa0, 0x80]],
   ['an overlong slash', [0xc0, 0xaf]],
-])('a body that is not UTF-8 is refused: %s', (_what, bytes) => {
-  expect(() => parsed(Buffer.from(bytes))).toThrow(refused('not UTF-8'));
+])('a body that is not UTF-8 is rejected: %s', (_what, bytes) => {
+  expect(() => parsed(Buffer.from(bytes))).toThrow(rejection('not UTF-8'));
 });
 
-test('an empty body is a Verify probe where there is no command, and is refused where there is one', () => {
+test('an empty body is a Verify request without a command, and is rejected with a command', () => {
   for (const body of [undefined, '', ' \n', Buffer.from('\uFEFF')]) {
     expect(parsed(body)).toEqual({});
-    expect(() => parsed(body, OURS)).toThrow(expect.objectContaining({ reason: 'badBody' }));
+    expect(() => parsed(body, HANDLED)).toThrow(expect.objectContaining({ reason: 'badBody' }));
   }
 });
 
-test.each(['', '{', 'x'.repeat(70_000), Buffer.from([0xff])])('a body that can’t be read is refused: %#', (body) => {
-  expect(() => parsed(body, OURS)).toThrow(expect.objectContaining({ reason: 'badBody' }));
+test.each(['', '{', 'x'.repeat(70_000), Buffer.from([0xff])])('an unreadable body is rejected: %#', (body) => {
+  expect(() => parsed(body, HANDLED)).toThrow(expect.objectContaining({ reason: 'badBody' }));
 });
 
-test('the bytes of a body are kept as they came, even where it is refused', () => {
+test('the delivery has the original bytes of a rejected body', () => {
   const bytesOf = (body: Buffer) => {
     const { event } = request((delivery) =>
       Object.assign(delivery, { body: body.toString('base64'), isBase64Encoded: true }),

@@ -9,27 +9,27 @@ describe('the commands of URL and body', () => {
 
   test.each([
     ['agree', { sdkAppId, callbackCommand: CREATED }, { CallbackCommand: CREATED }],
-    ['stand in the URL alone', { sdkAppId, callbackCommand: CREATED }, {}],
-    ['stand in the body alone', { sdkAppId }, { CallbackCommand: CREATED }],
-    ['are missing, as in the Verify probe', {}, {}],
-    ['are empty, as in the Verify probe', {}, { CallbackCommand: '' }],
-    ['are null, as in the Verify probe', {}, { CallbackCommand: null }],
-  ])('pass where they %s', (_what, query, body) => {
+    ['are only in the URL', { sdkAppId, callbackCommand: CREATED }, {}],
+    ['are only in the body', { sdkAppId }, { CallbackCommand: CREATED }],
+    ['are missing, as in the Verify request', {}, {}],
+    ['are empty, as in the Verify request', {}, { CallbackCommand: '' }],
+    ['are null, as in the Verify request', {}, { CallbackCommand: null }],
+  ])('pass if they %s', (_what, query, body) => {
     expect(check(query, body)).not.toThrow();
   });
 
   test.each([
-    ['another', 'OfficialAccount.CallbackBeforeCreateOfficialAccount'],
-    ['in another case', CREATED.toLowerCase()],
-    ['no text', 5],
+    ['another command', 'OfficialAccount.CallbackBeforeCreateOfficialAccount'],
+    ['the same command in lower case', CREATED.toLowerCase()],
+    ['a number', 5],
     ['an object', {}],
-  ])('disagree where that of the body is %s', (_what, CallbackCommand) => {
+  ])('disagree if the body has %s', (_what, CallbackCommand) => {
     expect(check({ sdkAppId, callbackCommand: CREATED }, { CallbackCommand })).toThrow(
       expect.objectContaining({ reason: 'commandsDisagree' }),
     );
   });
 
-  test('are no way around the SDKAppID', () => {
+  test('do not pass without an SDKAppID if the body has one', () => {
     expect(check({}, { CallbackCommand: CREATED })).toThrow(expect.objectContaining({ reason: 'wrongApp' }));
   });
 });

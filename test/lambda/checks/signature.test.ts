@@ -28,7 +28,7 @@ describe('the signature check', () => {
     [61, 'expired'],
     [-61, 'expired'],
     [86_400, 'expired'],
-  ])('a RequestTime %d s from the receipt is refused for: %s', async (seconds, reason) => {
+  ])('a RequestTime %d s from the receipt is rejected for: %s', async (seconds, reason) => {
     const { Sign, RequestTime } = signed(receivedSeconds + seconds);
     expect(await reasonFor({ sign: Sign, requestTime: RequestTime })).toBe(reason);
   });
@@ -43,18 +43,18 @@ describe('the signature check', () => {
     `${receivedSeconds}.9`,
     `${receivedSeconds / 10}e1`,
     `${receivedSeconds},${receivedSeconds}`,
-  ])('a RequestTime of another form than digits is refused, although rightly signed: %j', async (text) => {
+  ])('a RequestTime that is not all digits is rejected, even if its signature is valid: %j', async (text) => {
     expect(await reasonFor({ sign: signed(text).Sign, requestTime: text })).toBe('expired');
   });
 
-  test('a delivery without Sign, without RequestTime or without both is refused', async () => {
+  test('a delivery without Sign, without RequestTime or without both is rejected', async () => {
     const { Sign, RequestTime } = signed(receivedSeconds);
     expect(await reasonFor({})).toBe('badSignature');
     expect(await reasonFor({ sign: Sign })).toBe('badSignature');
     expect(await reasonFor({ requestTime: RequestTime })).toBe('badSignature');
   });
 
-  test('two deliveries with the same Sign are both let through', async () => {
+  test('two deliveries with the same Sign are both accepted', async () => {
     const { Sign, RequestTime } = signed(receivedSeconds);
     expect(await reasonFor({ sign: Sign, requestTime: RequestTime })).toBe('none');
     expect(await reasonFor({ sign: Sign, requestTime: RequestTime })).toBe('none');

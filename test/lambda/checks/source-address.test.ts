@@ -14,7 +14,7 @@ describe('the allow-list', () => {
     ['198.51.100.1', ['0.0.0.0/0'], true],
     ['not an address', ['0.0.0.0/0'], false],
     ['198.51.100.1', [], true],
-  ])('%s against %j: let through is %s', (address, cidrs, isAllowed) => {
+  ])('%s with the list %j: accepted is %s', (address, cidrs, isAllowed) => {
     const check = () =>
       checkSourceAddress(cidrs)(request((delivery) => (delivery.requestContext.http.sourceIp = address)) as never);
     if (isAllowed) expect(check).not.toThrow();

@@ -10,7 +10,7 @@ function eventOf(change: (payload: Record<string, unknown>) => void = () => {}):
   return eventIn(officialAccountChanged, (event) => (event.body = body));
 }
 
-test('the documented sample says what the profile is now, and who changed it', () => {
+test('the documented sample sets the profile attributes and the operator', () => {
   expect(eventOf()).toEqual({
     sdkAppId: '1400000000',
     officialAccountId: '@TOA#_test_OA_for_penn',
@@ -32,21 +32,21 @@ test.each([
   ['FaceUrl', 'faceUrl'],
   ['Organization', 'organization'],
   ['Operator_Account', 'operatorAccount'],
-])('%s may be absent, and an empty one is a value', async (field, attribute) => {
+])('%s may be absent, and an empty value is stored', async (field, attribute) => {
   const absent = eventOf((payload) => delete payload[field]);
   expect(absent.attributes).toHaveProperty(attribute, undefined);
   const empty = eventOf((payload) => (payload[field] = ''));
   expect(empty.attributes).toHaveProperty(attribute, '');
 });
 
-test.each(['Official_Account', 'EventTime'])('%s may not be absent', (field) => {
+test.each(['Official_Account', 'EventTime'])('%s is required', (field) => {
   expect(() => eventOf((payload) => delete payload[field])).toThrow(
     expect.objectContaining({ reason: 'badPayload', field }),
   );
 });
 
 test.each(['Name', 'Introduction', 'FaceUrl', 'Organization', 'Operator_Account'])(
-  '%s that is no text is refused',
+  '%s is rejected if it is not a string',
   (field) => {
     for (const value of [null, 5, {}, [], true]) {
       expect(() => eventOf((payload) => (payload[field] = value))).toThrow(

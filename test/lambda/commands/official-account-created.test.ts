@@ -5,7 +5,7 @@ import { delivery, RECEIVED, recorded } from '../../delivery.ts';
 
 const eventOf = (change?: Parameters<typeof delivery>[0]) => eventIn(officialAccountCreated, change);
 
-test('a created official account is stored, field by field', () => {
+test('a creation sets every attribute from its field', () => {
   const created = eventOf((event) => {
     event.query.clientIp = '203.0.113.7';
     event.query.optPlatform = 'RESTAPI';
@@ -23,7 +23,7 @@ test('a created official account is stored, field by field', () => {
   });
 });
 
-describe('a created delivery is refused for its payload:', () => {
+describe('a creation is rejected for its payload:', () => {
   const keyOf = (bytes: number) => '名'.repeat(Math.floor(bytes / 3)) + 'a'.repeat(bytes % 3);
   const fields = ['Official_Account', 'Operator_Account', 'Owner_Account', 'Name', 'EventTime'];
 
@@ -80,7 +80,7 @@ describe('a created delivery is refused for its payload:', () => {
     expect(() => eventOf((event) => (event.body = body))).toThrow(expect.objectContaining({ reason: 'badPayload' }));
   });
 
-  test('but not for values at the edge of what is right', () => {
+  test('but not for valid edge cases', () => {
     const edges: [string, unknown][] = [
       ['Official_Account', '#TOA#_ with @ and  spaces '],
       ['Official_Account', keyOf(1024)],
@@ -99,20 +99,20 @@ describe('a created delivery is refused for its payload:', () => {
   });
 });
 
-test('a name with half a surrogate pair, which DynamoDB refuses, is mended rather than lost', () => {
+test('half a surrogate pair in a name, which DynamoDB rejects, is replaced', () => {
   expect(eventOf((event) => (event.body = { ...recorded('created'), Name: '新\ud83d' }))).toMatchObject({
     attributes: { name: '新\ufffd' },
   });
 });
 
-test('nothing is stored without an SDKAppID, whatever the checks before let through', () => {
+test('a delivery without an SDKAppID is rejected, even if the earlier checks accept it', () => {
   expect(() => eventOf((event) => delete event.query.sdkAppId)).toThrow(
     expect.objectContaining({ reason: 'wrongApp' }),
   );
 });
 
 test.each(['1670574414123', '0001670574414123', '0'.repeat(50_000) + '1670574414123'])(
-  'an EventTime that is a text of digits, with zeros in front or without, is the number that it shows',
+  'an EventTime may be a string of digits, with or without leading zeros',
   (digits) => {
     expect(eventOf((event) => (event.body = { ...recorded('created'), EventTime: digits }))).toMatchObject({
       eventTime: 1670574414123,

@@ -10,7 +10,7 @@ function eventOf(change: (payload: Record<string, unknown>) => void = () => {}):
   return eventIn(officialAccountDestroyed, (event) => (event.body = body));
 }
 
-test('the documented sample says when, and what the account was', () => {
+test('the documented sample sets destroyedTime, the name and the owner', () => {
   expect(eventOf()).toEqual({
     sdkAppId: '1400000000',
     officialAccountId: '@TOA#_test_OA_for_penn',
@@ -21,7 +21,7 @@ test('the documented sample says when, and what the account was', () => {
   });
 });
 
-test('that it was destroyed counts, whatever else is missing', () => {
+test('a destruction without name and owner is accepted', () => {
   const event = eventOf((payload) => {
     delete payload['Name'];
     delete payload['Owner_Account'];
@@ -32,7 +32,8 @@ test('that it was destroyed counts, whatever else is missing', () => {
   });
 });
 
-test('a destruction whose EventTime counts seconds is refused: as a time in 1970 it would change nothing and be lost', () => {
+// As a time in 1970, it would be older than the record, and so be lost.
+test('a destruction with an EventTime in seconds is rejected', () => {
   expect(() => eventOf((payload) => (payload['EventTime'] = 1670574414))).toThrow(
     expect.objectContaining({
       reason: 'badPayload',
@@ -41,7 +42,7 @@ test('a destruction whose EventTime counts seconds is refused: as a time in 1970
   );
 });
 
-test.each(['Official_Account', 'EventTime'])('%s may not be absent', (field) => {
+test.each(['Official_Account', 'EventTime'])('%s is required', (field) => {
   expect(() => eventOf((payload) => delete payload[field])).toThrow(
     expect.objectContaining({ reason: 'badPayload', field }),
   );

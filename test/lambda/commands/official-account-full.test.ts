@@ -3,7 +3,7 @@ import { officialAccountFull } from '../../../lambda/commands/official-account-f
 import { eventIn } from '../../account-events.ts';
 import { RECEIVED, recorded } from '../../delivery.ts';
 
-test('the documented sample sets lastFullTime, and no profile attribute', () => {
+test('the documented sample sets lastFullTime and no profile attributes', () => {
   expect(eventIn(officialAccountFull, (event) => (event.body = recorded('full')))).toEqual({
     sdkAppId: '1400000000',
     officialAccountId: '@TOA#_test_OA_for_penn',
