@@ -16,9 +16,9 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { FORWARD_OUTCOMES, type ForwardOutcome } from '../lambda/metrics.ts';
-import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
+import { OUTCOMES } from '../lambda/outcomes.ts';
 import { acknowledge } from './findings.ts';
-import { deliveryMetric, forwardMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
+import { deliveryMetric, forwardMetric, outcomesOf, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
 import type { Settings } from './settings.ts';
 
 /** More wrong signatures than this in five minutes are not an accident. */
@@ -84,6 +84,21 @@ export const ADVICE = {
     firstStep: "Read what the probe got in the probe's log.",
   },
   ...functionAdvice('Receiver', 'at once', 'The delivery is lost unless Chat sends it again.'),
+  ForwardLoop: {
+    urgency: 'at once',
+    meaning:
+      'A forwarded delivery came back to this webhook, which answered it with 508. The backend of forwardUrl does not get ' +
+      'the deliveries, or sends them on.',
+    firstStep: 'Call forwardUrl yourself, and see which server answers.',
+  },
+  ForwardFailed: {
+    urgency: 'at once',
+    meaning:
+      `More than ${MAX_FORWARD_FAILURES} forwarded deliveries in five minutes got no answer from the backend of forwardUrl, ` +
+      'or an answer with a status other than 200.',
+    firstStep:
+      "Find the lines with outcome forwarded in the receiver's log. They contain backendStatus or forwardFailure.",
+  },
   DeadLettered: {
     urgency: 'today',
     meaning:
@@ -108,21 +123,6 @@ export const ADVICE = {
     urgency: 'today',
     meaning: `API Gateway answered more than ${MAX_CLIENT_ERRORS} requests in five minutes with status 4xx. With 429, deliveries are lost.`,
     firstStep: 'Look up the status codes in the access log.',
-  },
-  ForwardLoop: {
-    urgency: 'at once',
-    meaning:
-      'A forwarded delivery came back to this webhook, which answered it with 508. The backend of forwardUrl does not get ' +
-      'the deliveries, or sends them on.',
-    firstStep: 'Call forwardUrl yourself, and see which server answers.',
-  },
-  ForwardFailed: {
-    urgency: 'at once',
-    meaning:
-      `More than ${MAX_FORWARD_FAILURES} forwarded deliveries in five minutes got no answer from the backend of forwardUrl, ` +
-      'or an answer with a status other than 200.',
-    firstStep:
-      "Find the lines with outcome forwarded in the receiver's log. They contain backendStatus or forwardFailure.",
   },
   Silence: {
     urgency: 'today',
@@ -164,7 +164,7 @@ type Rule = Pick<AlarmProps, 'metric'> & Partial<AlarmProps>;
 export interface AlarmsProps {
   topic: Topic;
   monitored: Monitored;
-  settings: Pick<Settings, 'allowedCidrs' | 'forwardUrl' | 'silenceHours' | 'probeMinutes'>;
+  settings: Pick<Settings, 'allowedCidrs' | 'silenceHours' | 'probeMinutes'>;
 }
 
 /**
@@ -222,9 +222,7 @@ export function alarms(scope: Construct, { topic, monitored, settings }: AlarmsP
     PublisherErrors: { metric: functions.Publisher.metricErrors(oneMinute) },
     PublisherThrottled: { metric: functions.Publisher.metricThrottles(oneMinute) },
     NotPublished: { metric: queues.unpublished.metricApproximateNumberOfMessagesVisible(now) },
-    ...(settings.forwardUrl === undefined
-      ? { ForwardLoop: undefined, ForwardFailed: undefined }
-      : forwardRules(monitored)),
+    ...(!monitored.forwards ? { ForwardLoop: undefined, ForwardFailed: undefined } : forwardRules(monitored)),
     Silence: settings.silenceHours === undefined ? undefined : silence(monitored, settings.silenceHours),
   };
 
@@ -289,14 +287,11 @@ function functionAdvice<Name extends string>(name: Name, urgency: Advice['urgenc
   } as Record<`${Name}Errors` | `${Name}Throttled`, Advice>;
 }
 
-/** Outcomes that prove that Chat can reach the receiver. */
-const TRAFFIC = Object.entries(OUTCOMES).flatMap(([outcome, { provesTraffic }]) =>
-  provesTraffic ? [outcome as Outcome] : [],
-);
-
 function silence(monitored: Monitored, hours: number): Rule {
   const period = Duration.hours(1);
-  const metrics = TRAFFIC.map((outcome) => [outcome, deliveryMetric(monitored, { outcome }, { period })]);
+  const metrics = outcomesOf(monitored)
+    .filter((outcome) => OUTCOMES[outcome].provesTraffic)
+    .map((outcome) => [outcome, deliveryMetric(monitored, { outcome }, { period })]);
   return {
     metric: total('Genuine deliveries', period, Object.fromEntries(metrics)),
     threshold: 1,

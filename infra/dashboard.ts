@@ -12,18 +12,11 @@ import {
 import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
 import { EVENT_AGE, FORWARD_OUTCOMES, STORE_TIME } from '../lambda/metrics.ts';
-import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
-import { deliveryMetric, forwardMetric, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
-
-export interface DashboardProps {
-  monitored: Monitored;
-  alarms: readonly Alarm[];
-  /** Whether deliveries are forwarded. */
-  forwards: boolean;
-}
+import { REASONS } from '../lambda/outcomes.ts';
+import { deliveryMetric, forwardMetric, outcomesOf, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
 
 /** Creates the dashboard: alarms, latest official accounts, outcomes, times and failures. */
-export function dashboard(scope: Construct, { monitored, alarms, forwards }: DashboardProps): Dashboard {
+export function dashboard(scope: Construct, monitored: Monitored, alarms: readonly Alarm[]): Dashboard {
   const { api, functions, receiverLog, table, queues } = monitored;
   const stored = (metricName: string, statistic: string) =>
     deliveryMetric(monitored, { outcome: 'stored' }, { metricName, statistic, label: statistic });
@@ -59,7 +52,7 @@ export function dashboard(scope: Construct, { monitored, alarms, forwards }: Das
       [
         graph(
           'Deliveries by outcome',
-          Object.keys(OUTCOMES).map((outcome) => deliveryMetric(monitored, { outcome }, { label: outcome })),
+          outcomesOf(monitored).map((outcome) => deliveryMetric(monitored, { outcome }, { label: outcome })),
         ),
         graph(
           'What was wrong, by reason',
@@ -110,7 +103,7 @@ export function dashboard(scope: Construct, { monitored, alarms, forwards }: Das
         ]),
         graph('Age of changes when published, ms', [functions.Publisher.metric('IteratorAge', now('oldest'))]),
       ],
-      ...(forwards ? [forwarding(monitored)] : []),
+      ...(monitored.forwards ? [forwarding(monitored)] : []),
     ],
   });
 }

@@ -6,6 +6,7 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { DELIVERIES, FORWARD_TIME, NAMESPACE, type ForwardOutcome } from '../lambda/metrics.ts';
+import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
 import type { Queues } from './queues.ts';
 
 /** Threshold of the alarm for slow replies, well below Chat's limit. */
@@ -20,6 +21,8 @@ export interface Monitored {
   table: ITable;
   queues: Queues;
   probe: Function | undefined;
+  /** Whether deliveries are forwarded to the app's own backend. */
+  forwards: boolean;
 }
 
 /**
@@ -49,6 +52,11 @@ export function deliveryMetric(
     statistic: Stats.SUM,
     ...options,
   });
+}
+
+/** Returns the outcomes that can occur. */
+export function outcomesOf({ forwards }: Pick<Monitored, 'forwards'>): Outcome[] {
+  return (Object.keys(OUTCOMES) as Outcome[]).filter((outcome) => forwards || outcome !== 'forwarded');
 }
 
 /** Returns the time that the app's backend took for forwarded deliveries. Its sample count is their number. */

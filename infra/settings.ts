@@ -217,7 +217,7 @@ function backendUrl(given: unknown, report: (problem: string) => void): string |
   if (given === undefined || Token.isUnresolved(given)) return given as string | undefined;
   const url = typeof given === 'string' ? URL.parse(given) : null;
   const isLoopback = url?.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
-  const hasName = url?.protocol === 'https:' && /[a-z]/.test(url.hostname);
+  const hasName = url?.protocol === 'https:' && /\.[a-z][a-z\d-]*$/.test(url.hostname);
   const isPlain = url !== null && url.username + url.password === '' && !/[?#]/.test(url.href);
   if ((isLoopback || hasName) && isPlain) return url.href;
   return void report(

@@ -150,10 +150,11 @@ export class TencentChatWebhook extends Construct {
       table,
       queues: this.queues,
       probe: this.probe,
+      forwards: settings.forwardUrl !== undefined,
     };
     this.alarmTopic = alarmTopic(this, { serviceName, encryptionKey, email: settings.alarmEmail });
     this.alarms = alarms(this, { topic: this.alarmTopic, monitored, settings });
-    this.dashboard = dashboard(this, { monitored, alarms: this.alarms, forwards: settings.forwardUrl !== undefined });
+    this.dashboard = dashboard(this, monitored, this.alarms);
   }
 }
 

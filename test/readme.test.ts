@@ -14,7 +14,7 @@ import { dispatch } from '../lambda/dispatch.ts';
 import { CHAT_TIMEOUT_MS, MAX_RECEIPTS, QUEUE_LIMITS, STORE_LIMITS, TOKEN_LIMITS } from '../lambda/limits.ts';
 import schema from '../lambda/commands/official-account-created.schema.json' with { type: 'json' };
 import { officialAccountsTable } from '../lambda/official-accounts-table.ts';
-import { OUTCOMES, REASONS } from '../lambda/outcomes.ts';
+import { OUTCOMES, FORWARD_FAILURES, REASONS } from '../lambda/outcomes.ts';
 import { abortAtDeadline } from '../lambda/sdk-client.ts';
 import { eventProblems } from './event-problems.ts';
 import { delivery, SAMPLES } from './delivery.ts';
@@ -39,6 +39,7 @@ const template = Template.fromStack(
       silenceHours: '24',
       probeMinutes: '5',
       allowedCidrs: '198.51.100.1',
+      forwardUrl: 'https://backend.example.com/hook',
       domainName: 'chat.example.com',
       certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b',
     },
@@ -91,6 +92,16 @@ describe.each(PATHS)('%s', (path) => {
     });
     expect(broken).toEqual([]);
   });
+});
+
+test('the table of replies to forwarded deliveries has every failure', () => {
+  const rows = Object.entries(FORWARD_FAILURES).map(([failure, { errorCode, status, errorInfo }]) => [
+    String(errorCode),
+    String(status),
+    failure,
+    errorInfo,
+  ]);
+  expect(table(lambda.slice(lambda.indexOf('With [`forwardUrl`]')), 'ErrorCode')).toEqual(rows);
 });
 
 test('the replies table holds every reason as it is answered, in the order of the checks', () => {

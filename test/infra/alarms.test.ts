@@ -4,7 +4,9 @@ import { ADVICE } from '../../infra/alarms.ts';
 import { readTemplate } from '../deployment.ts';
 
 /** With the options that add an alarm, except probeMinutes: see probe.test.ts. */
-const template = Template.fromJSON(readTemplate({ silenceHours: '24', allowedCidrs: '127.0.0.1' }));
+const template = Template.fromJSON(
+  readTemplate({ silenceHours: '24', allowedCidrs: '127.0.0.1', forwardUrl: 'http://127.0.0.1:1/' }),
+);
 const { ProbeFailed, ...WITHOUT_PROBE } = ADVICE;
 const alarms = Object.entries(template.findResources('AWS::CloudWatch::Alarm')).map(
   ([id, { Properties }]) => [id.slice(0, -8), Properties] as const,
@@ -20,7 +22,7 @@ test('options that are not set have no alarm', () => {
   const ids = Object.keys(Template.fromJSON(readTemplate()).findResources('AWS::CloudWatch::Alarm')).map((id) =>
     id.slice(0, -8),
   );
-  const { WrongAddresses, Silence, ...always } = WITHOUT_PROBE;
+  const { WrongAddresses, Silence, ForwardLoop, ForwardFailed, ...always } = WITHOUT_PROBE;
   expect(ids).toEqual(Object.keys(always));
 });
 
@@ -33,7 +35,7 @@ test('a sum has a value although one of its metrics was never written', () => {
   const expressions = alarms
     .flatMap(([, { Metrics = [] }]) => Metrics)
     .flatMap(({ Expression }: { Expression?: string }) => Expression ?? []);
-  expect(expressions).toHaveLength(2);
+  expect(expressions).toHaveLength(3);
   for (const expression of expressions) expect(expression).toMatch(/^SUM\(\[(FILL\(\w+, 0\),?)+\]\)$/);
 });
 
@@ -42,11 +44,43 @@ describe('alarms of options', () => {
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
       ComparisonOperator: 'LessThanThreshold',
       Metrics: Match.arrayWith([
-        Match.objectLike({ Expression: 'SUM([FILL(stored, 0),FILL(stale, 0),FILL(ignored, 0),FILL(parked, 0)])' }),
+        Match.objectLike({
+          Expression: 'SUM([FILL(stored, 0),FILL(stale, 0),FILL(ignored, 0),FILL(forwarded, 0),FILL(parked, 0)])',
+        }),
       ]),
       Threshold: 1,
       EvaluationPeriods: 24,
       TreatMissingData: 'breaching',
+    });
+  });
+
+  test('forwardUrl: more than five deliveries in five minutes without an answer of status 200', () => {
+    const [, properties] = alarms.find(([id]) => id === 'ForwardFailed')!;
+    expect(properties).toMatchObject({
+      Threshold: 5,
+      ComparisonOperator: 'GreaterThanThreshold',
+      EvaluationPeriods: 1,
+    });
+    const failures = properties.Metrics.slice(1).map(({ MetricStat }: any) => [
+      MetricStat.Stat,
+      MetricStat.Period,
+      MetricStat.Metric.Dimensions[0],
+    ]);
+    expect(failures).toEqual(
+      ['notOk', 'backendFailed', 'backendTimedOut', 'forwardLoop'].map((Value) => [
+        'SampleCount',
+        300,
+        { Name: 'forward', Value },
+      ]),
+    );
+  });
+
+  test('forwardUrl: a delivery that comes back', () => {
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ForwardTime',
+      Statistic: 'SampleCount',
+      Dimensions: Match.arrayWith([{ Name: 'forward', Value: 'forwardLoop' }]),
+      Threshold: 0,
     });
   });
 

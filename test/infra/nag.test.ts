@@ -21,6 +21,7 @@ const OWN_DOMAIN = {
 const CHOICES: Record<string, string>[] = [
   { authentication: 'off' },
   { allowedCidrs: '198.51.100.0/24,2001:db8::/32' },
+  { forwardUrl: 'https://backend.example.com/hook' },
   OWN_DOMAIN,
   { alarmEmail: 'ops@example.com' },
   { silenceHours: '24' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { OPTIONS, readSettings } from '../../infra/settings.ts';
+import { LOCAL_CONTEXT, OPTIONS, readSettings } from '../../infra/settings.ts';
 
 const CERTIFICATE = 'arn:aws-cn:acm:cn-north-1:123456789012:certificate/0a1b-2c3d';
 
@@ -9,6 +9,7 @@ describe('context', () => {
       sdkAppId: '1400000000',
       authentication: 'token',
       allowedCidrs: undefined,
+      forwardUrl: undefined,
       domainName: undefined,
       certificateArn: undefined,
       alarmEmail: undefined,
@@ -28,6 +29,7 @@ describe('context', () => {
       sdkAppId: '1400000000',
       authentication: 'off',
       allowedCidrs: ['198.51.100.1'],
+      forwardUrl: 'https://backend.example.com/im/hook',
       domainName: 'chat.example.com',
       certificateArn: CERTIFICATE,
       alarmEmail: 'ops@example.com',
@@ -134,6 +136,45 @@ describe('context', () => {
       { sdkAppId: '1', allowedCidrs: Array(300).fill('198.51.100.0/24') },
       '- allowedCidrs has 4799 characters, but only 3300 fit ',
     ],
+    ...[
+      'http://chat.example.com/',
+      'https://203.0.113.7/hook',
+      'https://[2001:db8::1]/hook',
+      'https://user:s3cret@chat.example.com/',
+      'https://chat.example.com/?token=s3cret',
+      'https://chat.example.com/#x',
+      'chat.example.com',
+      'ftp://chat.example.com/',
+      7,
+    ].map((forwardUrl): [string, Record<string, unknown>, string] => [
+      `the backend ${forwardUrl}`,
+      { sdkAppId: '1', forwardUrl },
+      '- forwardUrl must be an HTTPS URL with a host name, and without user name, password, query or fragment',
+    ]),
+    [
+      'a backend on this machine, which a deployment does not reach',
+      { sdkAppId: '1', forwardUrl: 'http://127.0.0.1:8080/hook' },
+      '- forwardUrl must begin with https://\n',
+    ],
+    [
+      'a backend that is this webhook',
+      {
+        sdkAppId: '1',
+        forwardUrl: 'https://a.example.com/x',
+        domainName: 'a.example.com',
+        certificateArn: CERTIFICATE,
+      },
+      '- forwardUrl must not lead to the own domain of the webhook\n',
+    ],
+    [
+      'a list and a backend that a function has no room for together',
+      {
+        sdkAppId: '1',
+        forwardUrl: `https://a.example.com/${'x'.repeat(300)}`,
+        allowedCidrs: Array(200).fill('198.51.100.0/24'),
+      },
+      '- forwardUrl and allowedCidrs together have more than the 3430 characters that fit ',
+    ],
     ['a list of nothing', { sdkAppId: '1', allowedCidrs: ' , ' }, '- allowedCidrs is empty: '],
     [
       'an empty allow-list, as -c gives it where a command in $(…) has failed',
@@ -149,10 +190,30 @@ describe('context', () => {
     [
       'a misspelt option',
       { sdkAppId: '1', allowedCIDRs: '1.2.3.4' },
-      "- 'allowedCIDRs' is not an option of this stack; its options are sdkAppId, authentication, allowedCidrs, domainName",
+      "- 'allowedCIDRs' is not an option of this stack; its options are sdkAppId, authentication, allowedCidrs, forwardUrl",
     ],
   ])('with %s is refused', (_what, context, problem) => {
     expect(() => readSettings(context)).toThrow(problem);
+  });
+
+  test('with a password in the backend is refused without repeating it', () => {
+    const forwardUrl = 'https://user:s3cret@chat.example.com/';
+    expect(() => readSettings({ sdkAppId: '1', forwardUrl })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
+    );
+  });
+
+  test.each(['http://127.0.0.1:8080/hook', 'http://[::1]/', 'http://localhost:1/'])(
+    'of npm start takes the backend %s',
+    (forwardUrl) => {
+      expect(readSettings({ sdkAppId: '1', forwardUrl, [LOCAL_CONTEXT]: true })).toMatchObject({ forwardUrl });
+    },
+  );
+
+  test('takes a backend with a Chinese host and path as ASCII', () => {
+    expect(readSettings({ sdkAppId: '1', forwardUrl: 'https://例子.example.com/回调' }).forwardUrl).toBe(
+      'https://xn--fsqu00a.example.com/%E5%9B%9E%E8%B0%83',
+    );
   });
 
   test('is refused with all its problems at once', () => {

@@ -162,6 +162,16 @@ describe('configured otherwise', () => {
     });
   });
 
+  test('forwardUrl reaches the receiver, which needs no further permission', () => {
+    const [forwards, plain] = [{ forwardUrl: 'https://backend.example.com/hook' }, {}].map((context) =>
+      synthesized(context),
+    );
+    forwards!.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: { FORWARD_URL: 'https://backend.example.com/hook' } },
+    });
+    expect(forwards!.findResources('AWS::IAM::Policy')).toEqual(plain!.findResources('AWS::IAM::Policy'));
+  });
+
   test('allowedCidrs, alarmEmail and maxRequestsPerSecond reach their resources', () => {
     const template = synthesized({
       allowedCidrs: '198.51.100.0/24,2001:db8::/32',

@@ -416,7 +416,15 @@ describe('configured otherwise', () => {
 test.each(['nothing is wrong', 'the store throttles', 'store and queue break'])(
   'npm run faults loses nothing where %s',
   async (only) => {
-    const { code, stdout, stderr } = await program('test/faults/main.ts', ['--count', '20', '--only', only]).ended;
+    const scale = String(Math.ceil(TIME_SCALE));
+    const { code, stdout, stderr } = await program('test/faults/main.ts', [
+      '--count',
+      '20',
+      '--time-scale',
+      scale,
+      '--only',
+      only,
+    ]).ended;
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^Nothing lost, nothing wrong/m);
     expect(code).toBe(0);
