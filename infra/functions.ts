@@ -15,7 +15,7 @@ import {
   type IFunction,
 } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { Environment, RedriveEnvironment } from '../lambda/config.ts';
 import { acceptDependencies, acknowledge } from './findings.ts';
@@ -41,7 +41,7 @@ export interface FunctionsProps {
   serviceName: string;
   table: ITable;
   queues: Queues;
-  token: Secret | undefined;
+  token: ISecret | undefined;
   /** Creates a log group. */
   log: (id: string) => LogGroup;
 }

@@ -2,14 +2,14 @@ import { Annotations, Aws } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal, type IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
 /** Permissions of a role: IAM actions, each with its resources. */
 export type Permissions = { readonly [Name in Action]?: readonly Resource[] };
 
-type Resource = ITable | IQueue | Secret;
+type Resource = ITable | IQueue | ISecret;
 
 /**
  * The actions that roles can get. If a customer-managed key encrypts the resource, the role needs the listed actions on the
@@ -113,7 +113,9 @@ export function permitCloudWatch(scope: Construct, key: IKey): void {
 
 function arnOf(resource: Resource): string {
   if ('tableArn' in resource) return resource.tableArn;
-  return 'queueArn' in resource ? resource.queueArn : resource.secretArn;
+  if ('queueArn' in resource) return resource.queueArn;
+  // A secret that was found by its name has no full ARN, which ends in a hyphen and six characters.
+  return resource.secretFullArn ?? `${resource.secretArn}-??????`;
 }
 
 function keyOf(resource: Resource): IKey | undefined {

@@ -3,7 +3,7 @@ import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { Function, IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { ProbeEnvironment } from '../lambda/config.ts';
 import { acknowledge } from './findings.ts';
@@ -16,7 +16,7 @@ export interface ProbeProps {
   url: string;
   sdkAppId: string;
   serviceName: string;
-  token: Secret | undefined;
+  token: ISecret | undefined;
   /** Creates a log group. */
   log: (id: string) => LogGroup;
 }

@@ -1,5 +1,5 @@
 import { Aws, CfnOutput, Stack } from 'aws-cdk-lib';
-import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { TencentChatWebhook, type TencentChatWebhookProps } from './webhook.ts';
 
@@ -51,6 +51,6 @@ export class WebhookStack extends Stack {
   }
 }
 
-function showTokenCommand(token: Secret): string {
+function showTokenCommand(token: ISecret): string {
   return `aws secretsmanager get-secret-value --region ${Aws.REGION} --secret-id ${token.secretArn} --query SecretString --output text`;
 }

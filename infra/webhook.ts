@@ -6,7 +6,7 @@ import type { EventBus } from 'aws-cdk-lib/aws-events';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret, type ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { EVENT_SOURCE as SOURCE } from '../lambda/event-source.ts';
@@ -66,6 +66,13 @@ export interface HostProps {
    * @default a new table
    */
   readonly table?: ITable | Table | TableV2 | undefined;
+  /**
+   * An existing secret with the token of your app, for example because your backend checks it as well. It contains only the
+   * token, as plain text. Import it with its `encryptionKey` if it has a customer-managed key.
+   *
+   * @default a new secret with a generated token
+   */
+  readonly token?: ISecret | Secret | undefined;
 }
 
 export interface TencentChatWebhookProps extends WebhookOptions, HostProps {}
@@ -80,7 +87,7 @@ export class TencentChatWebhook extends Construct {
   /** The URL for the Chat console. */
   readonly url: string;
   /** The secret with the webhook's token. Undefined if authentication is off. */
-  readonly token: Secret | undefined;
+  readonly token: ISecret | undefined;
   /** The table of official accounts. */
   readonly table: ITable;
   /** The event bus with the changes of official accounts, for your rules. */
@@ -120,7 +127,8 @@ export class TencentChatWebhook extends Construct {
     const serviceName = serviceNameOf(this);
 
     this.table = (props.table ?? officialAccounts(this, { removalPolicy, encryptionKey })) as ITable;
-    this.token = settings.authentication === 'token' ? webhookToken(this, encryptionKey) : undefined;
+    const ownToken = () => (props.token ?? webhookToken(this, encryptionKey)) as ISecret;
+    this.token = settings.authentication === 'off' ? undefined : ownToken();
     this.queues = queues(this, { encryptionKey });
 
     const { table, token } = this;
@@ -158,7 +166,7 @@ export class TencentChatWebhook extends Construct {
   }
 }
 
-const HOST_PROPS = ['encryptionKey', 'logRetention', 'removalPolicy', 'table'] satisfies (keyof HostProps)[];
+const HOST_PROPS = ['encryptionKey', 'logRetention', 'removalPolicy', 'table', 'token'] satisfies (keyof HostProps)[];
 
 function checkProps(construct: Construct, props: TencentChatWebhookProps): Settings {
   const names: readonly string[] = [...OPTIONS.filter((name) => name !== 'stage'), ...HOST_PROPS];
@@ -167,7 +175,10 @@ function checkProps(construct: Construct, props: TencentChatWebhookProps): Setti
     .filter((name) => !names.includes(name))
     .map((name) => `'${name}' is not a prop; the props are ${names.join(', ')}`);
   const settings = readOptions({ ...props }, problems, construct.node.tryGetContext(LOCAL_CONTEXT) === true);
-  const { encryptionKey, table, removalPolicy } = props;
+  const { encryptionKey, table, removalPolicy, token } = props;
+  if (token !== undefined && settings.authentication === 'off') {
+    problems.push('token has no effect with authentication off');
+  }
   if (encryptionKey !== undefined && table === undefined && Token.isUnresolved(Stack.of(construct).region)) {
     problems.push('encryptionKey needs a stack with a region, because of the table: give the stack env: { region }');
   }

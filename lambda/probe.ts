@@ -6,6 +6,7 @@ import { CHAT_TIMEOUT_MS, REDRIVE_LIMITS } from './limits.ts';
 import { REASONS } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 import { sign, redactSign } from './signature.ts';
+import { tokenProblem } from './token.ts';
 
 const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readConfig(probeVariables(), process.env);
 const logger = new Logger({ serviceName });
@@ -38,8 +39,9 @@ export async function handler(): Promise<void> {
 
 async function readToken(secretArn: string): Promise<string> {
   const { SecretString } = await secretsManager.send(new GetSecretValueCommand({ SecretId: secretArn }));
-  if (!SecretString) throw new Error('the secret holds no text');
-  return SecretString;
+  const problem = tokenProblem(SecretString);
+  if (problem !== undefined) throw new Error(`the secret ${problem}`);
+  return SecretString ?? '';
 }
 
 /** @returns the response time in milliseconds. */

@@ -94,6 +94,13 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
   };
 }
 
+/** Returns why a secret is not usable as the token, as the end of a sentence. With an empty token, anybody could sign. */
+export function tokenProblem(secret: string | undefined): string | undefined {
+  if (!secret) return 'is empty: store the token of the Chat console there';
+  if (/^\s*\{/.test(secret)) return 'contains JSON: store only the token of the Chat console there, as plain text';
+  return undefined;
+}
+
 /**
  * Reads the token from Secrets Manager: the current version and, if requested, the previous one. Chat signs with the
  * previous version until the new one is in the console.
@@ -105,9 +112,9 @@ export function secretVersions(client: SecretsManagerClient, secretArn: string):
   };
   const readCurrent = async () => {
     const current = await read('AWSCURRENT');
-    // With an empty token, anybody could sign.
-    if (!current) throw new Error(`the secret ${secretArn} holds no text: put the webhook token there`);
-    return current;
+    const problem = tokenProblem(current);
+    if (problem !== undefined) throw new Error(`the secret ${secretArn} ${problem}`);
+    return current ?? '';
   };
   const readPrevious = async () => {
     try {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteItemCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { tokenProblem } from '../../lambda/token.ts';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { officialAccountChanged } from '../../lambda/commands/official-account-changed.ts';
 import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
@@ -82,8 +83,10 @@ async function senderTo({ webhookUrl: url, config, client }: DeployedStack): Pro
     const { SecretString } = await tryTo('read the token', () =>
       secrets.send(new GetSecretValueCommand({ SecretId: tokenSecretArn })),
     );
-    if (!SecretString) throw new OperationError('The secret is empty: store the token of the Chat console there');
-    return SecretString;
+    const problem = tokenProblem(SecretString);
+    if (problem !== undefined)
+      throw new OperationError(`The receiver refuses the token, because the secret ${problem}`);
+    return SecretString ?? '';
   });
   return { url, sdkAppId, token, ...EXAMPLE_CLIENT };
 }

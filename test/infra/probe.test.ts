@@ -168,7 +168,7 @@ describe('the probe as it runs', () => {
       'answered HTTP 404 no /webhook?',
     ],
     ['a secret that can’t be read', () => ({ variables: { TOKEN_SECRET_ARN: 'another' } }), 'no AWSCURRENT version'],
-    ['an empty secret', () => secrets.put('token', '') ?? {}, 'the secret holds no text'],
+    ['an empty secret', () => secrets.put('token', '') ?? {}, 'the secret is empty'],
     ['a wrong domain', () => ({ variables: { WEBHOOK_URL: 'http://nowhere.invalid/webhook' } }), 'no answer: E'],
     ['no server', () => ({ variables: { WEBHOOK_URL: closedUrl } }), 'no answer: ECONNREFUSED'],
   ])('%s makes it fail, and its log says so without the signature', async (_what, break_, line) => {

@@ -5,6 +5,7 @@ import { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Secret, type ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { TencentChatWebhook } from '../../infra/webhook.ts';
 import { SDK_APP_ID } from '../delivery.ts';
 import { readTemplate } from '../deployment.ts';
@@ -224,6 +225,35 @@ describe('with props that only a host app can give', () => {
 
   test('a key in a stack without a region is rejected', () => {
     expect(() => embedded(ownKey)).toThrow('- encryptionKey needs a stack with a region');
+  });
+});
+
+describe('a token of the host app', () => {
+  const name = 'tencent/chat';
+  const arn = `arn:aws:secretsmanager:eu-west-1:123456789012:secret:${name}-AbCdEf`;
+  test.each<[string, (stack: Stack) => ISecret | Secret, unknown]>([
+    ['that is created there', (stack) => new Secret(stack, 'Own'), { Ref: expect.stringMatching(/^Own/) }],
+    ['that is imported', (stack) => Secret.fromSecretCompleteArn(stack, 'Own', arn), arn],
+    [
+      'that is found by its name, whose ARN is partial',
+      (stack) => Secret.fromSecretNameV2(stack, 'Own', name),
+      { 'Fn::Join': ['', expect.arrayContaining([`:secret:${name}-??????`])] },
+    ],
+  ])('%s is the only secret, and the only one that the receiver may read', (_what, secretOf, resource) => {
+    const { template: own, webhook } = embedded((stack) => ({ token: secretOf(stack), probeMinutes: 5 }));
+    expect(Object.keys(own.findResources('AWS::SecretsManager::Secret')).filter((id) => !id.startsWith('Own'))).toEqual(
+      [],
+    );
+    for (const role of ['WebhookReceiver', 'WebhookProbe']) {
+      const reads = statements(own, role).filter(({ Action }) => Action === 'secretsmanager:GetSecretValue');
+      expect(reads.map(({ Resource }) => Resource)).toEqual([resource]);
+    }
+    expect(webhook.token).toBeDefined();
+  });
+
+  test('has no effect with authentication off, and is then rejected', () => {
+    const props = (stack: Stack) => ({ token: new Secret(stack, 'Own'), authentication: 'off' as const });
+    expect(() => embedded(props)).toThrow('- token has no effect with authentication off\n');
   });
 });
 

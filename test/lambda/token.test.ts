@@ -186,8 +186,13 @@ describe('the secret', () => {
   test('is an error if it is empty, because anybody could sign with an empty token', async () => {
     secretsManager.put('empty', '');
     await expect(secretVersions(client, 'empty')('all')).rejects.toThrow(
-      'the secret empty holds no text: put the webhook token there',
+      'the secret empty is empty: store the token of the Chat console there',
     );
+  });
+
+  test('is an error if the secret contains JSON, as the AWS console suggests', async () => {
+    secretsManager.put('json', '{"token":"xxxxyyyy"}');
+    await expect(secretVersions(client, 'json')('current')).rejects.toThrow('the secret json contains JSON: ');
   });
 
   test('is valid if only its previous version is empty', async () => {

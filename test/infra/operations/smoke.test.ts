@@ -226,7 +226,13 @@ describe('with a receiver that may be broken', () => {
   const start = (...args: string[]) => smoke([...stack()[0], ...args], stack()[1]);
 
   test.each<[string, () => Record<string, string> | void, number, string]>([
-    ['no token', () => void secrets.put('token', ''), 1, 'The secret is empty'],
+    [
+      'a token in JSON',
+      () => void secrets.put('token', '{"token":"x"}'),
+      1,
+      'because the secret contains JSON: store only the token',
+    ],
+    ['no token', () => void secrets.put('token', ''), 1, 'The receiver refuses the token, because the secret is empty'],
     ['another token', () => void secrets.put('token', 'other'), 2, 'The reply is HTTP 200 {"ActionStatus":"FAIL"'],
     [
       'a wrong URL',
