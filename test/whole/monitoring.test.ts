@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { faultyDynamoDb, faultySqs } from '../faults/faulty.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
-import { NAMESPACE } from '../../lambda/metrics.ts';
+import { FORWARD_OUTCOMES, NAMESPACE, type ForwardOutcome } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
 import { httpDelivery, post, sign, type HttpDelivery } from '../delivery.ts';
 import { resourcesOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
+import { answer, OK_ANSWER, startRawBackend, type RawAnswer } from '../raw-backend.ts';
 import { slowed, TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
@@ -23,7 +24,10 @@ function metricsOf(line: Record<string, any>): Metric[] {
   );
 }
 
-const context = { silenceHours: '24', allowedCidrs: '127.0.0.1' };
+const backend = await startRawBackend();
+afterAll(backend.close);
+
+const context = { silenceHours: '24', allowedCidrs: '127.0.0.1', forwardUrl: `${backend.url}/hook` };
 
 /** What the dashboard holds, with each reference to a resource as its logical ID. */
 const dashboard = (() => {
@@ -85,7 +89,7 @@ afterAll(() => receiver?.stop());
 const DELIVERIES: [string, (delivery: HttpDelivery) => void][] = [
   ['stored', () => {}],
   ['stale', () => {}],
-  ['ignored', (d) => (d.query.set('CallbackCommand', 'x'), (d.payload = {}))],
+  ['ignored', (d) => (d.query.delete('CallbackCommand'), (d.payload = { CallbackCommand: 'x' }))],
   ['wrongApp', ({ query }) => query.set('SdkAppid', '1')],
   ['badSignature', ({ query }) => query.set('Sign', '0')],
   ['expired', ({ query }) => sign(query, -100)],
@@ -96,10 +100,34 @@ const DELIVERIES: [string, (delivery: HttpDelivery) => void][] = [
   ['notKept', () => ([store.fault, queue.fault] = ['breaks', 'breaks'])],
 ];
 
+/** One forwarded delivery for each result. */
+const FORWARDED: [ForwardOutcome, RawAnswer][] = [
+  ['ok', OK_ANSWER],
+  ['notOk', answer('403 Forbidden', {})],
+  ['backendFailed', (socket) => socket.destroy()],
+  ['backendTimedOut', () => {}],
+  ['forwardLoop', OK_ANSWER],
+];
+
+async function forward([result, respond]: (typeof FORWARDED)[number]): Promise<void> {
+  backend.respond = respond;
+  const headers: Record<string, string> = {};
+  if (result === 'forwardLoop') {
+    const [, loop = ''] = /^cdn-loop: (.*)$/im.exec(backend.requests[0]!.headers.join('\n')) ?? [];
+    headers['cdn-loop'] = loop;
+  }
+  const change = (delivery: HttpDelivery) => {
+    Object.assign(delivery, { headers, payload: {} });
+    delivery.query.set('CallbackCommand', 'C2C.CallbackBeforeSendMsg');
+  };
+  await post(receiver.url, httpDelivery(change));
+}
+
 describe('what the bundle logs', () => {
   let lines: Record<string, any>[];
   beforeAll(async () => {
     for (const [, change] of DELIVERIES) await post(receiver.url, httpDelivery(change));
+    for (const each of FORWARDED) await forward(each);
     const logged = () =>
       log.text
         .split('\n')
@@ -108,15 +136,17 @@ describe('what the bundle logs', () => {
     const isDelivery = (line: Record<string, any>) => line['_aws'] !== undefined || line['message'] === 'delivery';
     lines = await until(() => {
       const all = logged().filter(isDelivery);
-      return all.length === 2 * DELIVERIES.length ? all : undefined;
+      return all.length === 2 * DELIVERIES.length + 3 * FORWARDED.length ? all : undefined;
     });
   });
 
   test('is what became of each delivery, and a count of it', () => {
     const outcomes = lines.filter(({ message }) => message === 'delivery');
-    expect(outcomes.map(({ outcome, reason }) => reason ?? outcome)).toEqual(DELIVERIES.map(([name]) => name));
-    const counts = lines.filter(({ _aws }) => _aws);
-    expect(counts.map(({ outcome, reason }) => reason ?? outcome)).toEqual(DELIVERIES.map(([name]) => name));
+    const expected = [...DELIVERIES.map(([name]) => name), ...FORWARDED.map(() => 'forwarded')];
+    expect(outcomes.map(({ outcome, reason }) => reason ?? outcome)).toEqual(expected);
+    const counts = lines.filter(({ _aws, forward: result }) => _aws && result === undefined);
+    expect(counts.map(({ outcome, reason }) => reason ?? outcome)).toEqual(expected);
+    expect(lines.flatMap(({ forward: result }) => result ?? [])).toEqual(FORWARDED.map(([result]) => result));
     for (const { Deliveries, service, _aws } of counts) {
       expect([Deliveries, service]).toEqual([1, 'TencentChatWebhook']);
       expect(_aws.CloudWatchMetrics[0].Namespace).toBe('TencentChatWebhook');
@@ -138,18 +168,18 @@ describe('what the bundle logs', () => {
     expect(StoreTime).toBeLessThan(slowed(1_000));
   });
 
-  test('has no dimension but the stack, the outcome and the reason', () => {
+  test('has no dimension but the stack, the outcome, the reason and the result of forwarding', () => {
     const names = lines.flatMap(({ _aws }) => _aws?.CloudWatchMetrics[0].Dimensions.flat() ?? []);
-    expect([...new Set(names)].toSorted()).toEqual(['outcome', 'reason', 'service']);
+    expect([...new Set(names)].toSorted()).toEqual(['forward', 'outcome', 'reason', 'service']);
   });
 
   test('has each metric of the dashboard and of the alarms', () => {
     const logged = new Set(lines.filter(({ _aws }) => _aws).flatMap(metricsOf));
     // Nobody else can call from an address that isn't this machine's: the test of the reasons makes up for it.
     const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
-    expect(shown).toHaveLength(Object.keys(OUTCOMES).length + Object.keys(REASONS).length + 4);
+    expect(shown).toHaveLength(Object.keys(OUTCOMES).length + Object.keys(REASONS).length + FORWARDED.length + 6);
     expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere, notHere]);
-    expect(watched).toHaveLength(9);
+    expect(watched).toHaveLength(15);
   });
 
   test('has each field of the dashboard’s queries', () => {
@@ -191,6 +221,8 @@ test('every reason and outcome that the code knows has its line in the dashboard
     shown.flatMap((each) => new RegExp(`^Deliveries .*"${dimension}","(\\w+)"`).exec(each)?.[1] ?? []);
   expect(drawn('outcome')).toEqual(Object.keys(OUTCOMES));
   expect(drawn('reason')).toEqual(Object.keys(REASONS));
+  const results = shown.flatMap((each) => /"forward","(\w+)"/.exec(each)?.[1] ?? []);
+  expect([...new Set(results)]).toEqual(FORWARD_OUTCOMES);
 });
 
 test('the metrics of AWS that dashboard and alarms refer to have the names and dimensions that AWS documents', () => {
