@@ -32,12 +32,12 @@ beforeAll(() => {
 const namesOf = (paths: readonly string[] = []) => paths.map((path) => path.slice(dirname(path).length + 1));
 
 test('the receiver and the publisher have the SQS client in a bundle of its own', () => {
-  expect(namesOf(files['receiver'])).toEqual(['delivery-queues.mjs', 'index.mjs']);
+  expect(namesOf(files['receiver'])).toEqual(['delivery-queues.mjs', 'forward.mjs', 'index.mjs']);
   expect(namesOf(files['publisher'])).toEqual(['index.mjs', 'unpublished-queue.mjs']);
   expect(namesOf(files['redrive'])).toEqual(['index.mjs']);
   for (const name of ['receiver', 'publisher']) {
     for (const path of files[name] ?? []) {
-      expect([path, readFileSync(path, 'utf8').includes('SendMessage')]).toEqual([path, !path.endsWith('index.mjs')]);
+      expect([path, readFileSync(path, 'utf8').includes('SendMessage')]).toEqual([path, /-queues?\.mjs$/.test(path)]);
     }
   }
 });
@@ -61,8 +61,9 @@ test('a bundle imports nothing at its start: the ES face of node:http alone woul
     );
   }
   expect(Object.values(imports).toSorted((a, b) => b.length - a.length)).toEqual([
-    ['dynamic-import ./delivery-queues.mjs'],
+    ['dynamic-import ./delivery-queues.mjs', 'dynamic-import ./forward.mjs'],
     ['dynamic-import ./unpublished-queue.mjs'],
+    [],
     [],
     [],
     [],

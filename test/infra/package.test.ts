@@ -78,6 +78,7 @@ test('the tarball holds the construct, its types and the bundles, and installs n
     'bundle/publisher/index.mjs',
     'bundle/publisher/unpublished-queue.mjs',
     'bundle/receiver/delivery-queues.mjs',
+    'bundle/receiver/forward.mjs',
     'bundle/receiver/index.mjs',
     'bundle/redrive/index.mjs',
     'queues.d.ts',
