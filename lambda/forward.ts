@@ -60,7 +60,7 @@ export function createForwarder(forwardUrl: string, deploymentName: string, brea
     const body = bodyBytes(delivery);
     const options: https.RequestOptions = {
       method: 'POST',
-      path: delivery.rawQueryString === '' ? url.pathname : `${url.pathname}?${delivery.rawQueryString}`,
+      path: delivery.rawQueryString ? `${url.pathname}?${delivery.rawQueryString}` : url.pathname,
       headers: { ...requestHeaders(delivery, loopId), 'content-length': body.length },
       agent,
       signal,
