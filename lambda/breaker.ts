@@ -5,7 +5,10 @@ const MAX_TIMEOUTS = 5;
 const FIRST_PAUSE_MS = 2_000;
 const MAX_PAUSE_MS = 60_000;
 
-/** Stops calls to a backend that hangs, because each of them would hold an instance for 2 s. */
+/**
+ * Stops calls to a backend that hangs, because each of them would hold an instance for 2 s. It is for one call at a time, as
+ * an instance has.
+ */
 export interface Breaker {
   /** Returns whether the next call may be made. */
   allows(): boolean;
@@ -28,6 +31,7 @@ export function createBreaker(now: () => number = Date.now, random: () => number
     allows: () => now() >= pausedUntilTime,
     ended: () => {
       timeouts = 0;
+      pausedUntilTime = -Infinity;
     },
     timedOut: () => {
       timeouts += 1;

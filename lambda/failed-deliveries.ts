@@ -46,8 +46,8 @@ export function parkOnFailure(
 }
 
 /**
- * Sends rejected deliveries to the dead-letter queue, except those that fail before the end of the signature check,
- * because strangers must not fill the queue. If the queue fails, the delivery counts as lost instead of rejected.
+ * Sends rejected deliveries to the dead-letter queue, but only after the signature check. Otherwise strangers could fill
+ * the queue. If the queue fails, the delivery counts as lost instead of rejected.
  */
 export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): MiddlewareObj<Delivery, unknown> {
   return {

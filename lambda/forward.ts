@@ -8,6 +8,9 @@ import { createBreaker } from './breaker.ts';
 import { bodyBytes, receivedTime, type Delivery, type ForwardResult } from './delivery.ts';
 import { CHAT_TIMEOUT_MS, CONNECT_LIMITS, MAX_ANSWER_BYTES, MIN_FORWARD_MS, withTimeout } from './limits.ts';
 
+/** Shorter waits, after a slow cold start, do not show that the backend hangs. */
+const MIN_TIMEOUT_MS = CHAT_TIMEOUT_MS / 2;
+
 export interface Forwarder {
   /** Opens the connection during init, so that the first delivery need not wait for it. Never throws. */
   connect(): Promise<void>;
@@ -45,8 +48,8 @@ export function createForwarder(forwardUrl: string, deploymentName: string, brea
       return { answer, ms: ms() };
     } catch (error) {
       const { code, name } = error as NodeJS.ErrnoException;
-      if (name === 'TimeoutError') breaker.timedOut();
-      else breaker.ended();
+      if (name !== 'TimeoutError') breaker.ended();
+      else if (waitMs >= MIN_TIMEOUT_MS) breaker.timedOut();
       return {
         failure: name === 'TimeoutError' ? 'backendTimedOut' : 'backendFailed',
         errorCode: code ?? name,
@@ -55,12 +58,15 @@ export function createForwarder(forwardUrl: string, deploymentName: string, brea
     }
   }
 
-  /** Repeats the request once if the backend has closed the kept connection while the instance was idle. */
+  /**
+   * Sends the request once more if the backend closes a reused connection without a byte of an answer. Usually it has closed
+   * the idle connection at the same moment. A backend that crashes while it handles a request gets it twice.
+   */
   async function exchange(delivery: Delivery, signal: AbortSignal): Promise<APIGatewayProxyStructuredResultV2> {
     const body = bodyBytes(delivery);
     const options: https.RequestOptions = {
       method: 'POST',
-      path: delivery.rawQueryString ? `${url.pathname}?${delivery.rawQueryString}` : url.pathname,
+      path: delivery.rawQueryString ? `${url.pathname}?${escapeForUrl(delivery.rawQueryString)}` : url.pathname,
       headers: { ...requestHeaders(delivery, loopId), 'content-length': body.length },
       agent,
       signal,
@@ -157,11 +163,21 @@ function requestHeaders({ headers, cookies }: Delivery, loopId: string): Record<
   const keeps = isEndToEnd(headers['connection']);
   const forwarded: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined && keeps(name) && !NOT_FORWARDED.test(name)) forwarded[name] = value;
+    if (value !== undefined && keeps(name) && !NOT_FORWARDED.test(name)) forwarded[name] = toHeaderBytes(value);
   }
   if (cookies !== undefined) forwarded['cookie'] = cookies.join('; ');
   forwarded[CDN_LOOP] = [headers[CDN_LOOP], loopId].filter(Boolean).join(', ');
   return forwarded;
+}
+
+/** Node rejects characters that are not ASCII. AWS does not document whether API Gateway passes any. */
+function escapeForUrl(query: string): string {
+  return query.toWellFormed().replaceAll(/[^\u0021-\u007E]+/g, encodeURIComponent);
+}
+
+/** Writes other characters than those of Latin-1 as UTF-8, because Node rejects them. */
+function toHeaderBytes(value: string): string {
+  return /[^\0-\u00FF]/.test(value) ? Buffer.from(value).toString('latin1') : value;
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc8586 */
@@ -175,7 +191,7 @@ function hasPassed({ headers }: Delivery, loopId: string): boolean {
 /**
  * Reads an answer without changing it.
  *
- * @throws if it is too large, is cut short, or changes the protocol.
+ * @throws if it is too large or is cut short.
  */
 async function readAnswer(incoming: http.IncomingMessage): Promise<APIGatewayProxyStructuredResultV2> {
   const chunks: Buffer[] = [];
@@ -193,7 +209,7 @@ async function readAnswer(incoming: http.IncomingMessage): Promise<APIGatewayPro
   }
   const { 'set-cookie': cookies } = incoming.headers;
   return {
-    statusCode: incoming.statusCode ?? 502,
+    statusCode: incoming.statusCode!, // the headers of an answer always come with a status
     headers,
     ...(cookies !== undefined && { cookies }),
     body: Buffer.concat(chunks).toString('base64'),

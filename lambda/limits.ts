@@ -45,7 +45,7 @@ export const MAX_BODY_BYTES = 64 * 1024;
 /** Maximum size of an answer of the app's backend. Chat's documented answers have a few kB. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Maximum time of an event in the future. A stored event with a wrong time would win over all later events. */
+/** How far EventTime may be ahead of the receipt. A stored event with a wrong time would win over all later events. */
 export const MAX_AHEAD_MS = 10 * 60_000;
 
 /** Minimum EventTime, in Unix milliseconds: the year 2001. A smaller number counts seconds. */

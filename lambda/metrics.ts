@@ -22,7 +22,7 @@ export interface DeliveryMetrics {
 }
 
 /**
- * Counts a delivery by its outcome and, if it has one, by its reason. An ignored delivery with a reason counts only by
+ * Counts a delivery by its outcome and, if it has one, by its reason. An ignored or forwarded delivery with a reason counts only by
  * its reason, because it does not prove traffic.
  *
  * CloudWatch bills each combination of values as one metric. So dimensions have few values, and never an ID or another

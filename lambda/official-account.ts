@@ -17,7 +17,7 @@ export interface AccountEvent {
 /**
  * Attributes of a record. Custom attributes may be among them.
  *
- * A profile attribute that a later event than the creation has set has its own timestamp, for example `nameTime`.
+ * If another event than the creation has set an attribute, the attribute has its own timestamp, for example `nameTime`.
  */
 export type AccountRecord = Readonly<Record<string, string | number | undefined>>;
 
@@ -137,7 +137,7 @@ function latest(a: TimedValue | undefined, b: TimedValue | undefined): TimedValu
 /**
  * Returns whether the event's optPlatform and clientIp are greater than the record's: platform first, then address.
  *
- * Here a creation does not count as older, because after a change without attributes the record does not show whether
+ * For these two attributes, a creation does not count as older, because after a change without attributes the record does not show whether
  * its origin comes from the creation.
  */
 function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: AccountRecord): boolean {

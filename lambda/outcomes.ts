@@ -27,13 +27,12 @@ export interface Reason {
   /** Short sentence, without a token, a signature or any text from the delivery. */
   errorInfo: string;
   /**
-   * Whether a signed delivery goes to the dead-letter queue. Otherwise its content would be lost, because Chat ignores
-   * a FAIL.
+   * Whether a signed delivery goes to the dead-letter queue. Chat does not repeat it after a FAIL.
    */
   isDeadLettered: boolean;
 }
 
-/** Reasons of all FAIL replies, in the order of the checks. */
+/** Reasons of the receiver's own FAIL replies, in the order of the checks. */
 export const REASONS = {
   wrongApp: {
     status: 200,

@@ -6,7 +6,7 @@ import {
 import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
-/** Pause between a successful read and one after a mismatch. It limits the reads that strangers can cause. */
+/** Minimum time from a successful read of all versions to the next read after a mismatch. It limits the reads that strangers can cause. */
 const REREAD_MS = 60_000;
 
 /** Pause after a failed read. It is shorter, because a new token cannot be verified until a read succeeds. */

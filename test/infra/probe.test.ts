@@ -12,6 +12,7 @@ import { startSecretsManager, type SecretsManager } from '../../infra/local/aws/
 import { OK, SDK_APP_ID, TOKEN } from '../delivery.ts';
 import { startLocalReceiver, type LocalReceiver } from '../local-receiver.ts';
 import { ROOT } from '../program.ts';
+import { slowed, TIME_SCALE } from '../time.ts';
 import { permissions } from './permissions.ts';
 import { synthesized } from './synthesized.ts';
 
@@ -133,7 +134,7 @@ describe('the probe as it runs', () => {
     };
     const log = new Writable({ write: (chunk, _encoding, done) => ((printed += chunk), done()) });
     const spec = { file: join(directory, 'index.mjs'), handlerName: 'handler', timeoutMs: 30_000, environment };
-    const started = await startFunction(spec, { log });
+    const started = await startFunction(spec, { log, timeScale: TIME_SCALE });
     try {
       await started.invoke({});
     } finally {
@@ -160,7 +161,7 @@ describe('the probe as it runs', () => {
       () => broken({ status: 500, body: '{"message":"Internal Server Error"}' }),
       'answered HTTP 500 ',
     ],
-    ['a reply that is late', () => broken({ delayMs: 2_500 }), 'no answer: TimeoutError'],
+    ['a reply that is late', () => broken({ delayMs: slowed(2_500) }), 'no answer: TimeoutError'],
     ['no JSON', () => broken({ body: 'It works!' }), 'answered HTTP 200 It works!'],
     [
       'an answer that repeats the URL',

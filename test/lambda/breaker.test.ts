@@ -40,7 +40,9 @@ test.each([
     clock.ms += 1;
     expect(breaker.allows()).toBe(true);
   }
+  breaker.timedOut();
   breaker.ended();
+  expect(breaker.allows()).toBe(true);
   breaker.timedOut();
   expect(breaker.allows()).toBe(true);
 });

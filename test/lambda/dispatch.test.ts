@@ -25,7 +25,8 @@ test.each([...COMMANDS.values()])('the documented sample of the command $name is
     event.body = SAMPLES.get(command.name);
   });
   expect(outcome).toBe('stored');
-  expect(events).toMatchObject([{ officialAccountId: '@TOA#_test_OA_for_penn', eventTime: 1670574414123 }]);
+  const { Official_Account: officialAccountId, EventTime: eventTime } = SAMPLES.get(command.name)!;
+  expect(events).toMatchObject([{ officialAccountId, eventTime }]);
   expect(Object.values(events[0]?.attributes ?? {})).not.toContain(undefined);
 });
 

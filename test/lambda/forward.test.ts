@@ -95,6 +95,13 @@ describe('the backend gets', () => {
     expect(types).toHaveLength(change.headers === undefined ? 1 : 0);
   });
 
+  test('Chinese characters that are not escaped as UTF-8', async () => {
+    const headers = { 'x-name': '李雷' };
+    await forwarder().forward(deliveryOf({ rawQueryString: 'a=你 好&b=%20', headers }));
+    expect(backend.requests[0]?.line).toBe('POST /hook?a=%E4%BD%A0%20%E5%A5%BD&b=%20 HTTP/1.1');
+    expect(backend.requests[0]?.headers).toContain(`x-name: ${Buffer.from('李雷').toString('latin1')}`);
+  });
+
   test('a delivery without a query string as it came', async () => {
     await forwarder().forward(deliveryOf({ rawQueryString: '' }));
     expect(backend.requests[0]?.line).toBe('POST /hook HTTP/1.1');
@@ -235,7 +242,7 @@ describe('the backend fails:', () => {
     backend.respond = () => {};
     const { forward } = forwarder();
     for (let times = 1; times <= 5; times += 1) {
-      expect(await forward(deliveryOf({}, 60))).toMatchObject({
+      expect(await forward(deliveryOf({}, 1_050))).toMatchObject({
         failure: 'backendTimedOut',
         errorCode: 'TimeoutError',
       });
@@ -243,6 +250,14 @@ describe('the backend fails:', () => {
     expect(await forward(deliveryOf())).toEqual({ failure: 'backendTimedOut', errorCode: 'BreakerOpen', ms: 0 });
     expect(backend.requests).toHaveLength(5);
   });
+});
+
+test('time-outs after a slow cold start do not show that the backend hangs', async () => {
+  backend.respond = () => {};
+  const { forward } = forwarder();
+  for (let times = 1; times <= 6; times += 1) {
+    expect(await forward(deliveryOf({}, 60))).toMatchObject({ errorCode: 'TimeoutError' });
+  }
 });
 
 test('a delivery that comes when Chat has given up is still sent, but waits only shortly for the answer', async () => {

@@ -1,7 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import type { Deployment } from '../../infra/local/deployment.ts';
-import { CHAT_TIMEOUT_MS, httpDelivery, post, SDK_APP_ID, signed, TOKEN, unixSeconds } from '../delivery.ts';
+import {
+  CHAT_TIMEOUT_MS,
+  DOCUMENTED_COMMANDS,
+  SAMPLES,
+  httpDelivery,
+  post,
+  SDK_APP_ID,
+  signed,
+  TOKEN,
+  unixSeconds,
+} from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
@@ -29,8 +39,7 @@ const OTHER_COMMANDS = [
   'Group.CallbackAfterGroupInfoChanged',
   'Bot.OnC2CMessage',
   'ContactAction.CallbackAfterMarkContact',
-  'OfficialAccount.CallbackBeforeCreateOfficialAccount',
-  'OfficialAccount.CallbackAfterAddSubscriber',
+  ...DOCUMENTED_COMMANDS.filter((command) => !SAMPLES.has(command)),
 ];
 
 const BEFORE_SEND = 'C2C.CallbackBeforeSendMsg';
@@ -247,7 +256,7 @@ test('a command that is handled is stored and never reaches the backend, whateve
 test('nothing that is forwarded is stored or queued, and no query string or body is logged', async () => {
   const [before, logged] = [await recordsOf(running.dynamoDb.url, running.spec.tableName), log.text.length];
   for (const { name } of running.spec.queues) await running.sqs.purge(name);
-  const sent = query('OfficialAccount.CallbackAfterAddSubscriber');
+  const sent = query('OfficialAccount.CallbackBeforeAddSubscriber');
   await postRaw(sent, JSON.stringify({ Secret: 'geheim', Official_Account: '@TOA#_x' }));
   backend.respond = (socket) => socket.destroy();
   await postRaw(sent, JSON.stringify({ Secret: 'geheim' }));

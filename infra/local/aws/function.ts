@@ -186,10 +186,13 @@ function startInstance(
   const end = (error: Error) => {
     ready.reject(error);
     invocation?.reject(error);
-    ended.resolve();
     onEnd();
   };
-  child.on('error', end); // a process that can't be started has no 'exit' event
+  child.on('error', (error) => {
+    end(error);
+    ended.resolve(); // a process that can't be started has neither 'exit' nor 'close'
+  });
+  child.on('close', () => ended.resolve()); // after its last output
   child.on('exit', (code, signal) => {
     const error = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);
     if (invocation !== undefined) log.write(`${error.message}\n`);
