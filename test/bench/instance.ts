@@ -19,6 +19,8 @@ interface RunOptions {
   memoryMb?: number | undefined;
   /** Command that runs Node and makes it slow. */
   wrapper?: readonly string[];
+  /** Whether the deadlines of the contestant are much longer, because the process or the machine is slow. */
+  isSlow?: boolean;
 }
 
 /** Memory size of the receiver. */
@@ -48,10 +50,9 @@ const NODE = join(import.meta.dirname, '../../node_modules/node/bin/node');
  */
 export async function runInstance(contestant: Contestant, endpoint: Endpoint, options: RunOptions = {}) {
   const { name, file, handlerName } = contestant;
-  const { deliveries = 1, warmUp = 0, memoryMb, wrapper = [] } = options;
+  const { deliveries = 1, warmUp = 0, memoryMb, wrapper = [], isSlow = wrapper.length > 0 } = options;
   const share = memoryMb === undefined ? undefined : createCpuShare(memoryMb);
   try {
-    const isSlow = wrapper.length > 0;
     const work = { event: JSON.stringify(event), warmUp, deliveries, procsFile: share?.procsFile, isSlow };
     const runner = [join(import.meta.dirname, 'runner.mjs'), JSON.stringify({ file, handlerName, ...work })];
     const [command = NODE, ...args] = [...wrapper, NODE, ...HEAP_LIMITS, ...runner];
