@@ -222,7 +222,7 @@ export function alarms(scope: Construct, { topic, monitored, settings }: AlarmsP
     PublisherErrors: { metric: functions.Publisher.metricErrors(oneMinute) },
     PublisherThrottled: { metric: functions.Publisher.metricThrottles(oneMinute) },
     NotPublished: { metric: queues.unpublished.metricApproximateNumberOfMessagesVisible(now) },
-    ...(!monitored.forwards ? { ForwardLoop: undefined, ForwardFailed: undefined } : forwardRules(monitored)),
+    ...(monitored.forwards ? forwardRules(monitored) : { ForwardLoop: undefined, ForwardFailed: undefined }),
     Silence: settings.silenceHours === undefined ? undefined : silence(monitored, settings.silenceHours),
   };
 

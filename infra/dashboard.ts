@@ -15,6 +15,8 @@ import { EVENT_AGE, FORWARD_OUTCOMES, STORE_TIME } from '../lambda/metrics.ts';
 import { REASONS } from '../lambda/outcomes.ts';
 import { deliveryMetric, forwardMetric, outcomesOf, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
 
+const CHAT_LIMIT = { value: CHAT_TIMEOUT_MS, label: 'Chat stops waiting', color: '#d62728' };
+
 /** Creates the dashboard: alarms, latest official accounts, outcomes, times and failures. */
 export function dashboard(scope: Construct, monitored: Monitored, alarms: readonly Alarm[]): Dashboard {
   const { api, functions, receiverLog, table, queues } = monitored;
@@ -61,10 +63,7 @@ export function dashboard(scope: Construct, monitored: Monitored, alarms: readon
         new GraphWidget({
           title: 'Time to reply, ms: Chat stops waiting at the red line',
           left: [latency(Stats.p(50)), latency(Stats.p(99))],
-          leftAnnotations: [
-            { value: CHAT_TIMEOUT_MS, label: 'Chat stops waiting', color: '#d62728' },
-            { value: SLOW_REPLY_MS, label: 'alarm' },
-          ],
+          leftAnnotations: [CHAT_LIMIT, { value: SLOW_REPLY_MS, label: 'alarm' }],
           leftYAxis: { min: 0, showUnits: false },
           width: 8,
         }),
@@ -120,7 +119,7 @@ function forwarding(monitored: Monitored): GraphWidget[] {
     new GraphWidget({
       title: 'Time of the backend to answer, ms',
       left: [time(Stats.p(50)), time(Stats.p(99))],
-      leftAnnotations: [{ value: CHAT_TIMEOUT_MS, label: 'Chat stops waiting', color: '#d62728' }],
+      leftAnnotations: [CHAT_LIMIT],
       leftYAxis: { min: 0, showUnits: false },
       width: 8,
     }),

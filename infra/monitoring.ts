@@ -38,11 +38,11 @@ export function serviceNameOf(construct: Construct): string {
 /**
  * Returns a metric that this receiver writes to its log.
  *
- * @param dimensions An outcome, or the reason why a delivery was rejected or ignored.
+ * @param dimensions An outcome, the reason why a delivery was rejected or ignored, or the result of forwarding.
  */
 export function deliveryMetric(
   { serviceName }: Pick<Monitored, 'serviceName'>,
-  dimensions: { outcome: string } | { reason: string },
+  dimensions: { outcome: string } | { reason: string } | { forward: ForwardOutcome },
   options: MetricOptions & { metricName?: string } = {},
 ): Metric {
   return new Metric({
@@ -61,14 +61,9 @@ export function outcomesOf({ forwards }: Pick<Monitored, 'forwards'>): Outcome[]
 
 /** Returns the time that the app's backend took for forwarded deliveries. Its sample count is their number. */
 export function forwardMetric(
-  { serviceName }: Pick<Monitored, 'serviceName'>,
+  monitored: Pick<Monitored, 'serviceName'>,
   forward: ForwardOutcome,
   options: MetricOptions,
 ): Metric {
-  return new Metric({
-    namespace: NAMESPACE,
-    metricName: FORWARD_TIME,
-    dimensionsMap: { service: serviceName, forward },
-    ...options,
-  });
+  return deliveryMetric(monitored, { forward }, { metricName: FORWARD_TIME, ...options });
 }

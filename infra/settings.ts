@@ -1,5 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import { addressList } from '../lambda/allow-list.ts';
+import { isLocal } from './cli/loopback.ts';
 
 /** Lambda allows 4 KiB of environment variables, names included. The other variables need up to 651 bytes. */
 const MAX_CIDRS_BYTES = 3_300;
@@ -123,9 +124,13 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
  * Reads the options from context or props.
  *
  * @param problems Receives all problems.
- * @param isLocal Whether the deployment runs on this machine.
+ * @param runsLocally Whether the deployment runs on this machine.
  */
-export function readOptions(given: Readonly<Record<string, unknown>>, problems: string[], isLocal: boolean): Settings {
+export function readOptions(
+  given: Readonly<Record<string, unknown>>,
+  problems: string[],
+  runsLocally: boolean,
+): Settings {
   const settings = Object.fromEntries(
     Object.entries(READERS).map(([name, read]) => {
       const isMissing = given[name] === null || (given[name] === '' && read !== addresses);
@@ -141,7 +146,7 @@ export function readOptions(given: Readonly<Record<string, unknown>>, problems: 
   const { forwardUrl, domainName, allowedCidrs } = settings;
   if (forwardUrl !== undefined && !Token.isUnresolved(forwardUrl)) {
     const { protocol, hostname } = new URL(forwardUrl);
-    if (protocol === 'http:' && !isLocal) problems.push('forwardUrl must begin with https://');
+    if (protocol === 'http:' && !runsLocally) problems.push('forwardUrl must begin with https://');
     if (hostname === domainName) problems.push('forwardUrl must not lead to the own domain of the webhook');
     if (forwardUrl.length + (allowedCidrs ?? []).join().length > MAX_CIDRS_AND_URL_BYTES) {
       problems.push(
@@ -216,7 +221,7 @@ function withDefault<Value>(read: Reader<Value | undefined>, value: Value): Read
 function backendUrl(given: unknown, report: (problem: string) => void): string | undefined {
   if (given === undefined || Token.isUnresolved(given)) return given as string | undefined;
   const url = typeof given === 'string' ? URL.parse(given) : null;
-  const isLoopback = url?.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  const isLoopback = url?.protocol === 'http:' && isLocal(url);
   const hasName = url?.protocol === 'https:' && /\.[a-z][a-z\d-]*$/.test(url.hostname);
   const isPlain = url !== null && url.username + url.password === '' && !/[?#]/.test(url.href);
   if ((isLoopback || hasName) && isPlain) return url.href;

@@ -127,8 +127,8 @@ export class TencentChatWebhook extends Construct {
     const serviceName = serviceNameOf(this);
 
     this.table = (props.table ?? officialAccounts(this, { removalPolicy, encryptionKey })) as ITable;
-    const ownToken = () => (props.token ?? webhookToken(this, encryptionKey)) as ISecret;
-    this.token = settings.authentication === 'off' ? undefined : ownToken();
+    this.token =
+      settings.authentication === 'off' ? undefined : ((props.token ?? webhookToken(this, encryptionKey)) as ISecret);
     this.queues = queues(this, { encryptionKey });
 
     const { table, token } = this;

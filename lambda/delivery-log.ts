@@ -21,7 +21,8 @@ interface Result {
 
 /**
  * Logs one line for each delivery with its outcome, and counts it with a second line in CloudWatch's embedded metric
- * format. A third line counts the time of forwarding. The lines never contain the query string, which has Sign, the token or the whole body.
+ * format. A third line counts the time of forwarding. The lines never contain the query string, which has Sign, the
+ * token or the whole body.
  *
  * If a line cannot be written, the reply stays the same.
  */

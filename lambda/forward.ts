@@ -39,11 +39,8 @@ export function createForwarder(forwardUrl: string, deploymentName: string, brea
     const outgoing = new AbortController();
     const waitMs = Math.max(MIN_FORWARD_MS, CHAT_TIMEOUT_MS - (Date.now() - receivedTime(delivery)));
     try {
-      const exchanged = exchange(delivery, outgoing.signal);
-      exchanged.catch(() => {}); // after a timeout nobody awaits it
-      const answer = await withTimeout({ totalMs: Math.min(waitMs, CHAT_TIMEOUT_MS) }, exchanged, () =>
-        outgoing.abort(),
-      );
+      const totalMs = Math.min(waitMs, CHAT_TIMEOUT_MS);
+      const answer = await withTimeout({ totalMs }, exchange(delivery, outgoing.signal), () => outgoing.abort());
       breaker.ended();
       return { answer, ms: ms() };
     } catch (error) {

@@ -20,6 +20,12 @@ export function logKeeper() {
       },
     }),
     linesOf: (message: 'delivery' | 'redrive') => logLines(keeper.text).filter((line) => line['message'] === message),
+    /** Returns the lines that count deliveries, in CloudWatch's embedded metric format. */
+    counts: () =>
+      keeper.text
+        .split('\n')
+        .filter((line) => line.includes('"_aws"'))
+        .map((line): Record<string, any> => JSON.parse(line)),
     deliveryOf: (id: string) =>
       until(() => keeper.linesOf('delivery').find((line) => line['officialAccountId'] === id)),
   };

@@ -10,11 +10,6 @@ const AGENT = { keepAlive: true, timeout: 1_000 };
 /** For this machine. Node's default agents use the proxy of the environment (NODE_USE_ENV_PROXY). */
 export const DIRECT = { 'http:': new http.Agent(AGENT), 'https:': new https.Agent(AGENT) };
 
-/** Returns whether the URL leads to this machine. */
-export function isLocal(url: URL): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
-}
-
 /** Makes a GET request to this machine, without a proxy. @throws if nothing answers. */
 export async function getLocal(
   url: string,

@@ -3,7 +3,7 @@ import { Option } from '@commander-js/extra-typings';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { createProgram, nonEmpty, run, userPath, wholeNumber } from '../cli/command-line.ts';
 import { UsageError } from '../cli/errors.ts';
-import { isLocal } from '../cli/http.ts';
+import { isLocal } from '../cli/loopback.ts';
 import { parseJson } from '../cli/terminal.ts';
 import { MAX_INSTANCES } from './aws/function.ts';
 import {

@@ -2,7 +2,7 @@ import { Option } from '@commander-js/extra-typings';
 import { createOperatorProgram } from '../cli/deployed-stack.ts';
 import { nonEmpty } from '../cli/command-line.ts';
 import { UsageError } from '../cli/errors.ts';
-import { isLocal } from '../cli/http.ts';
+import { isLocal } from '../cli/loopback.ts';
 import { readSecret } from '../cli/terminal.ts';
 import { HOSTS, type ChatApp } from './chat-rest-api.ts';
 

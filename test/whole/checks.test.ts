@@ -37,11 +37,7 @@ async function startObserved(context: Record<string, string>, initFault?: Fault)
     startSecrets: secrets.start,
     log: log.stream,
   });
-  const counts = () =>
-    log.text
-      .split('\n')
-      .filter((line) => line.includes('"_aws"'))
-      .map((line) => JSON.parse(line));
+  const { counts } = log;
   const parkingQueue = running.spec.consumers[0]!.queueName;
   const deadLetterQueue = running.spec.queues.find(({ deadLetters }) => deadLetters)!.deadLetters!.queueName;
 
@@ -76,7 +72,7 @@ async function startObserved(context: Record<string, string>, initFault?: Fault)
         stored: (await this.stored()).filter((id) => !before.includes(id)),
         parked: parked!.length,
         deadLetters: deadLetters!.map((text) => JSON.parse(text).reason),
-        counted: { outcome: count.outcome, reason: count.reason },
+        counted: { outcome: count['outcome'], reason: count['reason'] },
       };
     },
   };

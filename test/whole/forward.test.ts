@@ -57,11 +57,7 @@ let backend: RawBackend;
 let running: Deployment;
 const log = logKeeper();
 const lines = () => log.linesOf('delivery') as unknown as Line[];
-const counts = () =>
-  log.text
-    .split('\n')
-    .filter((line) => line.includes('"_aws"'))
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+const { counts } = log;
 
 beforeAll(async () => {
   backend = await startRawBackend();
