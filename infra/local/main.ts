@@ -193,6 +193,7 @@ function printNextSteps({ url, eventsUrl, dynamoDb, spec }: Deployment, sdkAppId
     ...(token === EXAMPLE_TOKEN ? [] : ['--token', '…']),
   ].join(' ');
   const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = LOCAL_AWS;
+  const backend = spec.receiver.environment['FORWARD_URL' satisfies keyof Environment];
   console.log(`
 Send more deliveries from another terminal (all options: npm run send -- --help):
   ${send} --official-account '@TOA#_news' --name 新公众号
@@ -208,7 +209,7 @@ To see that nothing gets lost: npm run faults
 Listen to the events that your other systems will receive (Server-Sent Events):
   curl -N ${eventsUrl}
 
-Serving. For each delivery, the function prints its log line and its metrics; each event is printed, too.
+Serving. For each delivery, the function prints its log line and its metrics; each event is printed, too.${backend === undefined ? '' : `\nOther callback commands go to your backend: ${backend}`}
 Ctrl-C ends it.`);
 }
 
