@@ -28,7 +28,8 @@ export async function bundleContestants(directory: string) {
   return { contestants: contestants as Record<ContestantName, Contestant>, memoryMb: receiverMemoryMb, dispose };
 }
 
-async function bundle(name: ContestantName, directory: string): Promise<string> {
+/** Bundles a function with esbuild's defaults. @returns its path. */
+export async function bundle(name: string, directory: string): Promise<string> {
   const entry = join(import.meta.dirname, 'contestants', `${name}.ts`);
   const outfile = join(directory, name, 'index.cjs');
   await build({ entryPoints: [entry], outfile, bundle: true, minify: true, platform: 'node', target: 'node24' });

@@ -8,8 +8,11 @@ import { EXAMPLE_TOKEN } from '../../infra/local/chat.ts';
 
 export type Endpoint = Awaited<ReturnType<typeof startEndpoint>>;
 
+/** Answer of the backend to which deliveries are forwarded. AWS's clients ignore it. */
+const BACKEND_ANSWER = { ActionStatus: 'OK', ErrorInfo: '', ErrorCode: 0 };
+
 /**
- * Starts a stub of DynamoDB, Secrets Manager and SQS. It answers at once, so that the bench measures the function, and
+ * Starts a stub of DynamoDB, Secrets Manager, SQS and the backend of `forwardUrl`. It answers at once, so that the bench measures the function, and
  * uses TLS, which is one of the largest parts of a cold start.
  *
  * @param directory place for key and certificate.
@@ -25,11 +28,13 @@ export async function startEndpoint(directory: string, token = EXAMPLE_TOKEN) {
   let requests: Record<string, number> = {};
   const tls = { key: readFileSync(keyFile), cert: readFileSync(certificateFile) };
   const server = createServer(tls, (request, response) => {
-    const [, operation = `${request.method} ${request.url}`] = String(request.headers['x-amz-target']).split('.');
+    const [, operation = `${request.method} ${request.url?.split('?')[0]}`] = String(
+      request.headers['x-amz-target'],
+    ).split('.');
     requests[operation] = (requests[operation] ?? 0) + 1;
     request.resume();
     response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
-    response.end(JSON.stringify(operation === 'GetSecretValue' ? { SecretString: token } : {}));
+    response.end(JSON.stringify(operation === 'GetSecretValue' ? { SecretString: token } : BACKEND_ANSWER));
   });
   server.keepAliveTimeout = 0; // keeps the connections of slow contestants
   await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -2,17 +2,20 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { Contestant } from './contestants.ts';
 import { createCpuShare } from './cpu-share.ts';
 import type { Endpoint } from './endpoint.ts';
-import event from './event.json' with { type: 'json' };
+import storedEvent from './event.json' with { type: 'json' };
 
 /** Wall milliseconds since Node's start, and CPU microseconds of all threads. */
 type Mark = { ms: number; cpuUs: number };
-/** End of init, start and end of the measured deliveries, and the last reply. */
-type Report = { init: Mark; start: Mark; end: Mark; reply: string; peakBytes: number };
+/** End of init, start and end of the measured deliveries, the last reply, and the median time of a delivery. */
+type Report = { init: Mark; start: Mark; end: Mark; reply: string; medianMs: number; peakBytes: number };
 interface RunOptions {
   deliveries?: number;
+  /** Whether the delivery has another callback command, and the endpoint is the backend that answers it. */
+  isForwarded?: boolean;
   /** Number of deliveries before those that are measured. */
   warmUp?: number;
   /** Memory size whose CPU share the process has after init. Without it, it has the whole machine. */
@@ -41,6 +44,11 @@ const LAMBDA_ENVIRONMENT = {
   TZ: ':UTC',
   PATH: '/usr/bin:/bin',
 };
+/** A command that the receiver does not handle. */
+const FORWARDED_EVENT = JSON.stringify(storedEvent).replaceAll(
+  'OfficialAccount.CallbackAfterCreateOfficialAccount',
+  'C2C.CallbackBeforeSendMsg',
+);
 const NODE = join(import.meta.dirname, '../../node_modules/node/bin/node');
 
 /**
@@ -50,10 +58,12 @@ const NODE = join(import.meta.dirname, '../../node_modules/node/bin/node');
  */
 export async function runInstance(contestant: Contestant, endpoint: Endpoint, options: RunOptions = {}) {
   const { name, file, handlerName } = contestant;
-  const { deliveries = 1, warmUp = 0, memoryMb, wrapper = [], isSlow = wrapper.length > 0 } = options;
+  const { deliveries = 1, warmUp = 0, isForwarded = false, memoryMb, wrapper = [] } = options;
+  const { isSlow = wrapper.length > 0 } = options;
   const share = memoryMb === undefined ? undefined : createCpuShare(memoryMb);
   try {
-    const work = { event: JSON.stringify(event), warmUp, deliveries, procsFile: share?.procsFile, isSlow };
+    const event = isForwarded ? FORWARDED_EVENT : JSON.stringify(storedEvent);
+    const work = { event, warmUp, deliveries, procsFile: share?.procsFile, isSlow };
     const runner = [join(import.meta.dirname, 'runner.mjs'), JSON.stringify({ file, handlerName, ...work })];
     const [command = NODE, ...args] = [...wrapper, NODE, ...HEAP_LIMITS, ...runner];
     const env = environmentOf(contestant, endpoint);
@@ -63,10 +73,14 @@ export async function runInstance(contestant: Contestant, endpoint: Endpoint, op
     const requests = endpoint.takeRequests();
     if (json === '') throw new Error(`${name} ended: ${stderr}`);
     const report: Report = JSON.parse(json);
-    if (!report.reply.includes('\\"OK\\"')) throw new Error(`${name} replied ${report.reply}: ${stderr}`);
-    const { UpdateItem: writes = 0, SendMessage: queued = 0 } = requests;
-    if (name !== 'floor' && (writes < warmUp + deliveries || queued > 0)) {
-      throw new Error(`${name} made ${writes} writes for ${warmUp + deliveries} deliveries and queued ${queued}`);
+    const { body, isBase64Encoded } = JSON.parse(report.reply) as APIGatewayProxyStructuredResultV2;
+    const replyBody = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString();
+    if (!replyBody.includes('"OK"')) throw new Error(`${name} replied ${report.reply}: ${stderr}`);
+    const { UpdateItem: writes = 0, 'POST /hook': forwarded = 0, SendMessage: queued = 0 } = requests;
+    const handled = isForwarded ? forwarded : writes;
+    if (name !== 'floor' && (handled < warmUp + deliveries || queued > 0)) {
+      const made = `${writes} writes and ${forwarded} requests to the backend`;
+      throw new Error(`${name} made ${made} for ${warmUp + deliveries} deliveries and queued ${queued}`);
     }
     return { ...report, stderr, requests };
   } finally {

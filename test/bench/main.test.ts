@@ -35,6 +35,15 @@ test.each([
   expect([run.peakBytes > 20e6, run.peakBytes < 150e6]).toEqual([true, true]); // this process has more
 });
 
+test('a forwarded delivery is one request to the backend, and no write', async () => {
+  const environment = { ...bundled.contestants.ours.environment, FORWARD_URL: `${endpoint.url}/hook` };
+  const options = { warmUp: 1, deliveries: 20, isForwarded: true, isSlow: true };
+  const { requests } = await runInstance({ ...bundled.contestants.ours, environment }, endpoint, options);
+  expect(requests).toEqual({ 'POST /hook': 21, GetSecretValue: 1, 'GET /': 1 });
+  // Without the URL, the receiver answers itself.
+  await expect(runInstance(bundled.contestants.ours, endpoint, options)).rejects.toThrow('0 requests to the backend');
+});
+
 test.each(['same', 'ours'] as const)('%s is not measured if it rejects the delivery', async (name) => {
   const contestant = bundled.contestants[name];
   const ofAnotherApp = { ...contestant, environment: { ...contestant.environment, SDK_APP_ID: '2' } };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { bundleContestants, type Contestant } from './contestants.ts';
 import { createCpuShare } from './cpu-share.ts';
 import { startEndpoint, type Endpoint } from './endpoint.ts';
+import { measureForwarding } from './forwarding.ts';
 import { runInstance } from './instance.ts';
 import { NAMES, summarize, type Figures, type Result, type Round } from './result.ts';
 
@@ -50,11 +51,13 @@ export async function measure(rounds: number, isQuick: boolean, signal: AbortSig
     }
     taken.push(figures as Round);
   }
+  const ours = contestants.ours;
+  const forwarding = isQuick ? undefined : await measureForwarding(ours, endpoint, scratch, rounds);
   const leftOut: string[] = [];
   if (!hasValgrind) leftOut.push('instructions, without valgrind (apt-get install valgrind)');
   if (!hasShares && !isQuick) leftOut.push('512 and 256 MB, without the right to create control groups (root)');
   const date = new Date().toISOString().slice(0, 10);
-  const result = { date, ...machine, rounds, measures: summarize(taken), leftOut };
+  const result = { date, ...machine, rounds, measures: summarize(taken), forwarding, leftOut };
   // Rounded here, so that the same figures are printed, written and checked.
   const round = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
   return JSON.parse(JSON.stringify(result, round));

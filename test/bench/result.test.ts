@@ -2,7 +2,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { plot } from './plot.ts';
-import { MEASURES, median, missedTargets, summarize, table, TARGETS, type Measures, type Result } from './result.ts';
+import {
+  FORWARDING_TARGET,
+  forwardingTable,
+  MEASURES,
+  median,
+  missedTargets,
+  summarize,
+  table,
+  TARGETS,
+  type Measures,
+  type Result,
+} from './result.ts';
 
 const committed = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf8');
 const result: Result = JSON.parse(committed('result.json'));
@@ -11,11 +22,13 @@ test('the committed result is complete and meets every target', () => {
   expect(result.leftOut).toEqual([]);
   expect(Object.keys(result.measures)).toEqual(Object.keys(MEASURES));
   expect(missedTargets(result.measures)).toEqual([]);
+  expect(result.forwarding?.cpuRatio).toBeLessThanOrEqual(FORWARDING_TARGET);
 });
 
 test('README and plot show the committed result: copy what npm run bench -- --write prints', async () => {
   const readme = committed('README.md');
   expect(readme).toContain(await table(result.measures));
+  expect(readme).toContain(await forwardingTable(result.forwarding!)); // the test above shows that there is one
   expect(readme).toContain(`${result.date}, Node ${result.node}, ${result.cpu}`);
   expect(plot(result)).toBe(committed('result.svg'));
 });

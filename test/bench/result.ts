@@ -28,6 +28,16 @@ export type Round = Record<ContestantName, Figures>;
 /** Medians of all rounds. */
 export type Measures = Partial<Record<MeasureName, Record<(typeof COLUMNS)[number], number>>>;
 
+/** CPU time and median time of a warm delivery: stored, forwarded, and sent to the backend without the receiver. */
+export type Forwarding = Record<'stored' | 'forwarded' | 'direct', { cpuUs: number; medianMs: number }> & {
+  /** CPU time of a forwarded delivery, divided by that of a stored one, and what forwarding adds to the median time. */
+  cpuRatio: number;
+  addedMs: number;
+};
+
+/** Maximum of `cpuRatio`. */
+export const FORWARDING_TARGET = 0.6;
+
 /** Content of result.json. `load` is the load average of the minute before the start. */
 export interface Result {
   /** Day in ISO 8601. */
@@ -38,6 +48,8 @@ export interface Result {
   load: number;
   rounds: number;
   measures: Measures;
+  /** Undefined in the quick mode. */
+  forwarding?: Forwarding;
   /** Measures that this machine does not allow. */
   leftOut: string[];
 }
@@ -105,6 +117,30 @@ export async function table(measures: Measures): Promise<string> {
     }),
   ]);
   const head = ['', ...COLUMNS.map((column) => column.toUpperCase().replace('/', ' / '))];
-  const lines = [head, ['---', ...COLUMNS.map(() => '--:')], ...rows];
+  return markdownTable([head, ...rows]);
+}
+
+/** Formats a table. The first row is the head, and the first column is aligned to the left. */
+export function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): Promise<string> {
+  const lines = [head, ['---', ...head.slice(1).map(() => '--:')], ...rows];
   return format(lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), { parser: 'markdown' });
+}
+
+/** Returns a Markdown table of the figures. */
+export function forwardingTable({ stored, forwarded, direct, cpuRatio, addedMs }: Forwarding): Promise<string> {
+  const limit = `(${cpuRatio > FORWARDING_TARGET ? 'not ' : ''}≤ ${FORWARDING_TARGET})`;
+  const digits = (value: number) => String(Number(value.toPrecision(3)));
+  return markdownTable([
+    ['', 'stored', 'forwarded', 'straight to the backend', ''],
+    [
+      'CPU',
+      ...[stored, forwarded, direct].map(({ cpuUs }) => `${digits(cpuUs)} µs`),
+      `forwarded / stored: ${digits(cpuRatio)} ${limit}`,
+    ],
+    [
+      'median time',
+      ...[stored, forwarded, direct].map(({ medianMs }) => `${digits(medianMs)} ms`),
+      `forwarding adds ${digits(addedMs)} ms`,
+    ],
+  ]);
 }
