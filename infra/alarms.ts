@@ -1,4 +1,4 @@
-import { Aws, Duration, Token } from 'aws-cdk-lib';
+import { Annotations, Aws, Duration } from 'aws-cdk-lib';
 import {
   Alarm,
   ComparisonOperator,
@@ -11,7 +11,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Topic, type ITopic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import { CHAT_TIMEOUT_MS } from '../lambda/limits.ts';
@@ -19,6 +19,7 @@ import { FORWARD_OUTCOMES, type ForwardOutcome } from '../lambda/metrics.ts';
 import { OUTCOMES } from '../lambda/outcomes.ts';
 import { acknowledge } from './findings.ts';
 import { deliveryMetric, forwardMetric, outcomesOf, SLOW_REPLY_MS, type Monitored } from './monitoring.ts';
+import { displayNameOf } from './names.ts';
 import type { Settings } from './settings.ts';
 
 /** More wrong signatures than this in five minutes are not an accident. */
@@ -122,7 +123,9 @@ export const ADVICE = {
   ApiClientErrors: {
     urgency: 'today',
     meaning: `API Gateway answered more than ${MAX_CLIENT_ERRORS} requests in five minutes with status 4xx. With 429, deliveries are lost.`,
-    firstStep: 'Look up the status codes in the access log.',
+    firstStep:
+      'Look up the status codes in the access log. If the URL in the Chat console differs from WebhookUrl, even by a slash ' +
+      'at its end, every delivery gets 404 and is lost.',
   },
   Silence: {
     urgency: 'today',
@@ -162,7 +165,7 @@ type AlarmName = keyof typeof ADVICE;
 type Rule = Pick<AlarmProps, 'metric'> & Partial<AlarmProps>;
 
 export interface AlarmsProps {
-  topic: Topic;
+  topic: ITopic;
   monitored: Monitored;
   settings: Pick<Settings, 'allowedCidrs' | 'silenceHours' | 'probeMinutes'>;
 }
@@ -243,23 +246,28 @@ export function alarms(scope: Construct, { topic, monitored, settings }: AlarmsP
   });
 }
 
-export interface AlarmTopicProps {
-  serviceName: string;
-  encryptionKey: IKey | undefined;
-  /** The mail address that is subscribed to the topic. */
-  email: string | undefined;
-}
-
 /** Creates the topic that every alarm notifies. */
-export function alarmTopic(scope: Construct, { serviceName, encryptionKey, email }: AlarmTopicProps): Topic {
-  const displayName = `${serviceName} alarms`;
-  const topic = new Topic(scope, 'AlarmTopic', {
-    displayName: Token.isUnresolved(displayName) ? displayName : displayName.slice(-100), // SNS allows 100 characters
+export function createAlarmTopic(scope: Construct, encryptionKey: IKey | undefined): Topic {
+  return new Topic(scope, 'AlarmTopic', {
+    displayName: displayNameOf(scope),
     enforceSSL: true,
     ...(encryptionKey !== undefined && { masterKey: encryptionKey }),
   });
-  // enforceSSL replaces the topic's default policy, which lets the alarms of the account publish.
-  topic.addToResourcePolicy(
+}
+
+/** Subscribes a mail address to a topic. */
+export function subscribe(topic: ITopic, email: string): void {
+  const subscription = topic.addSubscription(new EmailSubscription(email));
+  acknowledge(
+    subscription,
+    'Serverless::Serverless-SNSRedrivePolicy',
+    'CloudWatch still shows the alarm if its mail is lost',
+  );
+}
+
+/** Lets CloudWatch publish alarms to a topic. Its first statement replaces SNS's default policy, which allows it. */
+export function permitAlarms(scope: Construct, topic: ITopic): void {
+  const { statementAdded } = topic.addToResourcePolicy(
     new PolicyStatement({
       principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
       actions: ['sns:Publish'],
@@ -267,9 +275,12 @@ export function alarmTopic(scope: Construct, { serviceName, encryptionKey, email
       conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
     }),
   );
-  if (email !== undefined) topic.addSubscription(new EmailSubscription(email));
-  acknowledge(topic, 'Serverless::Serverless-SNSRedrivePolicy', 'CloudWatch still shows the alarm if its mail is lost');
-  return topic;
+  if (statementAdded) return;
+  Annotations.of(scope).addWarningV2(
+    'tencent-chat-webhook:imported-topic',
+    'The policy of alarmTopic cannot be changed from this app. It must let cloudwatch.amazonaws.com publish; otherwise no ' +
+      'alarm reaches the topic.',
+  );
 }
 
 function functionAdvice<Name extends string>(name: Name, urgency: Advice['urgency'], loss: string) {

@@ -10,6 +10,7 @@ import {
   EventSourceMapping,
   Function,
   Runtime,
+  RuntimeFamily,
   Tracing,
   type FunctionProps,
   type IFunction,
@@ -117,6 +118,9 @@ interface FunctionSettings extends Pick<FunctionProps, 'description' | 'code' | 
   noDeadLetterQueue: string;
 }
 
+/** Not CDK's constant, which older versions of aws-cdk-lib lack. */
+const NODE_24 = new Runtime('nodejs24.x', RuntimeFamily.NODEJS, { supportsInlineCode: true });
+
 /** Creates a function with its role and its log group. */
 export function createFunction(
   scope: Construct,
@@ -129,7 +133,7 @@ export function createFunction(
   logGroup.grantWrite(role);
   permit(role, permissions);
   const lambda = new Function(scope, id, {
-    runtime: Runtime.NODEJS_24_X,
+    runtime: NODE_24,
     architecture: Architecture.ARM_64,
     handler: 'index.handler',
     memorySize: 512, // with less, even warm deliveries wait for CPU

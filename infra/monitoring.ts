@@ -3,8 +3,6 @@ import { Metric, Stats, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { Stack } from 'aws-cdk-lib';
-import type { Construct } from 'constructs';
 import { DELIVERIES, FORWARD_TIME, NAMESPACE, type ForwardOutcome } from '../lambda/metrics.ts';
 import { OUTCOMES, type Outcome } from '../lambda/outcomes.ts';
 import type { Queues } from './queues.ts';
@@ -25,15 +23,11 @@ export interface Monitored {
   forwards: boolean;
 }
 
-/**
- * Returns the value of `service` in logs and metrics, which keeps several receivers apart: the stack's name, and the
- * construct's path in the stack without `Default`.
- */
-export function serviceNameOf(construct: Construct): string {
-  const stack = Stack.of(construct);
-  const ids = construct.node.scopes.slice(stack.node.scopes.length).map(({ node }) => node.id);
-  return [stack.stackName, ...ids.filter((id) => id !== 'Default')].join('/');
-}
+/** Outcomes of a delivery, as in the log and the metrics. */
+export type DeliveryOutcome = 'stored' | 'stale' | 'ignored' | 'forwarded' | 'parked' | 'refused' | 'failed';
+/** Reasons for which the receiver answers with a FAIL, as in the log and the metrics. */
+export type RejectionReason =
+  'wrongApp' | 'badSignature' | 'expired' | 'wrongAddress' | 'badBody' | 'commandsDisagree' | 'badPayload' | 'notKept';
 
 /**
  * Returns a metric that this receiver writes to its log.

@@ -104,14 +104,18 @@ export const OPTIONS: readonly string[] = Object.keys(READERS);
 
 /**
  * Reads the options from CDK context: `-c name=value`, or cdk.json. An empty value counts as missing, except for
- * allowedCidrs: an empty list must not allow every address.
+ * allowedCidrs: an empty list must not allow every address. A name that resembles an option is a problem. Other names are
+ * not, because context also contains what is in the user's ~/.cdk.json.
  *
  * @throws SettingsError with all problems.
  */
 export function readSettings(context: Readonly<Record<string, unknown>>): Settings {
   const problems = Object.keys(context)
-    .filter((name) => looksLikeOption(name) && !OPTIONS.includes(name))
-    .map((name) => `'${name}' is not an option of this stack; its options are ${OPTIONS.join(', ')}`);
+    .filter((name) => !OPTIONS.includes(name))
+    .flatMap((name) => {
+      const option = similarName(name, OPTIONS);
+      return option === undefined ? [] : [`'${name}' is not an option of this stack: do you mean ${option}?`];
+    });
   const settings = readOptions(context, problems, context[LOCAL_CONTEXT] === true);
   throwSettingsError(
     "The stack's context is wrong. Give options with -c name=value, for example -c sdkAppId=1400000000, or in cdk.json",
@@ -137,14 +141,15 @@ export function readOptions(
       return [name, read(isMissing ? undefined : given[name], (problem) => problems.push(`${name} ${problem}`))];
     }),
   ) as Settings;
-  if (settings.domainName !== undefined && settings.certificateArn === undefined) {
+  const isMissing = (name: keyof Settings) => given[name] === undefined || given[name] === null || given[name] === '';
+  if (!isMissing('domainName') && isMissing('certificateArn')) {
     problems.push("certificateArn is missing: domainName needs its certificate, from ACM in the stack's region");
   }
-  if (settings.certificateArn !== undefined && settings.domainName === undefined) {
+  if (!isMissing('certificateArn') && isMissing('domainName')) {
     problems.push('domainName is missing: certificateArn has no effect without it');
   }
   const { forwardUrl, domainName, allowedCidrs } = settings;
-  if (forwardUrl !== undefined && !Token.isUnresolved(forwardUrl)) {
+  if (forwardUrl !== undefined && !isUnknown(forwardUrl)) {
     const { protocol, hostname } = new URL(forwardUrl);
     if (protocol === 'http:' && !runsLocally) problems.push('forwardUrl must begin with https://');
     if (hostname === domainName) problems.push('forwardUrl must not lead to the own domain of the webhook');
@@ -169,18 +174,40 @@ export function throwSettingsError(what: string, problems: readonly string[]): v
 }
 
 /**
- * Returns whether a name in the context is meant as an option, because a misspelt option must not be ignored. CDK's own
- * names contain characters other than letters, digits and `_`.
+ * Returns the name that a misspelt one probably means: another case, hyphens, or up to two other, missing or additional
+ * letters. In a short name, one letter.
  */
-function looksLikeOption(name: string): boolean {
-  const letters = (text: string) => text.toLowerCase().replaceAll(/[^a-z]/g, '');
-  return /^\w+$/.test(name) || OPTIONS.some((option) => letters(option) === letters(name));
+export function similarName(misspelt: string, names: readonly string[]): string | undefined {
+  const letters = (name: string) => name.toLowerCase().replaceAll(/[^a-z]/g, '');
+  return names.find((name) => editDistance(letters(misspelt), letters(name)) <= (name.length < 8 ? 1 : 2));
 }
 
-/** Reads a string or a number. A CDK token, whose value is known only at deployment, is not checked. */
+/** Returns the Levenshtein distance. */
+function editDistance(from: string, to: string): number {
+  let row = [...to, ''].map((_, index) => index);
+  for (const [fromIndex, letter] of [...from].entries()) {
+    const next = [fromIndex + 1];
+    for (const [index, other] of [...to].entries()) {
+      const substituted = row[index]! + (letter === other ? 0 : 1);
+      next.push(Math.min(substituted, row[index + 1]! + 1, next[index]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}
+
+/**
+ * Returns whether a value is known only at deployment (a CDK token), or only in a later run of the synthesis: CDK answers a
+ * lookup, for example `StringParameter.valueFromLookup`, with a dummy value until the CLI has looked it up.
+ */
+export function isUnknown(given: unknown): boolean {
+  return Token.isUnresolved(given) || (typeof given === 'string' && given.startsWith('dummy-value-for-'));
+}
+
+/** Reads a string or a number. A value that is not known yet is not checked. */
 function text(pattern: RegExp, mustBe: string): Reader<string | undefined> {
   return (given, report) => {
-    if (given === undefined || Token.isUnresolved(given)) return given as string | undefined;
+    if (given === undefined || isUnknown(given)) return given as string | undefined;
     const value = typeof given === 'number' ? String(given) : given;
     if (typeof value === 'string' && pattern.test(value)) return value;
     return void report(`is ${quote(given)}, but must be ${mustBe}`);
@@ -190,6 +217,7 @@ function text(pattern: RegExp, mustBe: string): Reader<string | undefined> {
 function wholeNumber(min: number, max: number): Reader<number | undefined> {
   return (given, report) => {
     if (given === undefined) return undefined;
+    if (isUnknown(given) && !Token.isUnresolved(given)) return min; // the CLI synthesizes again, with the value
     const value = typeof given !== 'object' && /^\d+$/.test(String(given)) ? Number(given) : Number.NaN;
     if (value >= min && value <= max) return value;
     return void report(`is ${quote(given)}, but must be a whole number from ${min} to ${max}`);
@@ -199,10 +227,11 @@ function wholeNumber(min: number, max: number): Reader<number | undefined> {
 /** Reads one of the given values. The first is the default. */
 function oneOf<const Value extends string>(values: readonly [Value, ...Value[]]): Reader<Value> {
   return (given, report) => {
-    if (given !== undefined && !values.includes(given as Value)) {
+    if (given === undefined || (isUnknown(given) && !Token.isUnresolved(given))) return values[0];
+    if (!values.includes(given as Value)) {
       report(`is ${quote(given)}, but must be ${values.map((value) => `'${value}'`).join(' or ')}`);
     }
-    return (given ?? values[0]) as Value;
+    return given as Value;
   };
 }
 
@@ -219,7 +248,7 @@ function withDefault<Value>(read: Reader<Value | undefined>, value: Value): Read
 
 /** Reads the URL of a backend. The problem does not repeat the URL, because it may contain a password. */
 function backendUrl(given: unknown, report: (problem: string) => void): string | undefined {
-  if (given === undefined || Token.isUnresolved(given)) return given as string | undefined;
+  if (given === undefined || isUnknown(given)) return given as string | undefined;
   const url = typeof given === 'string' ? URL.parse(given) : null;
   const isLoopback = url?.protocol === 'http:' && isLocal(url);
   const hasName = url?.protocol === 'https:' && /\.[a-z][a-z\d-]*$/.test(url.hostname);
@@ -237,7 +266,10 @@ function addresses(given: unknown, report: (problem: string) => void): readonly 
   if (Token.isUnresolved(given)) return void report(`is ${quote(given)}, but must be known at synthesis`);
   const items = Array.isArray(given) ? given : String(given).split(',');
   const cidrs = items.map((item) => String(item).trim()).filter((item) => item !== '');
-  for (const cidr of addressList(cidrs).malformed)
+  if (cidrs.some((cidr) => Token.isUnresolved(cidr))) {
+    return void report('contains a value that is known only at deployment, but must be known at synthesis');
+  }
+  for (const cidr of addressList(cidrs.filter((item) => !isUnknown(item))).malformed)
     report(`contains '${cidr}', which is neither an address nor a CIDR range`);
   if (cidrs.length === 0) report('is empty: leave the option out to allow every address');
   const bytes = cidrs.join().length;

@@ -1,12 +1,12 @@
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnDeletionPolicy, CfnResource, Lazy, Stack, Token, type RemovalPolicy } from 'aws-cdk-lib';
 import {
   AttributeType,
   Billing,
-  CfnGlobalTable,
-  CfnTable,
   StreamViewType,
   TableEncryptionV2,
   TableV2,
+  type CfnGlobalTable,
+  type CfnTable,
   type ITable,
 } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -22,31 +22,52 @@ export function officialAccounts(
   scope: Construct,
   { encryptionKey, removalPolicy }: { encryptionKey: IKey | undefined; removalPolicy: RemovalPolicy },
 ): TableV2 {
-  return new TableV2(scope, 'OfficialAccounts', {
+  const table = new TableV2(scope, 'OfficialAccounts', {
     partitionKey: PARTITION_KEY,
     sortKey: SORT_KEY,
     billing: Billing.onDemand(),
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     dynamoStream: STREAM,
     ...(encryptionKey !== undefined && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey) }),
-    // Chat has no REST call that lists official accounts, so a lost table cannot be rebuilt.
-    deletionProtection: removalPolicy !== RemovalPolicy.DESTROY,
     removalPolicy,
   });
+  protectIfRetained(table);
+  return table;
 }
 
 /**
- * Checks the key and the stream of a table. For an imported table it can only check that there is a stream.
+ * Protects a retained table against deletion, because Chat has no REST call that lists official accounts: a lost table
+ * cannot be rebuilt. With another policy, CloudFormation must be able to delete it. The policy is read at synthesis,
+ * because `RemovalPolicies.of(scope)` may change it.
+ */
+function protectIfRetained(table: TableV2): void {
+  const resource = table.node.defaultChild as CfnGlobalTable;
+  const isRetained = Lazy.any({ produce: () => resource.cfnOptions.deletionPolicy === CfnDeletionPolicy.RETAIN });
+  resource.addPropertyOverride('Replicas.0.DeletionProtectionEnabled', isRetained);
+}
+
+const TABLE_TYPES: ReadonlySet<string> = new Set(['AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable']);
+
+/**
+ * Checks the key and the stream of a table. For an imported table it can only check that there is a stream, and that it is
+ * the stream of this table.
  *
  * @returns The problems of the table.
  */
 export function tableProblems(table: ITable): string[] {
   const noStream = `table has no stream: it needs one of the type ${STREAM}`;
   const resource = table.node.defaultChild;
-  if (!(resource instanceof CfnTable || resource instanceof CfnGlobalTable)) {
-    return table.tableStreamArn === undefined ? [noStream] : [];
+  // Not instanceof: with two copies of aws-cdk-lib, the table's class is another one.
+  if (!CfnResource.isCfnResource(resource) || !TABLE_TYPES.has(resource.cfnResourceType)) {
+    const { tableArn, tableStreamArn } = table;
+    if (tableStreamArn === undefined) return [noStream];
+    if (Token.isUnresolved(tableArn) || Token.isUnresolved(tableStreamArn)) return [];
+    if (tableStreamArn.startsWith(`${tableArn}/stream/`)) return [];
+    return [
+      `table is ${tableArn}, but has the stream of another table, ${tableStreamArn}: give tableStreamArn of this table`,
+    ];
   }
-  const { keySchema, attributeDefinitions, streamSpecification } = resource;
+  const { keySchema, attributeDefinitions, streamSpecification } = resource as CfnTable | CfnGlobalTable;
   const { keys, attributes, stream } = Stack.of(table).resolve({
     keys: keySchema,
     attributes: attributeDefinitions,

@@ -1,24 +1,30 @@
 import { RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type { DomainName, HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
-import type { Alarm, Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
+import { Stats, type Alarm, type Dashboard, type Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable, Table, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import type { EventBus } from 'aws-cdk-lib/aws-events';
+import { Rule, type EventBus, type IEventBus, type OnEventOptions } from 'aws-cdk-lib/aws-events';
+import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret, type ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import type { Topic } from 'aws-cdk-lib/aws-sns';
+import type { ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { EVENT_SOURCE as SOURCE } from '../lambda/event-source.ts';
-import { alarms, alarmTopic } from './alarms.ts';
+import { STORE_TIME } from '../lambda/metrics.ts';
+import { alarms, createAlarmTopic, permitAlarms, subscribe } from './alarms.ts';
 import { dashboard } from './dashboard.ts';
+import { checkCdkVersion } from './cdk-version.ts';
+import { environmentProblems } from './environment.ts';
 import { acknowledge } from './findings.ts';
 import { functions } from './functions.ts';
 import { httpApi } from './http-api.ts';
-import { serviceNameOf } from './monitoring.ts';
+import { deliveryMetric, type DeliveryOutcome, type RejectionReason } from './monitoring.ts';
+import { accessLogNameOf, serviceNameOf } from './names.ts';
+import { addOutputs } from './outputs.ts';
 import { permitCloudWatch } from './permissions.ts';
 import { probe } from './probe.ts';
-import { publishing } from './publisher.ts';
+import { officialAccountEvents, publishing } from './publisher.ts';
 import { queues, type Queues } from './queues.ts';
 import {
   LOCAL_CONTEXT,
@@ -31,7 +37,7 @@ import {
 import { officialAccounts, tableProblems } from './table.ts';
 
 export { SettingsError } from './settings.ts';
-export type { Queues, WebhookOptions };
+export type { DeliveryOutcome, Queues, RejectionReason, WebhookOptions };
 
 /** Source of the events, for the patterns of your rules. */
 export const EVENT_SOURCE = SOURCE;
@@ -53,7 +59,9 @@ export interface HostProps {
    */
   readonly logRetention?: RetentionDays | undefined;
   /**
-   * What happens to the table when the construct is removed. With `DESTROY`, the table has no deletion protection.
+   * What happens to the table when the construct is removed. Only with `RETAIN`, the table has deletion protection: with the
+   * other policies, CloudFormation must be able to delete it. `RETAIN_ON_UPDATE_OR_DELETE` keeps the table too, but lets
+   * CloudFormation delete the new table of a first deployment that failed.
    *
    * @default RemovalPolicy.RETAIN
    */
@@ -73,6 +81,29 @@ export interface HostProps {
    * @default a new secret with a generated token
    */
   readonly token?: ISecret | Secret | undefined;
+  /**
+   * An existing event bus of the stack's account and region.
+   *
+   * @default a new event bus
+   */
+  readonly eventBus?: IEventBus | EventBus | undefined;
+  /**
+   * An existing topic that every alarm notifies, in the stack's region. Its policy gets a statement that lets CloudWatch
+   * publish. If another key encrypts it, the policy of that key must let CloudWatch use the key.
+   *
+   * @default a new topic
+   */
+  readonly alarmTopic?: ITopic | Topic | undefined;
+}
+
+/** Options of a rule for the events. */
+export interface OnOfficialAccountEventOptions extends Omit<OnEventOptions, 'eventPattern' | 'crossStackScope'> {
+  /**
+   * Detail types, for example `Official Account Created`. lambda/README.md lists them.
+   *
+   * @default all
+   */
+  readonly detailTypes?: readonly string[] | undefined;
 }
 
 export interface TencentChatWebhookProps extends WebhookOptions, HostProps {}
@@ -81,7 +112,8 @@ export interface TencentChatWebhookProps extends WebhookOptions, HostProps {}
  * Receives the webhooks of one Tencent Chat app: HTTP API → receiver → table, and table's stream → publisher → event bus.
  * Deliveries that cannot be stored at once wait in a queue for the redrive.
  *
- * Only the event bus has a physical name, because EventBridge requires one. CDK derives it from the construct's path.
+ * Only the event bus and the access log have physical names: EventBridge requires one, and CloudWatch Logs gives API Gateway
+ * access by the prefix of the name. The names contain the name of the stack or the path of the construct.
  */
 export class TencentChatWebhook extends Construct {
   /** The URL for the Chat console. */
@@ -91,7 +123,7 @@ export class TencentChatWebhook extends Construct {
   /** The table of official accounts. */
   readonly table: ITable;
   /** The event bus with the changes of official accounts, for your rules. */
-  readonly eventBus: EventBus;
+  readonly eventBus: IEventBus;
   /** The function that checks Chat's deliveries and stores official accounts. */
   readonly receiver: Function;
   /** The function that stores parked deliveries. */
@@ -106,14 +138,18 @@ export class TencentChatWebhook extends Construct {
   /** The domain of `domainName`. Its DNS record must point to `regionalDomainName`. */
   readonly domain: DomainName | undefined;
   /** The topic that every alarm notifies. */
-  readonly alarmTopic: Topic;
+  readonly alarmTopic: ITopic;
   /** The alarms, the most urgent first. */
   readonly alarms: readonly Alarm[];
   readonly dashboard: Dashboard;
 
+  readonly #sdkAppId: string;
+  readonly #serviceName: string;
+
   /** @throws SettingsError with all problems of the props. */
   constructor(scope: Construct, id: string, props: TencentChatWebhookProps) {
     super(scope, id);
+    checkCdkVersion();
     const settings = checkProps(this, props);
     const {
       encryptionKey,
@@ -122,9 +158,16 @@ export class TencentChatWebhook extends Construct {
     } = props;
     if (encryptionKey !== undefined) permitCloudWatch(this, encryptionKey);
     const encrypted = encryptionKey && { encryptionKey };
-    const log = (logId: string) =>
-      new LogGroup(this, logId, { retention, removalPolicy: RemovalPolicy.DESTROY, ...encrypted });
+    const log = (logId: string, logGroupName?: string) =>
+      new LogGroup(this, logId, {
+        retention,
+        removalPolicy: RemovalPolicy.DESTROY,
+        ...(logGroupName !== undefined && { logGroupName }),
+        ...encrypted,
+      });
     const serviceName = serviceNameOf(this);
+    this.#serviceName = serviceName;
+    this.#sdkAppId = settings.sdkAppId;
 
     this.table = (props.table ?? officialAccounts(this, { removalPolicy, encryptionKey })) as ITable;
     this.token =
@@ -137,11 +180,11 @@ export class TencentChatWebhook extends Construct {
     this.redrive = lambdas.redrive;
 
     const { unpublished } = this.queues;
-    const { bus, publisher } = publishing(this, { serviceName, table, unpublished, log });
-    this.eventBus = bus;
-    this.publisher = publisher;
+    this.eventBus = (props.eventBus ?? officialAccountEvents(this)) as IEventBus;
+    this.publisher = publishing(this, { serviceName, table, unpublished, eventBus: this.eventBus, log });
 
-    const { api, url, domain } = httpApi(this, { settings, handler: lambdas.invoked, log: log('ApiAccessLog') });
+    const accessLog = log('ApiAccessLog', accessLogNameOf(this));
+    const { api, url, domain } = httpApi(this, { settings, handler: lambdas.invoked, log: accessLog });
     this.api = api;
     this.url = url;
     this.domain = domain;
@@ -153,20 +196,90 @@ export class TencentChatWebhook extends Construct {
     const monitored = {
       serviceName,
       api,
-      functions: { Receiver: this.receiver, Redrive: this.redrive, Publisher: publisher },
+      functions: { Receiver: this.receiver, Redrive: this.redrive, Publisher: this.publisher },
       receiverLog: lambdas.receiverLog,
       table,
       queues: this.queues,
       probe: this.probe,
       forwards: settings.forwardUrl !== undefined,
     };
-    this.alarmTopic = alarmTopic(this, { serviceName, encryptionKey, email: settings.alarmEmail });
+    this.alarmTopic = (props.alarmTopic ?? createAlarmTopic(this, encryptionKey)) as ITopic;
+    permitAlarms(this, this.alarmTopic);
+    if (settings.alarmEmail !== undefined) subscribe(this.alarmTopic, settings.alarmEmail);
     this.alarms = alarms(this, { topic: this.alarmTopic, monitored, settings });
     this.dashboard = dashboard(this, monitored, this.alarms);
   }
+
+  /**
+   * Returns the number of deliveries with an outcome.
+   *
+   * @default the sum over five minutes
+   */
+  metricDeliveries(outcome: DeliveryOutcome, options?: MetricOptions): Metric {
+    return deliveryMetric({ serviceName: this.#serviceName }, { outcome }, options);
+  }
+
+  /**
+   * Returns the number of deliveries that were rejected for a reason, for example `badSignature`. lambda/README.md lists the
+   * reasons.
+   *
+   * @default the sum over five minutes
+   */
+  metricRejected(reason: RejectionReason, options?: MetricOptions): Metric {
+    return deliveryMetric({ serviceName: this.#serviceName }, { reason }, options);
+  }
+
+  /**
+   * Returns the milliseconds that DynamoDB took to store a delivery.
+   *
+   * @default the average over five minutes
+   */
+  metricStoreTime(options?: MetricOptions): Metric {
+    const store = { metricName: STORE_TIME, statistic: Stats.AVERAGE, ...options };
+    return deliveryMetric({ serviceName: this.#serviceName }, { outcome: 'stored' }, store);
+  }
+
+  /** Lets a role, a user or a function read the records, and use the key of the table if it has one. */
+  grantRead(grantee: IGrantable): Grant {
+    return this.table.grantReadData(grantee);
+  }
+
+  /** Creates a rule that sends the events of this app's official accounts to a target. */
+  onEvent(id: string, { detailTypes, target, ...options }: OnOfficialAccountEventOptions = {}): Rule {
+    const rule = new Rule(this, id, {
+      ...options,
+      eventBus: this.eventBus,
+      eventPattern: {
+        source: [EVENT_SOURCE],
+        ...(detailTypes !== undefined && { detailType: [...detailTypes] }),
+        detail: { sdkAppId: [this.#sdkAppId] }, // an event bus of the host may have the events of several apps
+      },
+    });
+    rule.addTarget(target);
+    return rule;
+  }
+
+  /**
+   * Adds the outputs that the operator commands read, for example `ChatWebhookReceiverName`. Give the commands the stack's
+   * name, and with several constructs in the stack, `--construct` with the prefix.
+   *
+   * @param prefix Letters and digits before the name of each output. By default the construct's ID, or nothing if the ID is
+   *   `Default`.
+   */
+  addOutputs(prefix = this.node.id.replaceAll(/^Default$|[^A-Za-z\d]/g, '')): void {
+    addOutputs(this, prefix);
+  }
 }
 
-const HOST_PROPS = ['encryptionKey', 'logRetention', 'removalPolicy', 'table', 'token'] satisfies (keyof HostProps)[];
+const HOST_PROPS = [
+  'encryptionKey',
+  'logRetention',
+  'removalPolicy',
+  'table',
+  'token',
+  'eventBus',
+  'alarmTopic',
+] satisfies (keyof HostProps)[];
 
 function checkProps(construct: Construct, props: TencentChatWebhookProps): Settings {
   const names: readonly string[] = [...OPTIONS.filter((name) => name !== 'stage'), ...HOST_PROPS];
@@ -175,7 +288,7 @@ function checkProps(construct: Construct, props: TencentChatWebhookProps): Setti
     .filter((name) => !names.includes(name))
     .map((name) => `'${name}' is not a prop; the props are ${names.join(', ')}`);
   const settings = readOptions({ ...props }, problems, construct.node.tryGetContext(LOCAL_CONTEXT) === true);
-  const { encryptionKey, table, removalPolicy, token } = props;
+  const { encryptionKey, table, removalPolicy, token, eventBus, alarmTopic } = props;
   if (token !== undefined && settings.authentication === 'off') {
     problems.push('token has no effect with authentication off');
   }
@@ -183,6 +296,21 @@ function checkProps(construct: Construct, props: TencentChatWebhookProps): Setti
     problems.push('encryptionKey needs a stack with a region, because of the table: give the stack env: { region }');
   }
   if (table !== undefined) problems.push(...tableProblems(table as ITable));
+  problems.push(
+    ...environmentProblems(construct, [
+      { prop: 'certificateArn', arn: settings.certificateArn },
+      { prop: 'encryptionKey', resource: encryptionKey, arn: encryptionKey?.keyArn },
+      { prop: 'table', resource: table as ITable | undefined, arn: table?.tableArn },
+      { prop: 'token', resource: token as ISecret | undefined, arn: token?.secretArn, allowsOtherAccount: true },
+      { prop: 'eventBus', resource: eventBus as IEventBus | undefined, arn: eventBus?.eventBusArn },
+      {
+        prop: 'alarmTopic',
+        resource: alarmTopic as ITopic | undefined,
+        arn: alarmTopic?.topicArn,
+        allowsOtherAccount: true,
+      },
+    ]),
+  );
   if (table !== undefined && removalPolicy !== undefined) {
     problems.push('removalPolicy has no effect with table: set it on your table');
   }

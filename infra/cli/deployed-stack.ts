@@ -12,8 +12,13 @@ export function createOperatorProgram(script: string, description: string) {
   return createProgram(`npm run ${script} --`, description)
     .option('--stack <name>', 'the deployed stack; uses the AWS credentials of this shell', nonEmpty)
     .option('--region <region>', 'its region (default: $AWS_REGION, or the region of $AWS_PROFILE)', regionName)
+    .option('--construct <prefix>', 'if the stack contains several receivers: the prefix of its outputs', nonEmpty)
     .addOption(
-      new Option('--local', "the deployment that 'npm start' runs on this machine").conflicts(['stack', 'region']),
+      new Option('--local', "the deployment that 'npm start' runs on this machine").conflicts([
+        'stack',
+        'construct',
+        'region',
+      ]),
     )
     .addOption(
       new Option('--port <port>', "with --local: the port of 'npm start'")
@@ -30,6 +35,7 @@ function regionName(text: string): string {
 
 export interface DeploymentOptions {
   stack?: string | undefined;
+  construct?: string | undefined;
   region?: string | undefined;
   local?: true | undefined;
   port: number;
@@ -63,26 +69,30 @@ interface ClientSettings {
 }
 
 /** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
-export async function findDeployment({ stack, region, local, port }: DeploymentOptions): Promise<DeployedStack> {
+export async function findDeployment(options: DeploymentOptions): Promise<DeployedStack> {
+  const { stack, construct, region, local, port } = options;
   if (local) return localDeployment(port);
   if (stack === undefined) throw new UsageError('give either --stack <name> or --local');
-  return deployedStack(stack, region === undefined ? {} : { region });
+  return deployedStack(stack, construct, region === undefined ? {} : { region });
 }
 
-async function deployedStack(stackName: string, settings: ClientSettings): Promise<DeployedStack> {
-  const name = `the stack ${stackName}`;
+async function deployedStack(
+  stackName: string,
+  construct: string | undefined,
+  settings: ClientSettings,
+): Promise<DeployedStack> {
+  const name = construct === undefined ? `the stack ${stackName}` : `${construct} in the stack ${stackName}`;
   using clients = new DisposableStack();
   const cloudFormation = clients.adopt(new CloudFormationClient(settings), (client) => client.destroy());
   const { region, outputs } = await tryTo(`find ${name}`, async () => ({
     region: await cloudFormation.config.region(),
     outputs: await outputsOf(cloudFormation, stackName),
   }));
+  const prefix = prefixOf(outputs, stackName, construct);
   const output = (key: string): string => {
-    const value = outputs.find(({ OutputKey }) => OutputKey === key)?.OutputValue;
+    const value = outputs.find(({ OutputKey }) => OutputKey === `${prefix}${key}`)?.OutputValue;
     if (value) return value;
-    throw new OperationError(
-      `The stack ${stackName} has no output ${key}: it is another one, or must be deployed again`,
-    );
+    throw new OperationError(`The stack ${stackName} has no output ${prefix}${key}: it must be deployed again`);
   };
   const [webhookUrl, eventBusName] = [output('WebhookUrl'), output('EventBusName')];
   const FunctionName = output('ReceiverName');
@@ -92,6 +102,21 @@ async function deployedStack(stackName: string, settings: ClientSettings): Promi
   );
   const config = configOf(Environment?.Variables ?? {}, name);
   return { name, region, webhookUrl, eventBusName, eventsUrl: undefined, config, ...withClients(() => settings) };
+}
+
+/** Returns the prefix of the outputs of the only receiver in the stack, or of the one that the user names. */
+function prefixOf(outputs: readonly Output[], stackName: string, construct: string | undefined): string {
+  const prefixes = outputs.flatMap(({ OutputKey }) => /^(.*)ReceiverName$/.exec(OutputKey ?? '')?.[1] ?? []);
+  if (prefixes.length === 0) {
+    throw new OperationError(
+      `The stack ${stackName} has no output ReceiverName: it is another one, or must be deployed again. ` +
+        'In an app of your own, call addOutputs() of the construct',
+    );
+  }
+  const [only = ''] = prefixes.length === 1 ? prefixes : [];
+  const prefix = construct ?? only;
+  if (prefixes.includes(prefix)) return prefix;
+  throw new UsageError(`the stack ${stackName} contains ${prefixes.join(', ')}: give one of them with --construct`);
 }
 
 async function outputsOf(cloudFormation: CloudFormationClient, stackName: string): Promise<Output[]> {

@@ -181,7 +181,9 @@ function replyLine({ status, body }: HttpReply): string {
     const escaped = JSON.stringify(character).slice(1, -1);
     return escaped === character ? `\\u{${character.codePointAt(0)?.toString(16)}}` : escaped;
   });
-  return `HTTP ${status}  ${text}${body.length > MAX_PRINTED ? ` … (${body.length} characters)` : ''}`;
+  const length = body.length > MAX_PRINTED ? ` … (${body.length} characters)` : '';
+  const hint = status === 404 ? "  The URL's path must be exactly that of WebhookUrl, without a slash at its end." : '';
+  return `HTTP ${status}  ${text}${length}${hint}`;
 }
 
 /** @returns whether every reply was OK. */

@@ -25,3 +25,9 @@ export const KEYS = {
 
 export const TABLE_ARN = 'arn:aws:dynamodb:eu-west-1:123456789012:table/accounts';
 export const STREAM_ARN = `${TABLE_ARN}/stream/2026-11-25T00:00:00.000`;
+
+/** Returns a property of all resources of a type. */
+export function propertiesOf(stack: Stack, type: string, property: string) {
+  const resources = Object.values(Template.fromStack(stack).findResources(type));
+  return resources.flatMap(({ Properties }) => Properties[property] ?? []);
+}

@@ -190,10 +190,54 @@ describe('context', () => {
     [
       'a misspelt option',
       { sdkAppId: '1', allowedCIDRs: '1.2.3.4' },
-      "- 'allowedCIDRs' is not an option of this stack; its options are sdkAppId, authentication, allowedCidrs, forwardUrl",
+      "- 'allowedCIDRs' is not an option of this stack: do you mean allowedCidrs?\n",
+    ],
+    ...[
+      'alarmEmails',
+      'allowedCidr',
+      'SDKAPPID',
+      'sdk_app_id',
+      'silenceHour',
+      'probMinuts',
+      'forwardUri',
+      'stages',
+    ].map((name): [string, Record<string, unknown>, string] => [
+      `the misspelt option ${name}`,
+      { sdkAppId: '1', [name]: 'x' },
+      `- '${name}' is not an option of this stack: do you mean `,
+    ]),
+    [
+      'a certificate that is none, without a second message that it is missing',
+      { sdkAppId: '1', domainName: 'a.example.com', certificateArn: 'x' },
+      "in cdk.json:\n- certificateArn is 'x', but must be the ARN of an ACM certificate\n",
     ],
   ])('with %s is refused', (_what, context, problem) => {
     expect(() => readSettings(context)).toThrow(problem);
+  });
+
+  test.each(['owner', 'stack', 'env', 'team-name', 'vpcId', 'domain', 'image', '公司', '@aws-cdk/core:x'])(
+    'may contain the name %s, which comes from ~/.cdk.json',
+    (name) => {
+      expect(readSettings({ sdkAppId: '1', [name]: 'x' })).toMatchObject({ sdkAppId: '1' });
+    },
+  );
+
+  test('that was not looked up yet is not checked', () => {
+    const dummy = (name: string) => ({ [name]: `dummy-value-for-/${name}` });
+    const names = [
+      'sdkAppId',
+      'certificateArn',
+      'domainName',
+      'alarmEmail',
+      'allowedCidrs',
+      'forwardUrl',
+      'probeMinutes',
+    ];
+    expect(readSettings(Object.assign({}, ...names.map(dummy)))).toMatchObject({
+      sdkAppId: 'dummy-value-for-/sdkAppId',
+      allowedCidrs: ['dummy-value-for-/allowedCidrs'],
+      probeMinutes: 1,
+    });
   });
 
   test('with a password in the backend is refused without repeating it', () => {

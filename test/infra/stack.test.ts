@@ -136,14 +136,17 @@ describe('configured otherwise', () => {
     template.hasOutput('DomainTarget', { Value: { 'Fn::GetAtt': [Match.anyValue(), 'RegionalDomainName'] } });
   });
 
-  test('stage: only the event bus has a physical name, which contains the stage, and the metrics are separate', () => {
+  test('stage: only the event bus and the access log have physical names, which contain the stage, and the metrics are separate', () => {
     const template = synthesized({ stage: 'test' });
     const named = JSON.stringify(template.toJSON()).match(
       /"(Table|Queue|Function|Role|Topic|Bus|Dashboard|Alarm|LogGroup|Secret)?Name":"[^"]*"/g,
     );
     // Short names are those of keys and dimensions.
     const physical = named?.filter((name) => !/^"Name":"\w{1,30}"$/.test(name));
-    expect(physical).toEqual([expect.stringMatching('"Name":"TencentChatWebhooktestAnnouncements')]);
+    expect(physical).toEqual([
+      expect.stringMatching('"Name":"TencentChatWebhooktestAnnouncements'),
+      '"LogGroupName":"/aws/vendedlogs/TencentChatWebhook-test-ApiAccessLog"',
+    ]);
     template.hasResourceProperties('AWS::Lambda::Function', {
       Environment: { Variables: Match.objectLike({ SERVICE_NAME: 'TencentChatWebhook-test' }) },
     });

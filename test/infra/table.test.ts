@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Stack } from 'aws-cdk-lib';
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { RemovalPolicies, RemovalPolicy, type Stack } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AttributeType, StreamViewType, Table, TableEncryption, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import type { TencentChatWebhookProps } from '../../infra/webhook.ts';
-import { embedded, KEYS, STREAM_ARN, TABLE_ARN } from './host.ts';
+import { TencentChatWebhook, type TencentChatWebhookProps } from '../../infra/webhook.ts';
+import { SDK_APP_ID } from '../delivery.ts';
+import { embedded, hostStack, KEYS, STREAM_ARN, TABLE_ARN } from './host.ts';
 import { permissions } from './permissions.ts';
 
 const ownTable = (stack: Stack) =>
@@ -98,5 +99,33 @@ describe('with an existing table, the construct', () => {
     ],
   ])('rejects a table %s', (_what, props, problem) => {
     expect(() => embedded(props)).toThrow(`The props of Host/Webhook are wrong:\n- ${problem}`);
+  });
+});
+
+describe('a new table', () => {
+  const protection = (stack: Stack) => {
+    const [resource] = Object.values(Template.fromStack(stack).findResources('AWS::DynamoDB::GlobalTable'));
+    return [resource?.['DeletionPolicy'], resource?.['Properties'].Replicas[0].DeletionProtectionEnabled];
+  };
+
+  test.each<[string, Partial<TencentChatWebhookProps>, unknown[]]>([
+    ['RETAIN', { removalPolicy: RemovalPolicy.RETAIN }, ['Retain', true]],
+    [
+      'RETAIN_ON_UPDATE_OR_DELETE',
+      { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
+      ['RetainExceptOnCreate', false],
+    ],
+    ['DESTROY', { removalPolicy: RemovalPolicy.DESTROY }, ['Delete', false]],
+  ])('with %s can be deleted if CloudFormation must delete it', (_what, props, expected) => {
+    const stack = hostStack();
+    new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID, ...props });
+    expect(protection(stack)).toEqual(expected);
+  });
+
+  test('follows the removal policy that the host app sets for all its resources', () => {
+    const stack = hostStack();
+    new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID });
+    RemovalPolicies.of(stack).destroy();
+    expect(protection(stack)).toEqual(['Delete', false]);
   });
 });

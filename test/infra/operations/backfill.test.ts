@@ -270,6 +270,18 @@ describe('the command', () => {
     ['a URL with a path', () => [['--chat-url', 'https://example.com/proxy']], 2, 'leave out the password, the path'],
     ['both a stack and this machine', () => [['--local']], 2, "'--local' cannot be used with option '--stack <name>'"],
     ['a stack that is not there', () => [['--stack', 'Nowhere']], 1, 'There is no stack Nowhere in eu-central-1'],
+    [
+      'a stack with several receivers',
+      () => ((aws.outputs = { FirstReceiverName: 'a', SecondReceiverName: 'b' }), []),
+      2,
+      'contains First, Second: give one of them with --construct',
+    ],
+    [
+      'a receiver that the stack does not contain',
+      () => ((aws.outputs = { FirstReceiverName: 'a' }), [['--construct', 'Other']]),
+      2,
+      'contains First: give one of them with --construct',
+    ],
     ['an older stack', () => (delete aws.outputs['ReceiverName'], []), 1, 'has no output ReceiverName'],
     [
       'no right to find the stack',
@@ -319,6 +331,17 @@ describe('the command', () => {
     expect(stderr).toContain(message);
     expect(code).toBe(expectedCode);
     for (const sig of [KEY, ...signatures()]) expect(stdout + stderr).not.toContain(sig);
+  });
+
+  test('one of several receivers in a stack is found by the prefix of its outputs', async () => {
+    const { outputs } = aws;
+    const prefixed = (prefix: string) => Object.entries(outputs).map(([key, value]) => [`${prefix}${key}`, value]);
+    aws.outputs = Object.fromEntries([...prefixed('First'), ...prefixed('Second')]);
+    chat.accounts.set('@TOA#_甲', chatAccount());
+    const { code, stdout } = await run(['@TOA#_甲'], ['--construct', 'Second']);
+    aws.outputs = outputs;
+    expect(stdout).toContain('1 stored');
+    expect(code).toBe(0);
   });
 
   test('no network to AWS is named in one line', async () => {
