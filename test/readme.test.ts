@@ -128,7 +128,7 @@ test('the configuration table has every option', () => {
   expect(table(root, 'option').map(([name]) => name)).toEqual(OPTIONS);
 });
 
-test('the README names all props that only a host app can give, and no prop or property that does not exist', () => {
+test('the README names all props that only a host app can give, and no prop, property or method that does not exist', () => {
   const [, section = ''] = /^## As a construct\n([^]*?)^## /m.exec(root) ?? [];
   const source = read('infra/webhook.ts');
   const members = (start: string) =>
@@ -137,9 +137,10 @@ test('the README names all props that only a host app can give, and no prop or p
     );
   const [hostProps, properties] = [members('export interface HostProps '), members('export class TencentChatWebhook ')];
   const named = [...withoutCode(section).matchAll(/`([a-z]\w*)`/gi)].map(([, name = '']) => name);
-  expect(named).toEqual(expect.arrayContaining([...hostProps, 'url', 'token']));
+  expect(named).toEqual(expect.arrayContaining([...hostProps, 'url', 'token', 'onEvent']));
   const inCode = [...section.matchAll(/(?<!\/)webhook\.(\w+)/g)].map(([, name = '']) => name);
-  const known = new Set([...OPTIONS, ...hostProps, ...properties, 'constructs']);
+  const methods = [...source.matchAll(/^ {2}(?!constructor)(\w+)\(/gm)].map(([, name = '']) => name);
+  const known = new Set([...OPTIONS, ...hostProps, ...properties, ...methods, 'constructs']);
   expect([...named, ...inCode].filter((name) => !known.has(name))).toEqual([]);
   expect(section).toContain(`from '${packageJson.name}'`);
 });

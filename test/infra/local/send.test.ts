@@ -226,6 +226,13 @@ describe('the exit code is 1', () => {
     expect(many.stdout).toContain(`3 × HTTP ${status}  ${body}`);
   });
 
+  test('for a URL with a slash at its end, which is named as a cause', async () => {
+    reply = { status: 404, body: '{"message":"Not Found"}' };
+    const { code, stdout } = await send(['--url', `${server.url}/webhook/`]);
+    expect(stdout).toContain("The URL's path must be exactly that of WebhookUrl, without a slash at its end.");
+    expect(code).toBe(1);
+  });
+
   test.each([301, 302, 303, 307, 308])('for a redirect, which is shown and not followed: %s', async (status) => {
     const followed = jest.fn();
     const target = await listen(
