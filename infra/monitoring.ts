@@ -23,12 +23,6 @@ export interface Monitored {
   forwards: boolean;
 }
 
-/** Outcomes of a delivery, as in the log and the metrics. */
-export type DeliveryOutcome = 'stored' | 'stale' | 'ignored' | 'forwarded' | 'parked' | 'refused' | 'failed';
-/** Reasons for which the receiver answers with a FAIL, as in the log and the metrics. */
-export type RejectionReason =
-  'wrongApp' | 'badSignature' | 'expired' | 'wrongAddress' | 'badBody' | 'commandsDisagree' | 'badPayload' | 'notKept';
-
 /**
  * Returns a metric that this receiver writes to its log.
  *

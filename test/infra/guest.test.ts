@@ -11,7 +11,7 @@ import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag-2';
 import { checkCdkVersion, OLDEST_CDK_MINOR } from '../../infra/cdk-version.ts';
-import type { DeliveryOutcome, RejectionReason } from '../../infra/monitoring.ts';
+import type { DeliveryOutcome, RejectionReason } from '../../infra/delivery-outcomes.ts';
 import { EVENT_SOURCE, TencentChatWebhook, type TencentChatWebhookProps } from '../../infra/webhook.ts';
 import { OUTCOMES, REASONS, type Outcome, type ReasonName } from '../../lambda/outcomes.ts';
 import packageJson from '../../package.json' with { type: 'json' };

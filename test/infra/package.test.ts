@@ -81,6 +81,7 @@ test('the tarball holds the construct, its types and the bundles, and installs n
     'bundle/receiver/forward.mjs',
     'bundle/receiver/index.mjs',
     'bundle/redrive/index.mjs',
+    'delivery-outcomes.d.ts',
     'queues.d.ts',
     'settings.d.ts',
     'webhook.d.ts',
