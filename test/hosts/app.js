@@ -9,10 +9,8 @@ const props = { sdkAppId: '1400000000', silenceHours: 24, probeMinutes: 5, alarm
 const twice = new Stack(new Stage(app, 'Prod'), 'Chat');
 for (const id of ['News', '公众号']) {
   const webhook = new TencentChatWebhook(twice, id, props);
-  webhook.onEvent('Created', {
-    detailTypes: ['Official Account Created'],
-    target: new LambdaFunction(webhook.redrive),
-  });
+  const target = new LambdaFunction(webhook.redrive, { deadLetterQueue: webhook.queues.unpublished });
+  webhook.onEvent('Created', { detailTypes: ['Official Account Created'], target });
 }
 new TencentChatWebhook(new Stack(app, 'Named', { stackName: 'chat-test' }), 'Webhook', props).addOutputs();
 

@@ -1,19 +1,24 @@
-import { execFile } from 'node:child_process';
+import { execFile, type ExecFileOptions } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { OLDEST_CDK_MINOR } from '../../infra/cdk-version.ts';
 import { createProgram, run } from '../../infra/cli/command-line.ts';
+import { OperationError } from '../../infra/cli/errors.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 const ROOT = join(import.meta.dirname, '../..');
 const NODE = join(ROOT, 'node_modules/node/bin/node');
 const { name: PACKAGE, devDependencies } = packageJson;
 const NEWEST = { 'aws-cdk-lib': devDependencies['aws-cdk-lib'], constructs: devDependencies.constructs };
-const OLDEST = { 'aws-cdk-lib': `2.${OLDEST_CDK_MINOR}.0`, constructs: '10.4.2' };
+const OLDEST = {
+  'aws-cdk-lib': `2.${OLDEST_CDK_MINOR}.0`,
+  constructs: packageJson.peerDependencies.constructs.replace('^', ''),
+};
 const NAG_3 = { 'cdk-nag': devDependencies['cdk-nag'] };
-const NAG_2 = { 'cdk-nag': devDependencies['cdk-nag-2'].replace('npm:cdk-nag@', '') };
+/** The newest version for the oldest constructs. */
+const NAG_2 = { 'cdk-nag': '2.36.23' };
 
 const IMPORTS = {
   'aws-cdk-lib': ['App', 'Aspects', 'NestedStack', 'Stack', 'Stage'],
@@ -43,7 +48,7 @@ interface Host {
   files?: Readonly<Record<string, string>>;
 }
 
-const NPM_INSTALL = ['npm', 'install', '--silent', '--no-audit', '--no-fund'] as const;
+const NPM_INSTALL = ['npm', 'install', '--loglevel=error', '--no-audit', '--no-fund'] as const;
 const HOSTS: Readonly<Record<string, Host>> = {
   'CommonJS, npm, oldest aws-cdk-lib, cdk-nag 2': {
     file: 'app.cjs',
@@ -89,12 +94,22 @@ async function synthesize({ file, dependencies, install, files = {} }: Host, tar
     writeFileSync(join(dirname(app), 'package.json'), JSON.stringify(manifest));
     writeFileSync(app, source(file, dependencies['cdk-nag'] === NAG_3['cdk-nag']));
     const [command, ...args] = install;
-    await promisify(execFile)(command, args, { cwd: folder, env });
+    await execute(command, args, { cwd: folder, env });
     const outdir = join(folder, 'cdk.out');
-    const { stdout } = await promisify(execFile)(NODE, [app, outdir], { cwd: dirname(app), env });
-    return stdout.trim();
+    return await execute(NODE, [app, outdir], { cwd: dirname(app), env });
   } finally {
     rmSync(folder, { recursive: true });
+  }
+}
+
+/** Runs a program. @returns what it prints. @throws OperationError with what it prints if it fails. */
+async function execute(command: string, args: readonly string[], options: ExecFileOptions): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(command, args, { ...options, encoding: 'utf8' });
+    return stdout.trim();
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new OperationError(`${[command, ...args].join(' ')} failed:\n${stdout}${stderr}`, { cause: error });
   }
 }
 
@@ -105,7 +120,7 @@ const program = createProgram(
   const folder = mkdtempSync(join(tmpdir(), 'hosts-'));
   try {
     const pack = ['run', '--silent', 'package', '--', '--to', folder];
-    const tarball = (await promisify(execFile)('npm', pack, { cwd: ROOT })).stdout.trim();
+    const tarball = await execute('npm', pack, { cwd: ROOT });
     for (const [name, host] of Object.entries(HOSTS)) console.log(`${name}: ${await synthesize(host, tarball)}`);
   } finally {
     rmSync(folder, { recursive: true });
