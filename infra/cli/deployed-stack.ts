@@ -2,6 +2,8 @@ import { CloudFormationClient, DescribeStacksCommand, type Output } from '@aws-s
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { readConfig, receiverVariables, type Config } from '../../lambda/config.ts';
+import type { Limits } from '../../lambda/limits.ts';
+import { awsClientSettings, type AwsClientSettings } from './aws-client.ts';
 import { tryTo } from './aws-errors.ts';
 import { createProgram, nonEmpty, wholeNumber } from './command-line.ts';
 import { OperationError, UsageError } from './errors.ts';
@@ -46,8 +48,16 @@ export interface DeployedStack extends Disposable {
   eventsUrl: string | undefined;
   /** The receiver's configuration. */
   config: Config;
-  /** Creates an SDK client, which is destroyed together with this object. */
-  client<Client extends SdkClient>(service: Service, create: (settings: ClientSettings) => Client): Client;
+  /**
+   * Creates an SDK client, which is destroyed together with this object.
+   *
+   * @param limits of its calls; by default those of the SDK.
+   */
+  client<Client extends SdkClient>(
+    service: Service,
+    create: (settings: AwsClientSettings) => Client,
+    limits?: Limits,
+  ): Client;
 }
 
 type Service = 'DYNAMODB' | 'SQS' | 'SECRETS_MANAGER' | 'EVENTBRIDGE';
@@ -56,11 +66,7 @@ interface SdkClient {
   destroy(): void;
 }
 
-interface ClientSettings {
-  region?: string;
-  endpoint?: string;
-  credentials?: { accessKeyId: string; secretAccessKey: string };
-}
+type Settings = Pick<AwsClientSettings, 'region' | 'endpoint' | 'credentials'>;
 
 /** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
 export async function findDeployment({ stack, region, local, port }: DeploymentOptions): Promise<DeployedStack> {
@@ -69,10 +75,12 @@ export async function findDeployment({ stack, region, local, port }: DeploymentO
   return deployedStack(stack, region === undefined ? {} : { region });
 }
 
-async function deployedStack(stackName: string, settings: ClientSettings): Promise<DeployedStack> {
+async function deployedStack(stackName: string, settings: Settings): Promise<DeployedStack> {
   const name = `the stack ${stackName}`;
   using clients = new DisposableStack();
-  const cloudFormation = clients.adopt(new CloudFormationClient(settings), (client) => client.destroy());
+  const cloudFormation = clients.adopt(new CloudFormationClient(awsClientSettings(settings)), (client) =>
+    client.destroy(),
+  );
   const { region, outputs } = await tryTo(`find ${name}`, async () => ({
     region: await cloudFormation.config.region(),
     outputs: await outputsOf(cloudFormation, stackName),
@@ -86,7 +94,7 @@ async function deployedStack(stackName: string, settings: ClientSettings): Promi
   };
   const [webhookUrl, eventBusName] = [output('WebhookUrl'), output('EventBusName')];
   const FunctionName = output('ReceiverName');
-  const lambda = clients.adopt(new LambdaClient(settings), (client) => client.destroy());
+  const lambda = clients.adopt(new LambdaClient(awsClientSettings(settings)), (client) => client.destroy());
   const { Environment } = await tryTo(`read the environment of the function ${FunctionName}`, () =>
     lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
   );
@@ -124,11 +132,14 @@ async function localDeployment(port: number): Promise<DeployedStack> {
   };
 }
 
-function withClients(settingsOf: (service: Service) => ClientSettings) {
+function withClients(settingsOf: (service: Service) => Settings) {
   const created = new DisposableStack();
   return {
-    client: <Client extends SdkClient>(service: Service, create: (settings: ClientSettings) => Client) =>
-      created.adopt(create(settingsOf(service)), (client) => client.destroy()),
+    client: <Client extends SdkClient>(
+      service: Service,
+      create: (settings: AwsClientSettings) => Client,
+      limits?: Limits,
+    ) => created.adopt(create(awsClientSettings(settingsOf(service), limits)), (client) => client.destroy()),
     [Symbol.dispose]: () => created.dispose(),
   };
 }
