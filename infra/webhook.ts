@@ -75,6 +75,7 @@ export interface HostProps {
   readonly token?: ISecret | Secret | undefined;
 }
 
+/** Props of the construct: the options of the stack, and what only a CDK app can give. */
 export interface TencentChatWebhookProps extends WebhookOptions, HostProps {}
 
 /**
@@ -102,6 +103,7 @@ export class TencentChatWebhook extends Construct {
   readonly probe: Function | undefined;
   /** The queues of parked deliveries, of dead letters and of unpublished changes. */
   readonly queues: Queues;
+  /** The HTTP API that Chat calls. */
   readonly api: HttpApi;
   /** The domain of `domainName`. Its DNS record must point to `regionalDomainName`. */
   readonly domain: DomainName | undefined;
@@ -109,6 +111,7 @@ export class TencentChatWebhook extends Construct {
   readonly alarmTopic: Topic;
   /** The alarms, the most urgent first. */
   readonly alarms: readonly Alarm[];
+  /** The dashboard in CloudWatch. */
   readonly dashboard: Dashboard;
 
   /** @throws SettingsError with all problems of the props. */
