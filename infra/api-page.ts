@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+// TypeScript 7 has no stable API yet. Its version is pinned, and a test compares the page.
 import { API, SymbolFlags, type Checker, type InterfaceType, type Symbol } from 'typescript/unstable/sync';
 import { createProgram, run } from './cli/command-line.ts';
 

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, execSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,8 +119,10 @@ function copyDeclarations(stem: string, from: string, to: string, copied: Set<st
 /** Runs npm. Its settings in the environment are left out: npm hands its own down to what it runs. */
 function npm(args: readonly string[]): string {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+  const options = { cwd: ROOT, env, encoding: 'utf8' } as const;
+  if (process.platform !== 'win32') return execFileSync('npm', args, options);
   // On Windows, npm is a .cmd file, which needs a shell.
-  return execFileSync('npm', args, { cwd: ROOT, env, encoding: 'utf8', shell: process.platform === 'win32' });
+  return execSync(['npm', ...args.map((arg) => `"${arg}"`)].join(' '), options);
 }
 
 if (import.meta.main) await run(packageProgram());
