@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, extname, join, relative, resolve } from 'node:path';
-import { build, type Loader, type Plugin } from 'esbuild';
+import { build, type Loader, type Metafile, type Plugin } from 'esbuild';
 import { REPLACEMENTS, type Replacement } from './replacements.ts';
 
 /**
@@ -74,7 +74,7 @@ const MISSING_EXPORT_HINT =
 /**
  * Bundles a function's entry into `outdir/index.mjs`, which Lambda runs.
  *
- * @returns The npm packages in each written file, in alphabetical order.
+ * @returns The folders of the npm packages in each written file, in alphabetical order.
  * @throws If a replacement does not match the installed packages.
  */
 export async function bundle(
@@ -103,13 +103,13 @@ export async function bundle(
       throw new Error(`${error.message}\n${MISSING_EXPORT_HINT}`, { cause: error });
     });
     for (const { text, location } of warnings) console.warn(`${location?.file ?? file}: ${text}`);
-    const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
-    const names = inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? packageOf(path) : []));
-    packages[name] = [...new Set(names)].toSorted();
+    packages[name] = packageFolders(metafile);
   }
 
   // Functions without the DynamoDB client don't load every replaced module.
-  const usesDynamoDb = Object.values(packages).flat().includes('@aws-sdk/client-dynamodb');
+  const usesDynamoDb = Object.values(packages)
+    .flat()
+    .some((folder) => folder.endsWith('node_modules/@aws-sdk/client-dynamodb'));
   const unused = replacements.filter((replacement) => !used.has(replacement));
   if (usesDynamoDb && unused.length > 0) {
     const list = unused.map(({ module, reason }) => `- ${module.source}\n  (${reason})\n`).join('');
@@ -122,8 +122,13 @@ export async function bundle(
   return packages;
 }
 
-function packageOf(path: string): string[] {
-  return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.slice(1, 2) ?? [];
+/** Returns the folders of the npm packages that esbuild has written, relative to the current folder and in alphabetical order. */
+export function packageFolders({ outputs }: Metafile): string[] {
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  const folders = inputs.flatMap(([path, { bytesInOutput }]) =>
+    bytesInOutput > 0 ? (/^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []) : [],
+  );
+  return [...new Set(folders)].toSorted();
 }
 
 // Also a program, because a construct can't await a bundle: node infra/bundle.ts OUTDIR ENTRY …

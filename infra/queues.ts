@@ -8,6 +8,7 @@ import { acknowledge } from './findings.ts';
 /** Timeout for ten messages, with the pauses between the attempts to store them. */
 export const REDRIVE_TIMEOUT = Duration.seconds(30);
 
+/** The queues of a receiver. */
 export interface Queues {
   /** Deliveries that wait to be stored. */
   readonly parked: Queue;

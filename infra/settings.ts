@@ -60,9 +60,17 @@ const READERS = {
     'a name like chat.example.com, in lower case, of at most 63 characters and without two hyphens in a row (so no xn-- ' +
       'either), because the Chat console accepts no other',
   ),
-  /** Certificate of `domainName`, in ACM in the stack's region. */
+  /**
+   * Certificate of `domainName`, in ACM in the stack's region.
+   *
+   * @default no certificate
+   */
   certificateArn: text(/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/, 'the ARN of an ACM certificate'),
-  /** Mail address that gets the alarms. AWS first sends it a link to confirm. */
+  /**
+   * Mail address that gets the alarms. AWS first sends it a link to confirm.
+   *
+   * @default no mail
+   */
   alarmEmail: text(/^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, 'one mail address'),
   /**
    * Hours without an authentic delivery that turn on the alarm `Silence`, 1 to 168.

@@ -107,6 +107,7 @@ export interface OnOfficialAccountEventOptions extends Omit<OnEventOptions, 'eve
   readonly detailTypes?: readonly string[] | undefined;
 }
 
+/** Props of the construct: the options of the stack, and what only a CDK app can give. */
 export interface TencentChatWebhookProps extends WebhookOptions, HostProps {}
 
 /**
@@ -135,6 +136,7 @@ export class TencentChatWebhook extends Construct {
   readonly probe: Function | undefined;
   /** The queues of parked deliveries, of dead letters and of unpublished changes. */
   readonly queues: Queues;
+  /** The HTTP API that Chat calls. */
   readonly api: HttpApi;
   /** The domain of `domainName`. Its DNS record must point to `regionalDomainName`. */
   readonly domain: DomainName | undefined;
@@ -142,6 +144,7 @@ export class TencentChatWebhook extends Construct {
   readonly alarmTopic: ITopic;
   /** The alarms, the most urgent first. */
   readonly alarms: readonly Alarm[];
+  /** The dashboard in CloudWatch. */
   readonly dashboard: Dashboard;
 
   readonly #sdkAppId: string;
@@ -211,30 +214,20 @@ export class TencentChatWebhook extends Construct {
     this.dashboard = dashboard(this, monitored, this.alarms);
   }
 
-  /**
-   * Returns the number of deliveries with an outcome.
-   *
-   * @default the sum over five minutes
-   */
+  /** Returns the number of deliveries with an outcome: by default, the sum over five minutes. */
   metricDeliveries(outcome: DeliveryOutcome, options?: MetricOptions): Metric {
     return deliveryMetric({ serviceName: this.#serviceName }, { outcome }, options);
   }
 
   /**
-   * Returns the number of deliveries that were rejected for a reason, for example `badSignature`. lambda/README.md lists the
-   * reasons.
-   *
-   * @default the sum over five minutes
+   * Returns the number of deliveries that were rejected for a reason, for example `badSignature`: by default, the sum over five
+   * minutes. lambda/README.md lists the reasons.
    */
   metricRejected(reason: RejectionReason, options?: MetricOptions): Metric {
     return deliveryMetric({ serviceName: this.#serviceName }, { reason }, options);
   }
 
-  /**
-   * Returns the milliseconds that DynamoDB took to store a delivery.
-   *
-   * @default the average over five minutes
-   */
+  /** Returns the milliseconds that DynamoDB took to store a delivery: by default, the average over five minutes. */
   metricStoreTime(options?: MetricOptions): Metric {
     const store = { metricName: STORE_TIME, statistic: Stats.AVERAGE, ...options };
     return deliveryMetric({ serviceName: this.#serviceName }, { outcome: 'stored' }, store);
@@ -246,9 +239,10 @@ export class TencentChatWebhook extends Construct {
   }
 
   /** Creates a rule that sends the events of this app's official accounts to a target. */
-  onEvent(id: string, { detailTypes, target, ...options }: OnOfficialAccountEventOptions = {}): Rule {
+  onEvent(id: string, options: OnOfficialAccountEventOptions = {}): Rule {
+    const { detailTypes, target, ...ruleOptions } = options;
     const rule = new Rule(this, id, {
-      ...options,
+      ...ruleOptions,
       eventBus: this.eventBus,
       eventPattern: {
         source: [EVENT_SOURCE],

@@ -76,7 +76,7 @@ function anchors(markdown: string): string[] {
   );
 }
 
-describe.each(PATHS)('%s', (path) => {
+describe.each([...PATHS, 'infra/API.md'])('%s', (path) => {
   const markdown = read(path);
 
   test('links only to existing files and headings', () => {

@@ -2,6 +2,8 @@ import { CloudFormationClient, DescribeStacksCommand, type Output } from '@aws-s
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { readConfig, receiverVariables, type Config } from '../../lambda/config.ts';
+import type { Limits } from '../../lambda/limits.ts';
+import { awsClientSettings, type AwsClientSettings } from './aws-client.ts';
 import { tryTo } from './aws-errors.ts';
 import { createProgram, nonEmpty, wholeNumber } from './command-line.ts';
 import { OperationError, UsageError } from './errors.ts';
@@ -52,8 +54,16 @@ export interface DeployedStack extends Disposable {
   eventsUrl: string | undefined;
   /** The receiver's configuration. */
   config: Config;
-  /** Creates an SDK client, which is destroyed together with this object. */
-  client<Client extends SdkClient>(service: Service, create: (settings: ClientSettings) => Client): Client;
+  /**
+   * Creates an SDK client, which is destroyed together with this object.
+   *
+   * @param limits of its calls; by default those of the SDK.
+   */
+  client<Client extends SdkClient>(
+    service: Service,
+    create: (settings: AwsClientSettings) => Client,
+    limits?: Limits,
+  ): Client;
 }
 
 type Service = 'DYNAMODB' | 'SQS' | 'SECRETS_MANAGER' | 'EVENTBRIDGE';
@@ -62,11 +72,7 @@ interface SdkClient {
   destroy(): void;
 }
 
-interface ClientSettings {
-  region?: string;
-  endpoint?: string;
-  credentials?: { accessKeyId: string; secretAccessKey: string };
-}
+type Settings = Pick<AwsClientSettings, 'region' | 'endpoint' | 'credentials'>;
 
 /** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
 export async function findDeployment(options: DeploymentOptions): Promise<DeployedStack> {
@@ -79,11 +85,13 @@ export async function findDeployment(options: DeploymentOptions): Promise<Deploy
 async function deployedStack(
   stackName: string,
   construct: string | undefined,
-  settings: ClientSettings,
+  settings: Settings,
 ): Promise<DeployedStack> {
   const name = construct === undefined ? `the stack ${stackName}` : `${construct} in the stack ${stackName}`;
   using clients = new DisposableStack();
-  const cloudFormation = clients.adopt(new CloudFormationClient(settings), (client) => client.destroy());
+  const cloudFormation = clients.adopt(new CloudFormationClient(awsClientSettings(settings)), (client) =>
+    client.destroy(),
+  );
   const { region, outputs } = await tryTo(`find ${name}`, async () => ({
     region: await cloudFormation.config.region(),
     outputs: await outputsOf(cloudFormation, stackName),
@@ -96,7 +104,7 @@ async function deployedStack(
   };
   const [webhookUrl, eventBusName] = [output('WebhookUrl'), output('EventBusName')];
   const FunctionName = output('ReceiverName');
-  const lambda = clients.adopt(new LambdaClient(settings), (client) => client.destroy());
+  const lambda = clients.adopt(new LambdaClient(awsClientSettings(settings)), (client) => client.destroy());
   const { Environment } = await tryTo(`read the environment of the function ${FunctionName}`, () =>
     lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
   );
@@ -149,11 +157,14 @@ async function localDeployment(port: number): Promise<DeployedStack> {
   };
 }
 
-function withClients(settingsOf: (service: Service) => ClientSettings) {
+function withClients(settingsOf: (service: Service) => Settings) {
   const created = new DisposableStack();
   return {
-    client: <Client extends SdkClient>(service: Service, create: (settings: ClientSettings) => Client) =>
-      created.adopt(create(settingsOf(service)), (client) => client.destroy()),
+    client: <Client extends SdkClient>(
+      service: Service,
+      create: (settings: AwsClientSettings) => Client,
+      limits?: Limits,
+    ) => created.adopt(create(awsClientSettings(settingsOf(service), limits)), (client) => client.destroy()),
     [Symbol.dispose]: () => created.dispose(),
   };
 }

@@ -1,7 +1,7 @@
 import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { OperationError } from './errors.ts';
-import { getLocal } from './http.ts';
+import { request } from './http.ts';
 
 /** The default port of `npm start`. */
 export const LOCAL_PORT = 3000;
@@ -22,7 +22,7 @@ export type Description = v.InferOutput<typeof DESCRIPTION>;
 /** Finds out what `npm start` runs. @throws OperationError if it does not run on this port. */
 export async function describeLocalDeployment(port: number): Promise<Description> {
   try {
-    const response = await getLocal(`http://127.0.0.1:${port}${DESCRIPTION_PATH}`);
+    const response = await request(new URL(DESCRIPTION_PATH, `http://127.0.0.1:${port}`));
     return v.parse(DESCRIPTION, await json(response)); // another program may have the port
   } catch (error) {
     throw new OperationError(`'npm start' does not run on port ${port}: start it, or give its port with --port`, {

@@ -1,9 +1,6 @@
-import { once } from 'node:events';
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { sign, redactSign } from '../../lambda/signature.ts';
-import { DIRECT, REPLY_TIMEOUT_MS } from '../cli/http.ts';
-import { isLocal } from '../cli/loopback.ts';
+import { request } from '../cli/http.ts';
 import { LOCAL_PORT } from '../cli/local-deployment.ts';
 import { parseJson } from '../cli/terminal.ts';
 import { WAITED } from './aws/gateway.ts';
@@ -115,18 +112,9 @@ export interface HttpReply {
  */
 export async function post(url: URL, body: string | Uint8Array): Promise<HttpReply> {
   const start = performance.now();
-  const protocol = url.protocol as keyof typeof DIRECT;
   try {
-    const request = (protocol === 'https:' ? https : http).request(url, {
-      method: 'POST',
-      headers: { 'content-length': Buffer.byteLength(body) },
-      signal: AbortSignal.timeout(REPLY_TIMEOUT_MS),
-      ...(isLocal(url) && { agent: DIRECT[protocol] }),
-    });
-    request.end(body);
-    // After a reply with status 101, Node closes the connection without an error.
-    const closed = once(request, 'close').then(() => Promise.reject(new Error('the connection was closed')));
-    const [response] = (await Promise.race([once(request, 'response'), closed])) as [http.IncomingMessage];
+    const headers = { 'content-length': Buffer.byteLength(body) };
+    const response = await request(url, { method: 'POST', headers, body });
     return {
       status: response.statusCode ?? 0,
       body: redactSign(await firstBytes(response), url),
@@ -140,7 +128,7 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
   }
 }
 
-async function firstBytes(response: http.IncomingMessage): Promise<string> {
+async function firstBytes(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response) {

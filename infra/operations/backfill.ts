@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { MAX_AHEAD_MS, MAX_KEY_BYTES, REDRIVE_LIMITS } from '../../lambda/limits.ts';
 import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
-import { clientSettings, abortAtDeadline } from '../../lambda/sdk-client.ts';
+import { abortAtDeadline } from '../../lambda/sdk-client.ts';
 import { awsCallError } from '../cli/aws-errors.ts';
 import { run, userPath } from '../cli/command-line.ts';
 import { findDeployment } from '../cli/deployed-stack.ts';
@@ -36,10 +36,7 @@ Examples:
       using deployment = await findDeployment(options);
       const { sdkAppId, tableName } = deployment.config;
       const chat = chatRestApi(await chatAppOf(options, sdkAppId));
-      const client = deployment.client(
-        'DYNAMODB',
-        (settings) => new DynamoDBClient({ ...clientSettings(REDRIVE_LIMITS), ...settings }),
-      );
+      const client = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings), REDRIVE_LIMITS);
       const accounts = officialAccountsTable(client, tableName, abortAtDeadline(REDRIVE_LIMITS));
       const onProgress = (done: number) => showProgress(`${formatCount(done)} of ${formatCount(ids.length)}`);
       onProgress(0);

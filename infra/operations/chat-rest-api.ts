@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { OperationError } from '../cli/errors.ts';
+import { OperationError, UsageError } from '../cli/errors.ts';
+import { request } from '../cli/http.ts';
 import { parseJson, printable } from '../cli/terminal.ts';
 import { userSig } from './user-sig.ts';
 
@@ -171,32 +173,33 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
       ...parameters,
     };
     for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
-    let text: string;
+    let answer: string;
     try {
-      const response = await fetch(target, {
+      const response = await request(target, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        redirect: 'error', // the URL holds the signature
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
-      if (response.status !== 200) return { temporaryError: `HTTP ${response.status} from ${target.origin}` };
-      // Chat's error messages may repeat parts of the request.
-      text = (await response.text()).replaceAll(sig, '…').replaceAll(key, '…');
+      answer = await readText(response);
+      if (response.statusCode !== 200) return { temporaryError: `HTTP ${response.statusCode} from ${target.origin}` };
     } catch (error) {
+      if (error instanceof UsageError) throw error;
       // The error itself may contain the URL.
-      const { name, cause } = error as { name: string; cause?: { code?: string } };
-      return { temporaryError: `${cause?.code ?? name} from ${target.origin}` };
+      const { name, code, cause } = error as { name: string; code?: string; cause?: Error };
+      return { temporaryError: `${(name === 'AbortError' && cause?.name) || (code ?? name)} from ${target.origin}` };
     }
+    // Chat's error messages may repeat parts of the request.
+    const text = answer.replaceAll(sig, '…').replaceAll(key, '…');
     const envelope = v.safeParse(ENVELOPE, parseJson(text));
     if (!envelope.success) return { temporaryError: `an answer of another format from ${target.origin}` };
     const { ErrorCode: code, ErrorInfo: info } = envelope.output;
     if (code === 0) return { value: envelope.output };
-    const answer = `ErrorCode ${code}, ${printable(info)}`;
-    if (TEMPORARY.has(code)) return { temporaryError: answer };
+    const refusal = `ErrorCode ${code}, ${printable(info)}`;
+    if (TEMPORARY.has(code)) return { temporaryError: refusal };
     const advice = PERMANENT[code];
-    if (advice !== undefined) throw new OperationError(`Chat rejects the call: ${answer}. First: ${advice}.`);
-    throw new CallRejectedError(answer, code);
+    if (advice !== undefined) throw new OperationError(`Chat rejects the call: ${refusal}. First: ${advice}.`);
+    throw new CallRejectedError(refusal, code);
   }
 
   /** Asks for accounts. If Chat rejects the call, asks for each half of them, because one ID may spoil the call. */

@@ -17,7 +17,7 @@ import {
 import { tryTo } from '../cli/aws-errors.ts';
 import type { DeployedStack } from '../cli/deployed-stack.ts';
 import { OperationError } from '../cli/errors.ts';
-import { getLocal } from '../cli/http.ts';
+import { request } from '../cli/http.ts';
 
 /** Watches the event bus for events about one official account. */
 export interface EventWatch {
@@ -120,7 +120,7 @@ async function watchBus(
 async function watchStream(eventsUrl: string, officialAccountId: string): Promise<EventWatch> {
   const stopped = new AbortController();
   const seen: string[] = [];
-  const response = await getLocal(eventsUrl, stopped.signal);
+  const response = await request(new URL(eventsUrl), { signal: stopped.signal });
   const reading = (async () => {
     let text = '';
     for await (const chunk of response.setEncoding('utf8')) {

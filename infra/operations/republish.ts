@@ -11,7 +11,6 @@ import {
   UnpublishableError,
   type OfficialAccountEvent,
 } from '../../lambda/official-account-event.ts';
-import { clientSettings } from '../../lambda/sdk-client.ts';
 import { awsCallError, tryTo } from '../cli/aws-errors.ts';
 import { run } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeployedStack } from '../cli/deployed-stack.ts';
@@ -188,10 +187,7 @@ async function publish(
 ): Promise<void> {
   const publishable = found.filter(isPublishable);
   const limits = { ...PUBLISH_LIMITS, attempts: 1 }; // putEvents retries by itself
-  const client = deployment.client(
-    'EVENTBRIDGE',
-    (settings) => new EventBridgeClient({ ...clientSettings(limits), ...settings }),
-  );
+  const client = deployment.client('EVENTBRIDGE', (settings) => new EventBridgeClient(settings), limits);
   const results = await republish({
     events: publishable.map(({ event }) => event),
     put: (events) => putEvents(client, deployment.eventBusName, events),

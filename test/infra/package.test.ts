@@ -1,14 +1,24 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { webhookApp } from '../../infra/app.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { featureFlags } from '../../infra/local/synthesize.ts';
 import { ROOT } from '../program.ts';
+import { slowed } from '../time.ts';
 import { findingsIn, NOTHING } from './nag.ts';
 
 const SDK_APP_ID = '1400000000';
@@ -30,25 +40,29 @@ const IMPORTS = [
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
+/** Many people and companies turn the lifecycle scripts of npm off. */
+const NO_SCRIPTS = { npm_config_ignore_scripts: 'true' };
 const [host, here] = [join(folder, 'host'), join(folder, 'here')];
-const run = (command: string, args: readonly string[], cwd: string) => {
+const run = (command: string, args: readonly string[], cwd: string, extra: Record<string, string> = {}) => {
   // npm hands its own settings down to what it runs.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
-  return promisify(execFile)(command, args, { cwd, env });
+  return promisify(execFile)(command, args, { cwd, env: { ...env, ...extra } });
 };
 
 beforeAll(async () => {
-  await run('npm', ['pack', '--silent', '--pack-destination', folder], ROOT);
+  mkdirSync(join(folder, 'package'));
+  writeFileSync(join(folder, 'package/stale.js'), ''); // of an earlier build
+  await run('npm', ['run', 'package', '--', '--to', folder], ROOT, NO_SCRIPTS);
   mkdirSync(join(host, 'node_modules'), { recursive: true });
   writeFileSync(join(host, 'package.json'), '{ "private": true }');
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
+  const tarball = `${packageJson.name}-${packageJson.version}.tgz`;
   // Without the peers, which npm would fetch: they are linked, and nothing else is.
   await run('npm', ['install', '--silent', '--offline', '--legacy-peer-deps', join(folder, tarball)], host);
   for (const name of ['aws-cdk-lib', 'constructs', 'cdk-nag']) {
     symlinkSync(join(ROOT, 'node_modules', name), join(host, 'node_modules', name));
   }
   webhookApp({ outdir: here, context: { ...featureFlags(), sdkAppId: SDK_APP_ID } }).app.synth();
-}, 120_000);
+}, slowed(120_000));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The digest of each file of each function's bundle, by the function. */
@@ -69,11 +83,17 @@ function bundles(outdir: string, templateFile: string): Record<string, Record<st
   );
 }
 
-test('the tarball holds the construct, its types and the bundles, and installs nothing besides', () => {
-  const installed = join(host, 'node_modules', packageJson.name);
-  expect(readdirSync(installed).toSorted()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json']);
-  const dist = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' });
-  expect(dist.filter((name) => /\.(m?[jt]s)$/.test(name)).toSorted()).toEqual([
+const installed = join(host, 'node_modules', packageJson.name);
+const read = (name: string) => readFileSync(join(installed, name), 'utf8');
+
+test('the tarball holds the construct, its types, the bundles and the pages, and installs nothing besides', () => {
+  const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  const names = files.map(({ parentPath, name }) => relative(installed, join(parentPath, name)));
+  expect(names.toSorted()).toEqual([
+    'API.md',
+    'LICENSE',
+    'README.md',
+    'THIRD-PARTY-NOTICES.txt',
     'bundle/probe/index.mjs',
     'bundle/publisher/index.mjs',
     'bundle/publisher/unpublished-queue.mjs',
@@ -82,6 +102,7 @@ test('the tarball holds the construct, its types and the bundles, and installs n
     'bundle/receiver/index.mjs',
     'bundle/redrive/index.mjs',
     'delivery-outcomes.d.ts',
+    'package.json',
     'queues.d.ts',
     'settings.d.ts',
     'webhook.d.ts',
@@ -89,6 +110,39 @@ test('the tarball holds the construct, its types and the bundles, and installs n
   ]);
   expect(readdirSync(join(host, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(
     ['aws-cdk-lib', 'cdk-nag', 'constructs', packageJson.name].toSorted(),
+  );
+});
+
+test('its package.json is that of the repository, without what only the repository needs', () => {
+  const { name, version, description, keywords, license, engines, peerDependencies } = packageJson;
+  const { main, types, exports, ...others } = JSON.parse(read('package.json'));
+  expect(others).toEqual({ name, version, description, keywords, license, engines, peerDependencies });
+  expect(existsSync(join(installed, main)) && existsSync(join(installed, types))).toBe(true);
+  expect(exports['.']).toEqual({ types, default: main });
+});
+
+test('the repository itself cannot be packed or published, even without lifecycle scripts', async () => {
+  const error = await run('npm', ['pack'], ROOT, NO_SCRIPTS).catch(({ stderr }) => stderr);
+  expect(error).toMatch(/ENOENT.*run-npm-run-package-instead/);
+  expect(packageJson.private).toBe(true); // npm checks it itself
+});
+
+test('the notices name the packages in the bundles, each with its licence', () => {
+  const notices = read('THIRD-PARTY-NOTICES.txt');
+  const bundled = ['@aws-lambda-powertools/logger', '@aws-sdk/client-sqs', '@middy/core', '@smithy/core', 'valibot'];
+  for (const name of bundled) {
+    const { version, license } = JSON.parse(readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8'));
+    expect(notices).toContain(`\n${name} ${version} (${license})\n`);
+  }
+  expect(notices.match(/TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION/g)?.length).toBeGreaterThan(0);
+  expect(notices).not.toMatch(/^esbuild |^aws-cdk-lib /m); // not in a bundle
+});
+
+test.each(['README.md', 'API.md'])('each link in %s leads to a file of the package, or to the web', (page) => {
+  const targets = [...read(page).matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, target = '']) => target);
+  expect(targets.length).toBeGreaterThan(0);
+  expect(targets.filter((target) => !target.startsWith('https://') && !existsSync(join(installed, target)))).toEqual(
+    [],
   );
 });
 

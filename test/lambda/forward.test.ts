@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
@@ -11,6 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Delivery, ForwardResult } from '../../lambda/delivery.ts';
 import { createForwarder } from '../../lambda/forward.ts';
+import { createCertificate } from '../certificate.ts';
 import { until } from '../until.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
 
@@ -332,30 +332,7 @@ describe('with TLS', () => {
   const trusted = getCACertificates('default');
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'forward-tls-'));
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-        '-keyout',
-        key,
-        '-out',
-        cert,
-        '-subj',
-        '/CN=localhost',
-        '-addext',
-        'subjectAltName=DNS:localhost',
-      ],
-      { stdio: 'ignore' },
-    );
+    const { key, cert } = createCertificate(directory, 'localhost');
     setDefaultCACertificates([...trusted, readFileSync(cert, 'utf8')]);
     server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_request, response) =>
       response.end('ok'),
