@@ -1,17 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { command, ROOT, signalGroup } from './program.ts';
 import { until } from './until.ts';
 
 const SHELL = join(ROOT, 'test/windows-shell.mjs');
+const BIN = join(ROOT, 'node_modules/.bin');
 
 describe('in a shell that knows no more than cmd', () => {
-  test.each(Object.keys(packageJson.scripts))('npm run %s starts each of its commands', async (script) => {
-    // npm hands its own settings down to the commands, and so the shell to the scripts in a script.
-    const env = { npm_config_script_shell: SHELL, EACH_COMMAND: '--help' };
-    const { code, stdout, stderr } = await command('npm', ['run', script], env).ended;
+  test.each(Object.entries(packageJson.scripts))('npm run %s starts each of its commands', async (_name, script) => {
+    // As npm calls the shell. npm hands its own settings down, and so the shell to the scripts in a script.
+    const env = {
+      npm_config_script_shell: SHELL,
+      EACH_COMMAND: '--help',
+      PATH: `${BIN}${delimiter}${process.env['PATH']}`,
+    };
+    const { code, stdout, stderr } = await command(SHELL, ['-c', script], env).ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/usage|options/i);
   });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { MAX_AHEAD_MS, MAX_KEY_BYTES, REDRIVE_LIMITS } from '../../lambda/limits.ts';
+import { MAX_AHEAD_MS, MAX_KEY_BYTES, type Limits } from '../../lambda/limits.ts';
 import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
 import { abortAtDeadline } from '../../lambda/sdk-client.ts';
 import { awsCallError } from '../cli/aws-errors.ts';
@@ -10,6 +10,9 @@ import { OperationError, UsageError } from '../cli/errors.ts';
 import { clearProgress, formatCount, interruptionSignal, printable, showProgress } from '../cli/terminal.ts';
 import { chatAppOf, createChatProgram } from './chat-app.ts';
 import { chatRestApi, MAX_IDS, type ChatAccount, type ChatRestApi } from './chat-rest-api.ts';
+
+/** Limits of a write. A person waits for the command, whose machine may be busy or far from the table. */
+const STORE_LIMITS: Limits = { attempts: 5, attemptMs: 10_000, totalMs: 60_000 };
 
 export const backfillProgram = () =>
   createChatProgram(
@@ -36,8 +39,8 @@ Examples:
       using deployment = await findDeployment(options);
       const { sdkAppId, tableName } = deployment.config;
       const chat = chatRestApi(await chatAppOf(options, sdkAppId));
-      const client = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings), REDRIVE_LIMITS);
-      const accounts = officialAccountsTable(client, tableName, abortAtDeadline(REDRIVE_LIMITS));
+      const client = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings), STORE_LIMITS);
+      const accounts = officialAccountsTable(client, tableName, abortAtDeadline(STORE_LIMITS));
       const onProgress = (done: number) => showProgress(`${formatCount(done)} of ${formatCount(ids.length)}`);
       onProgress(0);
       const result = await backfill({ ids, sdkAppId, chat, accounts, signal: interruptionSignal(), onProgress });
