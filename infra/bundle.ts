@@ -122,7 +122,7 @@ export async function bundle(
   return packages;
 }
 
-/** Returns the folders of the npm packages that esbuild has written, relative to the current folder and in alphabetical order. */
+/** Returns the folders of the npm packages in a bundle, relative to the current folder and in alphabetical order. */
 export function packageFolders({ outputs }: Metafile): string[] {
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
   const folders = inputs.flatMap(([path, { bytesInOutput }]) =>

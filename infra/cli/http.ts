@@ -17,7 +17,7 @@ const AGENT = { keepAlive: true, timeout: 1_000 };
 /** For this machine. Node's default agents use the proxy of the environment (NODE_USE_ENV_PROXY). */
 export const DIRECT: Agents = { 'http:': new http.Agent(AGENT), 'https:': new https.Agent(AGENT) };
 
-/** What else leads to this machine, in the syntax of NO_PROXY. */
+/** The hosts of this machine, in the syntax of NO_PROXY. */
 const NO_PROXY = [...LOOPBACK_HOSTS, '::1', '127.0.0.0-127.255.255.255'];
 
 /**
@@ -39,7 +39,10 @@ export function createAgents(env: NodeJS.ProcessEnv = process.env): Agents {
   };
 }
 
-/** Checks a variable, because Node ignores the URLs of other proxies. The message does not repeat the URL: it may contain a password. */
+/**
+ * Checks a variable, because Node ignores the URLs of other proxies. The message does not repeat the URL, because it may
+ * contain a password.
+ */
 function proxyUrl(name: string, env: NodeJS.ProcessEnv): string | undefined {
   const value = env[name.toLowerCase()] || env[name];
   if (!value) return undefined;
