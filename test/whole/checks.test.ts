@@ -99,7 +99,7 @@ const refused = (reason: ReasonName, { isDeadLettered = false, field = '' } = {}
     stored: [],
     parked: 0,
     deadLetters: isDeadLettered ? [reason] : [],
-    counted: { outcome: reason === 'notKept' ? 'failed' : 'refused', reason },
+    counted: { outcome: reason === 'notKept' ? 'failed' : 'rejected', reason },
   };
 };
 

@@ -233,7 +233,7 @@ describe('a genuine delivery that is refused', () => {
       body: Buffer.from(sent.body ?? JSON.stringify(sent.payload)).toString('base64'),
     });
     expect(await until(() => log.linesOf('delivery')[0])).toMatchObject({
-      outcome: 'refused',
+      outcome: 'rejected',
       reason,
       isDeadLettered: true,
     });
@@ -259,7 +259,7 @@ describe('a genuine delivery that is refused', () => {
     queue.fault = 'breaks';
     expect(await deliver('lost', ({ payload }) => delete payload['Name'])).toEqual(NOT_KEPT);
     expect(await log.deliveryOf('lost')).toMatchObject({
-      error: { message: 'the delivery was refused and could not be dead-lettered' },
+      error: { message: 'the delivery was rejected and could not be dead-lettered' },
     });
   });
 
@@ -364,7 +364,7 @@ describe('configured otherwise', () => {
 
       downStore.fault = undefined;
       await down.sqs.send(parkingQueue, letter);
-      expect(await until(() => downLog.linesOf('redrive')[10])).toMatchObject({ outcome: 'stored', receipt: 1 });
+      expect(await until(() => downLog.linesOf('redrive')[10])).toMatchObject({ outcome: 'stored', attempt: 1 });
     } finally {
       await down.stop();
     }
@@ -379,7 +379,7 @@ describe('configured otherwise', () => {
         httpDelivery(({ payload }) => delete payload['Name']),
       );
       expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
-        outcome: 'refused',
+        outcome: 'rejected',
         reason: 'badPayload',
         isDeadLettered: false,
       });

@@ -67,7 +67,7 @@ describe('check', () => {
     aws.variables['ALLOWED_CIDRS'] = '203.0.113.0/25,198.51.100.7,2001:db8::/32,192.0.2.1';
     const { code, stdout } = await allowList('check', '--stack', STACK);
     expect(stdout).toBe(
-      'missing     203.0.113.0/24  Chat calls from there, and is refused\n' +
+      'missing     203.0.113.0/24  Chat calls from there, and is rejected\n' +
         'additional  192.0.2.1  Chat does not call from all of it\n' +
         `The allow-list of the stack ${STACK} is out of date. ` +
         'Deploy it with -c allowedCidrs=203.0.113.0/24,198.51.100.7,2001:db8::/32,192.0.2.1\n' +

@@ -44,8 +44,8 @@ describe('a record becomes', () => {
     ['its destruction, where it is destroyed', DESTROYED, { event: { detailType: 'Official Account Destroyed' } }],
     ['nothing, where its creation has not been seen', UNSEEN, { reason: 'creation not seen' }],
     ['nothing, where only its destruction has been seen', { ...DESTROYED, ...UNSEEN }, { reason: 'creation not seen' }],
-    ['nothing, where people have changed a type', { name: 5 }, { reason: 'refused', detail: expect.any(String) }],
-    ['nothing, where it lacks what it must have', { eventTime: undefined }, { reason: 'refused' }],
+    ['nothing, where people have changed a type', { name: 5 }, { reason: 'unpublishable', detail: expect.any(String) }],
+    ['nothing, where it lacks what it must have', { eventTime: undefined }, { reason: 'unpublishable' }],
   ])('%s', (_what, changes, expected) => {
     const item = marshall(record('@TOA#_a', changes), { removeUndefinedValues: true });
     expect(publicationOf(item)).toMatchObject({ id: '@TOA#_a', receivedTime: TIME, ...expected });
@@ -77,8 +77,8 @@ describe('events are published', () => {
     expect(results).toHaveLength(30);
   });
 
-  test.each<[string, { outcome: 'refused' | 'failed'; reason: string }, number]>([
-    ['on from one that is refused for good', { outcome: 'refused', reason: 'MalformedDetail' }, 45],
+  test.each<[string, { outcome: 'unpublishable' | 'failed'; reason: string }, number]>([
+    ['on from one that is refused for good', { outcome: 'unpublishable', reason: 'MalformedDetail' }, 45],
     ['no further than a call that failed', { outcome: 'failed', reason: 'ThrottlingException' }, 20],
   ])('%s', async (_what, bad, tried) => {
     const results = await republish({
@@ -141,7 +141,7 @@ describe('the command', () => {
     expect(stderr).toBe('');
     expect(stdout).toBe(
       `creation not seen           ${last}  unseen\n` +
-        '12 found, 11 published (10 as created, 1 as destroyed), 1 whose creation has not been seen, 0 refused in the ' +
+        '12 found, 11 published (10 as created, 1 as destroyed), 1 whose creation has not been seen, 0 unpublishable in the ' +
         `stack ${STACK}.\n`,
     );
     expect(code).toBe(0);
@@ -188,7 +188,7 @@ describe('the command', () => {
       [[], ['good']],
     ] as const) {
       const { code, stdout } = await run([...range, ...args]);
-      expect(stdout).toMatch(/^refused .* bad \[31m: name is of another type than the JSON Schema says$/m);
+      expect(stdout).toMatch(/^unpublishable .* bad \[31m: name is of another type than the JSON Schema says$/m);
       expect(code).toBe(1);
       expect(ids()).toEqual(published);
     }
@@ -278,15 +278,15 @@ describe('the command', () => {
     });
 
     test('the events that it refuses for good are named, and hold up no other', async () => {
-      const { range } = await put(...Array.from({ length: 30 }, (_, n) => record(`refused ${n}`)));
+      const { range } = await put(...Array.from({ length: 30 }, (_, n) => record(`wrong ${n}`)));
       const failing = await startBus((entries) => ({
         Entries: ok(entries).map((each) =>
-          each.EventId === 'refused 7' ? { ErrorCode: 'InvalidArgument', ErrorMessage: 'no' } : each,
+          each.EventId === 'wrong 7' ? { ErrorCode: 'InvalidArgument', ErrorMessage: 'no' } : each,
         ),
       }));
       const { code, stdout, stderr } = await run(range, failing);
       await failing.close();
-      expect(stdout).toMatch(/^refused .* refused 7: InvalidArgument\n30 found, 29 published .* 1 refused in/);
+      expect(stdout).toMatch(/^unpublishable .* wrong 7: InvalidArgument\n30 found, 29 published .* 1 unpublishable in/);
       expect(stderr).toBe('');
       expect(code).toBe(1);
     });

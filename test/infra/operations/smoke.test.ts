@@ -92,7 +92,7 @@ const ALL_WELL = [
   'ok    the deployment is found',
   'ok    the token is in Secrets Manager',
   'ok    a signed delivery without a command is answered OK in time',
-  'ok    a wrong Sign is refused',
+  'ok    a wrong Sign is rejected',
   'ok    a test account is delivered, and answered OK in time',
   'ok    its record is in the table',
   'ok    its event is on the event bus',
@@ -232,7 +232,7 @@ describe('with a receiver that may be broken', () => {
       1,
       'because the secret contains JSON: store only the token',
     ],
-    ['no token', () => void secrets.put('token', ''), 1, 'The receiver refuses the token, because the secret is empty'],
+    ['no token', () => void secrets.put('token', ''), 1, 'The receiver rejects the token, because the secret is empty'],
     ['another token', () => void secrets.put('token', 'other'), 2, 'The reply is HTTP 200 {"ActionStatus":"FAIL"'],
     [
       'a wrong URL',
@@ -302,8 +302,8 @@ describe('with a receiver that may be broken', () => {
     const { code, stdout } = await start();
     expect(linesOf(stdout).slice(2)).toEqual([
       'ok    a signed delivery without a command is answered OK in time',
-      'ok    a wrong Sign is refused',
-      "skip  a test account: this machine's address is not in allowedCidrs, and was refused as it should be",
+      'ok    a wrong Sign is rejected',
+      "skip  a test account: this machine's address is not in allowedCidrs, and was rejected as it should be",
     ]);
     expect(code).toBe(0);
   });
