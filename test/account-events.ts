@@ -52,8 +52,8 @@ export const arrivals: fc.Arbitrary<AccountEvent[]> = fc
   .map((parts) => parts.flat());
 
 /**
- * The record after all these events, computed independently of the code under test. It applies the events by their time;
- * of those with the same time, the creations first. Platform and address come from one event of the newest time.
+ * The record after all these events, computed independently of the code under test. It applies the events by their
+ * time; of those with the same time, the creations first. Platform and address come from one event of the newest time.
  * It leaves out bookkeeping: the times of attributes, the revision, and receivedTime, which depends on the arrival.
  */
 export function modelOf(events: readonly AccountEvent[]): Record<string, unknown> {
@@ -81,7 +81,9 @@ function greatest(all: readonly Record<string, string | undefined>[]): Record<st
   return found;
 }
 
-/** Platform and address of the event with the greatest platform; of those with the same platform, the greatest address. */
+/**
+ * Platform and address of the event with the greatest platform; of those with the same platform, the greatest address.
+ */
 function origin(events: readonly AccountEvent[]): Record<string, string> {
   const [greatestEvent] = events.toSorted(
     (a, b) => descending(a.optPlatform, b.optPlatform) || descending(a.clientIp, b.clientIp),

@@ -1,6 +1,10 @@
 import { slowed } from './time.ts';
 
-/** Waits until a condition gives something. @throws where it gives nothing in that time: by default 10 s, more on a slow machine. */
+/**
+ * Waits until a condition gives something.
+ *
+ * @throws where it gives nothing in that time: by default 10 s, more on a slow machine.
+ */
 export async function until<T>(
   condition: () => T | undefined | Promise<T | undefined>,
   milliseconds = slowed(10_000),

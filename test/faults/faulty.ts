@@ -67,7 +67,9 @@ export class Faulty {
     for (const socket of this.#open) socket.destroy();
   }
 
-  /** Takes what comes over the connections that are open and answers nothing there, as if a router had forgotten them. */
+  /**
+   * Takes what comes over the connections that are open and answers nothing there, as if a router had forgotten them.
+   */
   forgetConnections(): void {
     for (const socket of this.#open) this.#deaf.add(socket);
   }

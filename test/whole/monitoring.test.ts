@@ -37,7 +37,9 @@ const dashboard = (() => {
   return JSON.parse(text.join('')) as { widgets: { type: string; properties: Record<string, any> }[] };
 })();
 
-/** Our own metrics in the dashboard's graphs: each is [namespace, name, dimension, value, …, options], without repeats. */
+/**
+ * Our own metrics in the dashboard's graphs: each is [namespace, name, dimension, value, …, options], without repeats.
+ */
 const shown: Metric[] = dashboard.widgets
   .flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][])
   .filter(([namespace]) => namespace === NAMESPACE)
@@ -62,7 +64,9 @@ const watched: Metric[] = ofAlarms
     metric(MetricName, Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))),
   );
 
-/** The log fields in the queries, without those that CloudWatch and Lambda add themselves, and the queries' own names. */
+/**
+ * The log fields in the queries, without those that CloudWatch and Lambda add themselves, and the queries' own names.
+ */
 const queried: string[] = dashboard.widgets
   .filter(({ type }) => type === 'log')
   .flatMap(({ properties }) => {

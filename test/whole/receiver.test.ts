@@ -348,7 +348,7 @@ describe('the log', () => {
   test('says why a delivery was refused', async () => {
     await deliver((d) => (d.payload['EventTime'] = 'soon'));
     expect(await linesAbout(id, 1)).toMatchObject([
-      { level: 'WARN', outcome: 'refused', reason: 'badPayload', field: 'EventTime' },
+      { level: 'WARN', outcome: 'rejected', reason: 'badPayload', field: 'EventTime' },
     ]);
   });
 
