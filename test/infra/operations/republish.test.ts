@@ -286,7 +286,9 @@ describe('the command', () => {
       }));
       const { code, stdout, stderr } = await run(range, failing);
       await failing.close();
-      expect(stdout).toMatch(/^unpublishable .* wrong 7: InvalidArgument\n30 found, 29 published .* 1 unpublishable in/);
+      expect(stdout).toMatch(
+        /^unpublishable .* wrong 7: InvalidArgument\n30 found, 29 published .* 1 unpublishable in/,
+      );
       expect(stderr).toBe('');
       expect(code).toBe(1);
     });
