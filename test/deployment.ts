@@ -24,8 +24,8 @@ export function resourcesOf(type: string, context: Readonly<Record<string, strin
 }
 
 /**
- * Starts a deployment whose functions have time: {@link TIME_SCALE}. It has few instances, so that a busy machine can
- * serve them, and a free port.
+ * Starts a deployment on a free port. Its functions have longer deadlines ({@link TIME_SCALE}) and few instances, so that
+ * a busy machine can serve them.
  *
  * @param context CDK context beside the SDKAppID.
  */

@@ -45,7 +45,7 @@ const template = Template.fromStack(
     },
   }).stack,
 );
-/** By their construct IDs: CDK adds eight characters. */
+/** Returns resources with their construct IDs. CDK adds eight characters to an ID. */
 const resources = (type: string) =>
   Object.entries(template.findResources(type)).map(([id, { Properties }]) => [id.slice(0, -8), Properties] as const);
 
@@ -57,7 +57,7 @@ const cells = (row: string) =>
     .map((cell) => cell.trim());
 const plain = (markdown: string) => markdown.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '');
 
-/** The cells of the table with this heading, row by row, without links and code marks. */
+/** Returns the rows of the table with this heading, without links and code marks. */
 function table(markdown: string, firstHeading: string): string[][] {
   const lines = markdown.split('\n');
   const start = lines.findIndex((line) => plain(line).startsWith(`| ${firstHeading} `));
@@ -66,7 +66,7 @@ function table(markdown: string, firstHeading: string): string[][] {
   return body.slice(0, body.indexOf('')).map((line) => cells(line).map(plain));
 }
 
-/** The anchors that GitHub makes of a page's headings. */
+/** Returns GitHub's anchors of a page's headings. */
 function anchors(markdown: string): string[] {
   return [...withoutCode(markdown).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     plain(heading)
@@ -104,7 +104,7 @@ test('the table of replies to forwarded deliveries has every failure', () => {
   expect(table(lambda.slice(lambda.indexOf('With [`forwardUrl`]')), 'ErrorCode')).toEqual(rows);
 });
 
-test('the replies table holds every reason as it is answered, in the order of the checks', () => {
+test('the table of replies has every reason, in the order of the checks', () => {
   expect(table(lambda, 'ErrorCode')).toEqual(
     Object.entries(REASONS).map(([reason, { errorCode, status, errorInfo, isDeadLettered }]) => [
       String(errorCode),
@@ -114,12 +114,12 @@ test('the replies table holds every reason as it is answered, in the order of th
       isDeadLettered ? 'yes' : 'no',
     ]),
   );
-  // And what each code is about, below the table.
+  // The explanations below the table.
   const explained = [...lambda.matchAll(/^- \*\*(\d+)\*\*: /gm)].map(([, code]) => Number(code));
   expect(explained).toEqual(Object.values(REASONS).map(({ errorCode }) => errorCode));
 });
 
-test('the log table holds every outcome', () => {
+test('the table of the log has every outcome', () => {
   const outcomes = table(lambda, 'outcome').map(([outcome]) => outcome);
   expect(outcomes.toSorted()).toEqual(Object.keys(OUTCOMES).toSorted());
 });
@@ -144,7 +144,7 @@ test('the README names all props that only a host app can give, and no prop or p
   expect(section).toContain(`from '${packageJson.name}'`);
 });
 
-test('the record table holds every attribute that is written', async () => {
+test('the table of the record has every attribute that is written', async () => {
   const written = new Set<string>();
   const client = {
     send: async ({ input }: { input: { Key: object; UpdateExpression: string } }) => {
@@ -161,7 +161,7 @@ test('the record table holds every attribute that is written', async () => {
   expect(shown.toSorted()).toEqual([...written, 'nameTime etc.'].toSorted()); // one row for all times of the profile
 });
 
-test('the table of commands names every command, with the fields that may be absent', () => {
+test('the table of commands has every command, with its optional fields', () => {
   const shown = table(lambda, 'command, after OfficialAccount.').map(([command, , fields]) => [command, fields]);
   const expected = [...COMMANDS.values()].map(({ name, attributes }) => {
     const optional = Object.values(attributes).flatMap(({ wireName, isOptional }) => (isOptional ? [wireName] : []));
@@ -198,7 +198,7 @@ describe('each alarm', () => {
   });
 });
 
-test('the widgets table has every widget of the dashboard, in its order', () => {
+test('the table of widgets has every widget of the dashboard, in its order', () => {
   const [[, dashboard] = ['', { DashboardBody: '' }]] = resources('AWS::CloudWatch::Dashboard');
   const titles = [...JSON.stringify(dashboard.DashboardBody).matchAll(/\\"title\\":\\"([^:"\\]*)/g)];
   const names = titles.map(([, title = '']) =>
@@ -207,7 +207,7 @@ test('the widgets table has every widget of the dashboard, in its order', () => 
   expect(table(infra, 'widget').map(([name]) => name)).toEqual(names);
 });
 
-test('the pages name only existing outputs and log groups, and the right limits', () => {
+test('the pages name only existing outputs and log groups, and the correct limits', () => {
   const outputs = Object.keys(template.findOutputs('*'));
   const named = [...all.matchAll(/`((?!Callback|FaceUrl)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(
     ([, name]) => name,
@@ -221,7 +221,7 @@ test('the pages name only existing outputs and log groups, and the right limits'
 
   expect(infra).toContain(` ${STORE_LIMITS.totalMs / 1000} s `);
   expect(infra).toContain(` ${(STORE_LIMITS.totalMs + QUEUE_LIMITS.totalMs) / 1000} s,`);
-  // Token, store and queue come one after another, and Chat waits for them.
+  // A delivery calls Secrets Manager, DynamoDB and SQS one after another.
   const atMostMs = [TOKEN_LIMITS, STORE_LIMITS, QUEUE_LIMITS].reduce((sum, { totalMs }) => sum + totalMs, 0);
   expect(atMostMs).toBe(1_900);
   expect(atMostMs).toBeLessThan(CHAT_TIMEOUT_MS);
@@ -230,7 +230,7 @@ test('the pages name only existing outputs and log groups, and the right limits'
   expect(infra).toContain('eight and a half hours');
 });
 
-test('the example of an event meets its schema, and the example of a rule matches it', () => {
+test('the example of an event is valid, and the example of a rule matches it', () => {
   const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(lambda) ?? [];
   const event = JSON.parse(json);
   expect(eventProblems(event.detail)).toEqual([]);
@@ -239,7 +239,7 @@ test('the example of an event meets its schema, and the example of a rule matche
   expect(lambda).toContain(`detailType: ['${schema.title}']`);
 });
 
-test('the table of events holds every event, with its schema', () => {
+test('the table of events has every event, with its schema', () => {
   const shown = table(lambda, 'detail type').map(([type, , link]) => [type, link]);
   const events = [...COMMANDS.values()].flatMap(({ event }) =>
     event === undefined ? [] : [[event.schema.title, event.schema.$id]],

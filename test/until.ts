@@ -1,9 +1,9 @@
 import { slowed } from './time.ts';
 
 /**
- * Waits until a condition gives something.
+ * Waits until a function returns a value other than undefined.
  *
- * @throws where it gives nothing in that time: by default 10 s, more on a slow machine.
+ * @throws after 10 s by default; later on a slow machine.
  */
 export async function until<T>(
   condition: () => T | undefined | Promise<T | undefined>,
