@@ -13,7 +13,7 @@ import { findingsIn, NOTHING } from './nag.ts';
 
 const SDK_APP_ID = '1400000000';
 
-/** A CDK app's own code: the construct in a stack, under cdk-nag's two packs. */
+/** Code of a CDK app with the construct in a stack, and with both packs of cdk-nag. */
 const APP = `
 const app = new App({ outdir: process.argv[2] });
 const stack = new Stack(app, 'Host');
@@ -32,7 +32,7 @@ const IMPORTS = [
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
 const [host, here] = [join(folder, 'host'), join(folder, 'here')];
 const run = (command: string, args: readonly string[], cwd: string) => {
-  // npm hands its own settings down to what it runs.
+  // npm passes its own settings to child processes.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
   return promisify(execFile)(command, args, { cwd, env });
 };
@@ -42,7 +42,7 @@ beforeAll(async () => {
   mkdirSync(join(host, 'node_modules'), { recursive: true });
   writeFileSync(join(host, 'package.json'), '{ "private": true }');
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
-  // Without the peers, which npm would fetch: they are linked, and nothing else is.
+  // Without peer dependencies, which npm would download. Only these are linked.
   await run('npm', ['install', '--silent', '--offline', '--legacy-peer-deps', join(folder, tarball)], host);
   for (const name of ['aws-cdk-lib', 'constructs', 'cdk-nag']) {
     symlinkSync(join(ROOT, 'node_modules', name), join(host, 'node_modules', name));
@@ -51,7 +51,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The digest of each file of each function's bundle, by the function. */
+/** Returns the digest of each file of each function's bundle. */
 function bundles(outdir: string, templateFile: string): Record<string, Record<string, string>> {
   const { Resources } = JSON.parse(readFileSync(join(outdir, templateFile), 'utf8'));
   const functions = Object.entries<any>(Resources).filter(([, { Type }]) => Type === 'AWS::Lambda::Function');
@@ -69,7 +69,7 @@ function bundles(outdir: string, templateFile: string): Record<string, Record<st
   );
 }
 
-test('the tarball holds the construct, its types and the bundles, and installs nothing besides', () => {
+test('the tarball contains the construct, its types and the bundles, and installs no other package', () => {
   const installed = join(host, 'node_modules', packageJson.name);
   expect(readdirSync(installed).toSorted()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json']);
   const dist = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' });
@@ -94,20 +94,17 @@ test('the tarball holds the construct, its types and the bundles, and installs n
 test.each([
   ['a CommonJS app', 'app.cjs', IMPORTS.map(([names, from]) => `const ${names} = require('${from}');`)],
   ['an app of ES modules', 'app.mjs', IMPORTS.map(([names, from]) => `import ${names} from '${from}';`)],
-])(
-  '%s synthesizes the very bundles that are deployed from here, and cdk-nag finds nothing',
-  async (_what, file, imports) => {
-    const there = join(folder, `${file}.out`);
-    writeFileSync(join(host, file), imports.join('\n') + APP);
-    await run(process.execPath, [file, there], host);
-    const expected = bundles(here, 'TencentChatWebhook.template.json');
-    expect(Object.keys(expected)).toEqual(['Receiver', 'Redrive', 'Publisher']);
-    expect(bundles(there, 'Host.template.json')).toEqual(expected);
-    expect(findingsIn(there)).toEqual(NOTHING);
-  },
-);
+])('%s synthesizes the same bundles as this project, and cdk-nag finds nothing', async (_what, file, imports) => {
+  const there = join(folder, `${file}.out`);
+  writeFileSync(join(host, file), imports.join('\n') + APP);
+  await run(process.execPath, [file, there], host);
+  const expected = bundles(here, 'TencentChatWebhook.template.json');
+  expect(Object.keys(expected)).toEqual(['Receiver', 'Redrive', 'Publisher']);
+  expect(bundles(there, 'Host.template.json')).toEqual(expected);
+  expect(findingsIn(there)).toEqual(NOTHING);
+});
 
-test('a TypeScript app gets the types of the props and of the resources', async () => {
+test('a TypeScript app has the types of the props and of the resources', async () => {
   const lines = [
     `import { Stack } from 'aws-cdk-lib';`,
     `import { TencentChatWebhook } from '${packageJson.name}';`,

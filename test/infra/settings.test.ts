@@ -4,7 +4,7 @@ import { LOCAL_CONTEXT, OPTIONS, readSettings } from '../../infra/settings.ts';
 const CERTIFICATE = 'arn:aws-cn:acm:cn-north-1:123456789012:certificate/0a1b-2c3d';
 
 describe('context', () => {
-  test('needs nothing but the SDKAppID', () => {
+  test('requires only the SDKAppID', () => {
     const settings = {
       sdkAppId: '1400000000',
       authentication: 'token',
@@ -24,7 +24,7 @@ describe('context', () => {
     expect(readSettings({ ...empty, allowedCidrs: null, sdkAppId: 1400000000 })).toStrictEqual(settings);
   });
 
-  test('takes all options', () => {
+  test('may have all options', () => {
     const settings = {
       sdkAppId: '1400000000',
       authentication: 'off',
@@ -44,11 +44,11 @@ describe('context', () => {
     expect(readSettings(asText)).toStrictEqual(settings);
   });
 
-  test.each([`${'a'.repeat(51)}.example.com`, 'my-chat.a-b-c.example.com'])('takes the domain %s', (domainName) => {
+  test.each([`${'a'.repeat(51)}.example.com`, 'my-chat.a-b-c.example.com'])('may have the domain %s', (domainName) => {
     expect(readSettings({ sdkAppId: '1', domainName, certificateArn: CERTIFICATE }).domainName).toBe(domainName);
   });
 
-  test('takes a list as text, as -c gives it, and as a list, as cdk.json has it', () => {
+  test('may have a list as text, as with -c, or as a list, as in cdk.json', () => {
     const allowedCidrs = ['198.51.100.0/24', '2001:db8::1'];
     const sdkAppId = '1400000000';
     expect(readSettings({ sdkAppId, allowedCidrs: '198.51.100.0/24, 2001:db8::1' }).allowedCidrs).toEqual(allowedCidrs);
@@ -58,7 +58,11 @@ describe('context', () => {
   test.each<[string, Record<string, unknown>, string]>([
     ['no SDKAppID', {}, "- sdkAppId is missing: give your app's SDKAppID, for example 1400000000\n"],
     ['an empty SDKAppID', { sdkAppId: '' }, '- sdkAppId is missing'],
-    ['an SDKAppID with other signs', { sdkAppId: '14-00' }, "- sdkAppId is '14-00', but must be your app's SDKAppID: "],
+    [
+      'an SDKAppID with other characters',
+      { sdkAppId: '14-00' },
+      "- sdkAppId is '14-00', but must be your app's SDKAppID: ",
+    ],
     ['an SDKAppID of 0', { sdkAppId: 0 }, "- sdkAppId is '0', but must be your app's SDKAppID: "],
     ['an SDKAppID of 21 digits', { sdkAppId: '1'.repeat(21) }, "- sdkAppId is '111111111111111111111', but must be "],
     ['a list of SDKAppIDs', { sdkAppId: ['1400000000'] }, '- sdkAppId is ["1400000000"], but must be '],
@@ -70,7 +74,7 @@ describe('context', () => {
       "- domainName is 'https://chat.example.com', but must be a name like chat.example.com, in lower case, of at most 63 characters and without two hyphens in a row",
     ],
     [
-      'a domain in capitals, which API Gateway refuses',
+      'a domain in capitals, which API Gateway rejects',
       { sdkAppId: '1', domainName: 'Chat.example.com', certificateArn: CERTIFICATE },
       "- domainName is 'Chat.example.com', but must be a name like chat.example.com, in lower case, of at most 63 ",
     ],
@@ -81,7 +85,7 @@ describe('context', () => {
     ],
     ...['a--b.example.com', 'chat.xn--fiqs8s', 'chat.a-----b.com'].map(
       (domainName): [string, Record<string, unknown>, string] => [
-        `two hyphens in a row in ${domainName}, which the Chat console refuses`,
+        `two hyphens in a row in ${domainName}, which the Chat console rejects`,
         { sdkAppId: '1', domainName, certificateArn: CERTIFICATE },
         `- domainName is '${domainName}', but must be a name like chat.example.com, in lower case, of at most 63 ` +
           'characters and without two hyphens in a row',
@@ -94,23 +98,19 @@ describe('context', () => {
     ],
     ['two mail addresses', { sdkAppId: '1', alarmEmail: 'a@b.com,c@d.com' }, '- alarmEmail is '],
     [
-      'a stage with other signs',
+      'a stage with other characters',
       { sdkAppId: '1', stage: 'test_1' },
       "- stage is 'test_1', but must be 1 to 40 letters and digits",
     ],
-    [
-      'a stage that is too long for the names that it becomes part of',
-      { sdkAppId: '1', stage: 'a'.repeat(41) },
-      '- stage is ',
-    ],
+    ['a stage that is too long for the names that contain it', { sdkAppId: '1', stage: 'a'.repeat(41) }, '- stage is '],
     ['a stage that ends in a hyphen', { sdkAppId: '1', stage: 'test-' }, "- stage is 'test-'"],
     [
-      'hours of silence that CloudWatch can’t look back',
+      'more hours of silence than CloudWatch allows',
       { sdkAppId: '1', silenceHours: '169' },
       "- silenceHours is '169', but must be a whole number from 1 to 168\n",
     ],
     [
-      'rare probes',
+      'more than 60 minutes between probes',
       { sdkAppId: '1', probeMinutes: 61 },
       "- probeMinutes is '61', but must be a whole number from 1 to 60\n",
     ],
@@ -127,12 +127,12 @@ describe('context', () => {
       "- authentication is 'Off', but must be 'token' or 'off'\n",
     ],
     [
-      'a range that is none',
+      'an invalid range',
       { sdkAppId: '1', allowedCidrs: '1.2.3.4/33' },
       "- allowedCidrs contains '1.2.3.4/33', which is neither an address nor a CIDR range\n",
     ],
     [
-      'more ranges than a function has room for',
+      'more ranges than fit into a function',
       { sdkAppId: '1', allowedCidrs: Array(300).fill('198.51.100.0/24') },
       '- allowedCidrs has 4799 characters, but only 3300 fit ',
     ],
@@ -152,7 +152,7 @@ describe('context', () => {
       '- forwardUrl must be an HTTPS URL with a host name, and without user name, password, query or fragment',
     ]),
     [
-      'a backend on this machine, which a deployment does not reach',
+      'a backend on this machine, which a deployment cannot reach',
       { sdkAppId: '1', forwardUrl: 'http://127.0.0.1:8080/hook' },
       '- forwardUrl must begin with https://\n',
     ],
@@ -167,7 +167,7 @@ describe('context', () => {
       '- forwardUrl must not lead to the own domain of the webhook\n',
     ],
     [
-      'a list and a backend that a function has no room for together',
+      'a list and a backend that do not fit together into a function',
       {
         sdkAppId: '1',
         forwardUrl: `https://a.example.com/${'x'.repeat(300)}`,
@@ -175,9 +175,9 @@ describe('context', () => {
       },
       '- forwardUrl and allowedCidrs together have more than the 3430 characters that fit ',
     ],
-    ['a list of nothing', { sdkAppId: '1', allowedCidrs: ' , ' }, '- allowedCidrs is empty: '],
+    ['an empty list as text', { sdkAppId: '1', allowedCidrs: ' , ' }, '- allowedCidrs is empty: '],
     [
-      'an empty allow-list, as -c gives it where a command in $(…) has failed',
+      'an empty allow-list, as with -c if a command in $(…) has failed',
       { sdkAppId: '1', allowedCidrs: '' },
       '- allowedCidrs is empty: ',
     ],
@@ -192,11 +192,11 @@ describe('context', () => {
       { sdkAppId: '1', allowedCIDRs: '1.2.3.4' },
       "- 'allowedCIDRs' is not an option of this stack; its options are sdkAppId, authentication, allowedCidrs, forwardUrl",
     ],
-  ])('with %s is refused', (_what, context, problem) => {
+  ])('with %s is rejected', (_what, context, problem) => {
     expect(() => readSettings(context)).toThrow(problem);
   });
 
-  test('with a password in the backend is refused without repeating it', () => {
+  test('with a password in the backend is rejected without printing the password', () => {
     const forwardUrl = 'https://user:s3cret@chat.example.com/';
     expect(() => readSettings({ sdkAppId: '1', forwardUrl })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
@@ -204,19 +204,19 @@ describe('context', () => {
   });
 
   test.each(['http://127.0.0.1:8080/hook', 'http://[::1]/', 'http://localhost:1/'])(
-    'of npm start takes the backend %s',
+    'of npm start may have the backend %s',
     (forwardUrl) => {
       expect(readSettings({ sdkAppId: '1', forwardUrl, [LOCAL_CONTEXT]: true })).toMatchObject({ forwardUrl });
     },
   );
 
-  test('takes a backend with a Chinese host and path as ASCII', () => {
+  test('may have a backend with a Chinese host and path, which become ASCII', () => {
     expect(readSettings({ sdkAppId: '1', forwardUrl: 'https://例子.example.com/回调' }).forwardUrl).toBe(
       'https://xn--fsqu00a.example.com/%E5%9B%9E%E8%B0%83',
     );
   });
 
-  test('is refused with all its problems at once', () => {
+  test('is rejected with all problems at once', () => {
     expect(() => readSettings({ authentication: 'x', allowedCidrs: 'y' })).toThrow(
       /^The stack's context is wrong. .*:\n- sdkAppId .*\n- authentication .*\n- allowedCidrs .*\n$/,
     );

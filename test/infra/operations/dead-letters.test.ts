@@ -20,7 +20,7 @@ import { program } from '../../program.ts';
 import { until } from '../../until.ts';
 import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
 
-/** A message as the receiver and the redrive leave it. */
+/** Returns a dead letter of the receiver. */
 function message(
   changes: Record<string, unknown> = {},
   body: string | Uint8Array = JSON.stringify(recorded('created')),
@@ -38,7 +38,7 @@ function message(
 }
 
 describe('a replay that is killed', () => {
-  /** Two queues in memory, as a client sees them. @param dieAt the call after which, or before which, all is over. */
+  /** Creates two queues in memory. @param dieAt number of the call before or after which the process is killed. */
   function queuesInMemory(bodies: readonly string[]) {
     const dead = bodies.map((Body, n) => ({ MessageId: `${n}`, ReceiptHandle: `${n}`, Body, isHidden: false }));
     const parked: string[] = [];
@@ -76,12 +76,12 @@ describe('a replay that is killed', () => {
   }
 
   const bodies = Array.from({ length: 100 }, (_, n) => message({ requestId: `${n}` }));
-  const CALLS = 211; // eleven times ten received, the last time none; a hundred sent and deleted
+  const CALLS = 211; // 11 receives, the last one empty; 100 sends; 100 deletions
 
   test.each([
     ['before', false],
     ['after', true],
-  ])('%s every one of its steps loses nothing of 100 messages, and goes on', async (_when, isDone) => {
+  ])('%s any of its steps loses none of 100 messages, and can be continued', async (_when, isDone) => {
     for (let dieAt = 1; dieAt <= CALLS; dieAt += 1) {
       const { dead, parked, client } = queuesInMemory(bodies);
       await expect(replayAll(client(dieAt, isDone))).rejects.toThrow('killed');
@@ -95,7 +95,7 @@ describe('a replay that is killed', () => {
   });
 });
 
-describe('a look', () => {
+describe('reading the queue', () => {
   const QUEUES = { parkingQueueUrl: 'parked', deadLetterQueueUrl: 'dead' };
   async function everything(queue: ReturnType<typeof deadLetterQueue>): Promise<string[]> {
     const ids: string[] = [];
@@ -104,9 +104,9 @@ describe('a look', () => {
   }
 
   /**
-   * A queue whose messages are visible again after so many receipts, as where a look takes longer than a minute.
+   * Creates a queue whose messages are visible again after some receives, as if reading took longer than a minute.
    *
-   * @param isFair whether each message has its turn, and not the first ones alone.
+   * @param isFair whether the queue returns all messages in turn, and not only the first ones.
    */
   function hasty(count: number, hiddenReceipts: number, isFair = true) {
     const visibleFrom = Array.from({ length: count }, () => 0);
@@ -129,27 +129,27 @@ describe('a look', () => {
     return { client: client as never, hiddenSeconds };
   }
 
-  test('sees each message once, however fast they come back, and hides them for a minute', async () => {
+  test('returns each message once, even if messages become visible again, and hides them for a minute', async () => {
     const { client, hiddenSeconds } = hasty(40, 3);
     const ids = await everything(deadLetterQueue(client, QUEUES));
     expect(ids.toSorted()).toEqual(Array.from({ length: 40 }, (_, n) => `${n}`).toSorted());
     expect([...hiddenSeconds]).toEqual([60]);
   });
 
-  test('that sees the same again and again ends, and does not say that it was all', async () => {
+  test('ends if it gets the same messages again and again, and is then incomplete', async () => {
     const queue = deadLetterQueue(hasty(40, 2, false).client, QUEUES);
     expect(await everything(queue)).toHaveLength(20);
     expect(queue.mayHaveMore()).toBe(true);
   });
 
-  test('releases all although the minute of some is over', async () => {
+  test('releases all messages, although the minute of some is over', async () => {
     const { client } = hasty(20, 4);
     const queue = deadLetterQueue(client, QUEUES);
     await everything(queue);
     await expect(queue.release()).resolves.toBeUndefined();
   });
 
-  test('on this machine takes its time, although the queues’ clock runs faster', async () => {
+  test('waits for the full time on this machine, although the clock of its queues is faster', async () => {
     const sqs = await startSqs([{ name: 'dead', visibilitySeconds: 30 }], 1);
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
     const client = new SQSClient({ endpoint: sqs.url, region: 'us-east-1', credentials });
@@ -169,7 +169,7 @@ describe('a look', () => {
   });
 });
 
-/** A queue with one message. It says OK to a receipt that is not the last, or is too old, and does nothing. */
+/** Creates a queue with one message. Like SQS, it confirms the deletion by an old receipt handle without deleting. */
 async function startQueueOfOne(body: string) {
   let [receipt, isHidden, isThere] = [0, false, true];
   const isGood = ({ ReceiptHandle }: { ReceiptHandle?: string }) => isHidden && ReceiptHandle === String(receipt);
@@ -206,7 +206,7 @@ describe('the command', () => {
   });
   afterAll(() => aws.close());
   beforeEach(async () => {
-    // At the speed of SQS: what is not released stays hidden for longer than a test.
+    // With the clock of SQS: a message that is not released stays hidden for longer than a test.
     sqs = await startSqs(
       [
         { name: 'parked', visibilitySeconds: 180 },
@@ -226,13 +226,13 @@ describe('the command', () => {
 
   const environment = () => ({ ...aws.environment, AWS_ENDPOINT_URL_SQS: sqs.url });
   const deadLetters = (...args: string[]) => inProcess(deadLettersProgram, [...args, '--stack', STACK], environment());
-  /** In a process of its own, as a user does. */
+  /** Runs the command as a process. */
   const start = (args: string[], env: Record<string, string> = {}) =>
     program('infra/operations/dead-letters.ts', [...args, '--stack', STACK], { ...environment(), ...env });
   const listed = async (): Promise<Record<string, unknown>[]> =>
     JSON.parse((await deadLetters('list', '--json')).stdout);
 
-  test('list shows what lies there, oldest first, and lets others see it at once', async () => {
+  test('list prints all messages, the oldest first, and releases them at once', async () => {
     await sqs.send('dead', message());
     await sqs.send(
       'dead',
@@ -260,7 +260,7 @@ describe('the command', () => {
     ]);
   });
 
-  test('an empty queue is said to be one', async () => {
+  test('list reports an empty queue', async () => {
     expect(await deadLetters('list')).toEqual({
       code: 0,
       stdout: `There are no dead letters in the stack ${STACK}.\n`,
@@ -273,8 +273,8 @@ describe('the command', () => {
     ['JSON', message(), { body: recorded('created') }],
     ['text', message({}, '{"cut": "sh'), { body: '{"cut": "sh' }],
     ['neither', message({}, Buffer.from([0xff, 0])), { bodyBase64: '/wA=' }],
-    ['none of ours', '\u00A0?', { message: '\u00A0?', reason: 'notUnderstood' }],
-  ])('show decodes a body that is %s', async (_what, text, content) => {
+    ['from other software', '\u00A0?', { message: '\u00A0?', reason: 'notUnderstood' }],
+  ])('show decodes a message: %s', async (_what, text, content) => {
     await sqs.send('dead', text);
     const [{ id } = {}] = await listed();
     const json = JSON.parse((await deadLetters('show', String(id), '--json')).stdout);
@@ -285,8 +285,8 @@ describe('the command', () => {
     expect(sqs.messages('dead')).toEqual([text]);
   });
 
-  test('what would steer a terminal is not printed', async () => {
-    const csi = '\u009B2J'; // as ESC [
+  test('control characters are not printed', async () => {
+    const csi = '\u009B2J'; // like ESC [
     const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J', Name: csi });
     const query = { callbackCommand: csi };
     await sqs.send('dead', message({ requestId: '\u001B[31m', query }, body));
@@ -298,7 +298,7 @@ describe('the command', () => {
     }
   });
 
-  test('an official account that is no text is shown as JSON, whatever it is', async () => {
+  test('an official account that is not a string is shown as JSON', async () => {
     const account = { toString: 1 };
     await sqs.send('dead', message({}, JSON.stringify({ ...recorded('created'), Official_Account: account })));
     const [letter = {}] = await listed();
@@ -310,7 +310,7 @@ describe('the command', () => {
     }
   });
 
-  test('replay sends one on, and leaves the others', async () => {
+  test('replay sends one message, and leaves the others', async () => {
     for (const n of [0, 1, 2]) await sqs.send('dead', message({ requestId: `${n}` }));
     const chosen = (await listed()).find(({ requestId }) => requestId === '1');
     const { code, stdout } = await deadLetters('replay', String(chosen?.['id']));
@@ -322,7 +322,7 @@ describe('the command', () => {
     expect(await listed()).toHaveLength(2);
   });
 
-  test('replay --all sends all on but what it does not understand, and says so', async () => {
+  test('replay --all sends all messages except unreadable ones, which it names', async () => {
     const all = Array.from({ length: 25 }, (_, n) => message({ requestId: `${n}` }));
     for (const text of all) await sqs.send('dead', text);
     await sqs.send('dead', message({ version: 2 }));
@@ -338,9 +338,9 @@ describe('the command', () => {
     });
   });
 
-  test('a message that comes back while the others are sent on is not sent on again', async () => {
+  test('replay --all does not send a message twice that returns in the meantime', async () => {
     await sqs.send('dead', message({ requestId: 'hopeless' }));
-    // As a redrive that gives up at once.
+    // Like a redrive that fails at once.
     aws.variables['PARKING_QUEUE_URL'] = sqs.queueUrl('dead');
     const { code, stdout } = await deadLetters('replay', '--all');
     expect(stdout).toMatch(
@@ -350,7 +350,7 @@ describe('the command', () => {
     expect(await listed()).toHaveLength(1);
   });
 
-  test('what the parking queue does not take stays', async () => {
+  test('a message that the parking queue does not accept stays', async () => {
     await sqs.send('dead', message());
     aws.variables['PARKING_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
     const { code, stderr } = await deadLetters('replay', '--all');
@@ -362,7 +362,7 @@ describe('the command', () => {
     expect(await listed()).toHaveLength(1);
   });
 
-  test('drop deletes one for good, where somebody has said yes', async () => {
+  test('drop deletes a message after a confirmation', async () => {
     await sqs.send('dead', message());
     const [{ id } = {}] = await listed();
     expect(await start(['drop', String(id)]).ended).toMatchObject({
@@ -382,13 +382,13 @@ describe('the command', () => {
     ['yes', 'after a minute', 0, false],
     ['yes', 'at once', 0, false],
     ['no', 'after a minute', 1, true],
-  ])('drop whose question is answered %s %s does what it says', async (answer, when, code, isThere) => {
+  ])('drop follows the answer %s, given %s', async (answer, when, code, isThere) => {
     const queue = await startQueueOfOne(message());
     aws.variables['DEAD_LETTER_QUEUE_URL'] = `${queue.url}/000000000000/dead`;
     try {
       const { child, output, ended } = start(['drop', 'one'], {
         AWS_ENDPOINT_URL_SQS: queue.url,
-        NODE_OPTIONS: '--import data:text/javascript,process.stdin.isTTY=true', // as with a person
+        NODE_OPTIONS: '--import data:text/javascript,process.stdin.isTTY=true', // as in a terminal
       });
       await until(() => output.stderr.includes('Write yes to go on') || undefined);
       if (when === 'after a minute') queue.letAMinutePass();
@@ -402,7 +402,7 @@ describe('the command', () => {
     }
   });
 
-  test('Ctrl-C ends a replay after the message at hand, and lets others see the rest at once', async () => {
+  test('Ctrl-C stops a replay after the current message, and releases the others at once', async () => {
     const all = Array.from({ length: 300 }, (_, n) => message({ requestId: `${n}` }));
     for (const text of all) await sqs.send('dead', text);
     const { child, ended } = start(['replay', '--all']);
@@ -415,7 +415,7 @@ describe('the command', () => {
     expect(await listed()).toHaveLength(sqs.messages('dead').length);
   });
 
-  test('SIGKILL loses nothing', async () => {
+  test('SIGKILL loses no message', async () => {
     const all = Array.from({ length: 300 }, (_, n) => message({ requestId: `${n}` }));
     for (const text of all) await sqs.send('dead', text);
     const { child, ended } = start(['replay', '--all']);
@@ -445,16 +445,16 @@ describe('the command', () => {
       1,
       `There is no dead letter x in the stack ${STACK}. If another command is reading it, try again in a minute.\n`,
     ],
-  ])('what makes no sense, and what is not there, is named in one line: %j', async (args, code, stderr) => {
+  ])('invalid options and unknown messages are reported in one line: %j', async (args, code, stderr) => {
     expect(await deadLetters(...args)).toEqual({ code, stdout: '', stderr });
   });
 
-  test('a message made by hand, whose time is none, is shown as one that is not understood', async () => {
+  test('a message with an invalid time is shown as unreadable', async () => {
     await sqs.send('dead', message({ receivedTime: Number.MAX_SAFE_INTEGER }));
     expect(await listed()).toMatchObject([{ reason: 'notUnderstood' }]);
   });
 
-  test('a queue that is gone, a right that is lacking and credentials that have expired are named in one line', async () => {
+  test('a deleted queue, a missing permission and expired credentials are reported in one line', async () => {
     aws.variables['DEAD_LETTER_QUEUE_URL'] = `${sqs.url}/000000000000/gone`;
     expect((await deadLetters('list')).stderr).toBe(
       "Can't read the dead-letter queue: the queue does not exist any more\n",

@@ -19,7 +19,7 @@ const local = () => ['--local', '--port', new URL(receiver.url).port];
 const operate = (name: string, ...args: string[]) =>
   program(`infra/operations/${name}.ts`, [...args, ...local()], { CHAT_APP_KEY: KEY }).ended;
 
-test('a dead letter is found, sent back, found again where it is still wrong, and dropped', async () => {
+test('a dead letter is listed, sent back, listed again because it is still wrong, and deleted', async () => {
   const list = async (): Promise<Record<string, unknown>[]> =>
     JSON.parse((await operate('dead-letters', 'list', '--json')).stdout);
   expect(await list()).toEqual([]);
@@ -39,13 +39,13 @@ test('a dead letter is found, sent back, found again where it is still wrong, an
   expect(await list()).toEqual([]);
 });
 
-test('an account from before the receiver is stored, and published', async () => {
+test('an account that is older than the receiver is stored and published', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'backfill-'));
   try {
     writeFileSync(join(directory, 'ids.txt'), '@TOA#_before\n');
     chat.accounts.set('@TOA#_before', chatAccount({ Name: '新闻' }));
     const args = ['--ids', 'ids.txt', '--chat-url', chat.url, ...local()];
-    // npm's variable, for a user who stands in another folder: the file is where they stand.
+    // npm's variable for the user's working directory, to which the path of the file is relative.
     const environment = { CHAT_APP_KEY: KEY, INIT_CWD: directory };
     const { code, stdout } = await program('infra/operations/backfill.ts', args, environment).ended;
     expect(stdout).toMatch(/^1 asked for: 1 found \(1 stored/);
@@ -68,7 +68,7 @@ test('the events of ten accounts are published again, and --dry-run publishes no
       httpDelivery(({ payload }) => (payload['Official_Account'] = `@TOA#_again ${n}`)),
     );
   }
-  /** The details of their events, in order. */
+  /** Returns the details of the events, in order. */
   const details = (): { officialAccountId: string }[] =>
     [...receiver.output.stdout.matchAll(/^event (.*"@TOA#_again .*)\n/gm)].map(
       ([, event = '']) => JSON.parse(event).detail,
@@ -86,7 +86,7 @@ test('the events of ten accounts are published again, and --dry-run publishes no
   expect(await receiver.records()).toEqual(records);
 });
 
-test('the allow-list on this machine is compared as well', async () => {
+test('the allow-list of a local deployment is compared', async () => {
   const { code, stdout } = await operate('allow-list', 'check', '--chat-url', chat.url);
   expect(stdout).toBe('There is no allow-list in the deployment on this machine: every address may call.\n');
   expect(code).toBe(0);

@@ -17,7 +17,7 @@ import { until } from '../../until.ts';
 import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type AwsError, type FakeAws } from './fake-aws.ts';
 
 /**
- * EventBridge and SQS, as far as a watch of the event bus takes them: one rule, one queue.
+ * Starts an EventBridge and an SQS with one rule and one queue, which is enough to watch the event bus.
  *
  * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
  */
@@ -66,9 +66,9 @@ async function startFakeBus() {
     calls: [] as string[],
     errors: {} as Record<string, AwsError>,
     wanted: [] as string[],
-    /** What was made and not deleted. */
+    /** Resources that were created and not deleted. */
     left: () => ['queue', 'rule', 'target'].filter((what) => there.has(what)),
-    /** An event on the bus, which the rule may let through. */
+    /** Puts an event on the bus. The queue gets it if the rule matches. */
     put(event: { 'detail-type': string; detail: { officialAccountId: string } }) {
       if (there.has('target') && bus.wanted.includes(event.detail.officialAccountId))
         waiting.push(JSON.stringify(event));
@@ -84,7 +84,7 @@ async function startFakeBus() {
 }
 
 const smoke = (args: string[], env: Record<string, string> = {}) => inProcess(smokeProgram, args, env);
-/** In a process of its own, as a user does. */
+/** Runs the command as a process. */
 const smokeAlone = (args: string[], env: Record<string, string> = {}) =>
   program('infra/operations/smoke.ts', args, env);
 
@@ -116,7 +116,7 @@ const environment = () => ({
   AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
 });
 
-describe('with a receiver that runs', () => {
+describe('with a working receiver', () => {
   let receiver: LocalReceiver;
   let description: Description;
   beforeAll(async () => {
@@ -127,15 +127,15 @@ describe('with a receiver that runs', () => {
 
   test.each<[string, Record<string, string>]>([
     ['', {}],
-    [', with a proxy that leads nowhere', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
-  ])('each check passes on this machine, and nothing is left in the table%s', async (_how, env) => {
+    [', with a proxy that does not work', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
+  ])('each check passes on this machine, and the table is empty afterwards%s', async (_how, env) => {
     const before = await receiver.records();
     const { code, stdout, stderr } = await smokeAlone(['--local', '--port', new URL(receiver.url).port], env).ended;
     expect({ code, lines: linesOf(stdout), stderr }).toEqual({ code: 0, lines: ALL_WELL, stderr: '' });
     expect(await receiver.records()).toEqual(before);
   });
 
-  test('each check passes with a stack, and nothing is left in the table, on the bus or in a queue', async () => {
+  test('each check passes with a stack, and no record, rule or queue is left', async () => {
     const before = await receiver.records();
     const over = new AbortController();
     const { body } = await fetch(receiver.eventsUrl, { signal: over.signal });
@@ -170,7 +170,7 @@ describe('with a receiver that runs', () => {
   });
 });
 
-describe('with a receiver that may be broken', () => {
+describe('with a receiver that can fail', () => {
   let server: Loopback;
   let table: AccountsTable;
   let secrets: SecretsManager;
@@ -179,7 +179,7 @@ describe('with a receiver that may be broken', () => {
     JSON.stringify({ ActionStatus: ErrorCode ? 'FAIL' : 'OK', ErrorInfo: '', ErrorCode });
 
   let stored: string;
-  /** Answers as the receiver does, stores what it should, and publishes what changes the record. */
+  /** Replies, stores and publishes like the receiver. */
   const rightly: typeof answer = async (query, body) => {
     const { Sign } = signed(query.get('RequestTime') ?? '');
     if (query.get('Sign') !== Sign) return reply(120003);
@@ -232,7 +232,12 @@ describe('with a receiver that may be broken', () => {
       1,
       'because the secret contains JSON: store only the token',
     ],
-    ['no token', () => void secrets.put('token', ''), 1, 'The receiver rejects the token, because the secret is empty'],
+    [
+      'an empty token',
+      () => void secrets.put('token', ''),
+      1,
+      'The receiver rejects the token, because the secret is empty',
+    ],
     ['another token', () => void secrets.put('token', 'other'), 2, 'The reply is HTTP 200 {"ActionStatus":"FAIL"'],
     [
       'a wrong URL',
@@ -240,18 +245,18 @@ describe('with a receiver that may be broken', () => {
       2,
       'There is no reply from http://127.0.0.1:1: ',
     ],
-    ['no JSON', () => void (answer = () => '<html>'), 2, 'The reply is HTTP 200 <html>'],
+    ['a reply that is not JSON', () => void (answer = () => '<html>'), 2, 'The reply is HTTP 200 <html>'],
     ['another clock', () => void (answer = () => reply(120004)), 2, "check this machine's clock"],
     ['no check of the signature', () => void (answer = () => OK.body), 3, 'anyone who knows the URL can write records'],
     [
-      'no right to write to the table',
+      'no permission to write to the table',
       () => void (answer = (query, body) => rightly(query, { ...body, Official_Account: undefined })),
       5,
       'It is not, because DynamoDB failed',
     ],
-    ['a bus that gets no event', () => void (bus.put = () => {}), 6, "It is not: see the publisher's log"],
+    ['a missing event', () => void (bus.put = () => {}), 6, "It is not: see the publisher's log"],
     [
-      'a reply that is late',
+      'a late reply',
       () =>
         void (answer = async (query, body) => {
           if (body['Official_Account'] !== undefined) await new Promise((resolve) => setTimeout(resolve, 2_100));
@@ -260,7 +265,7 @@ describe('with a receiver that may be broken', () => {
       4,
       'but Chat waits for 2000',
     ],
-  ])('%s makes it fail there, with the reason, and nothing is left', async (_what, break_, passed, message) => {
+  ])('%s fails the check with the reason, and nothing is left', async (_what, break_, passed, message) => {
     const { put } = bus;
     break_();
     const { code, stdout, stderr } = await start();
@@ -278,7 +283,7 @@ describe('with a receiver that may be broken', () => {
   });
 
   test.each(['AmazonSQS.CreateQueue', 'AWSEvents.PutRule', 'AWSEvents.PutTargets'])(
-    'without the right to %s the event bus is left out, and nothing remains',
+    'without the permission for %s, the event bus is not checked, and nothing is left',
     async (call) => {
       bus.errors = { [call]: AWS_ERRORS.denied(call) };
       const { code, stdout } = await start();
@@ -289,7 +294,7 @@ describe('with a receiver that may be broken', () => {
     },
   );
 
-  test('what can’t be deleted is named', async () => {
+  test('resources that cannot be deleted are named', async () => {
     bus.errors = { 'AmazonSQS.DeleteQueue': AWS_ERRORS.denied('sqs:DeleteQueue') };
     const { code, stderr } = await start();
     expect(stderr).toMatch(/^Can't delete the queue tencent-chat-smoke-[\da-f-]{36}: delete it by hand\n$/);
@@ -297,7 +302,7 @@ describe('with a receiver that may be broken', () => {
     expect(bus.left()).toEqual(['queue']);
   });
 
-  test('where the allow-list turns this machine away, the rest is left out', async () => {
+  test('if the allow-list rejects this machine, the remaining checks are skipped', async () => {
     answer = (query) => (query.get('Sign') === '0'.repeat(64) ? reply(120003) : reply(120002));
     const { code, stdout } = await start();
     expect(linesOf(stdout).slice(2)).toEqual([
@@ -308,7 +313,7 @@ describe('with a receiver that may be broken', () => {
     expect(code).toBe(0);
   });
 
-  test('a rule that sees nothing at first sees a later event', async () => {
+  test('the event is seen even if the rule does not match at first', async () => {
     const { put } = bus;
     let events = 0;
     bus.put = (event) => void ((events += 1) > 3 && put(event));
@@ -318,7 +323,7 @@ describe('with a receiver that may be broken', () => {
     expect(code).toBe(0);
   });
 
-  test('Ctrl-C while it waits leaves nothing', async () => {
+  test('Ctrl-C while the command waits leaves nothing', async () => {
     const { put } = bus;
     let delivered = 0;
     bus.put = () => void (delivered += 1);
