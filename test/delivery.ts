@@ -86,7 +86,9 @@ export function httpDelivery(change: (delivery: HttpDelivery) => void = () => {}
 /** The complete OK reply. */
 export const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 
-export async function post(url: string, { query, payload, body, headers }: HttpDelivery) {
+/** Posts a correct delivery with the given change, or a delivery of {@link httpDelivery}. */
+export async function post(url: string, delivery: HttpDelivery | ((delivery: HttpDelivery) => void) = () => {}) {
+  const { query, payload, body, headers } = typeof delivery === 'function' ? httpDelivery(delivery) : delivery;
   const response = await fetch(`${url}?${query}`, {
     method: 'POST',
     headers,

@@ -19,6 +19,7 @@ export const UNIT_TESTS = files(
   'test/lambda/**/*.test.ts',
   'test/bench/result.test.ts',
   'test/infra/settings.test.ts',
+  'test/infra/cli/terminal.test.ts',
   'test/infra/operations/user-sig.test.ts',
   'test/dependencies.test.ts',
 ).filter((path) => !START_SERVERS.includes(path));

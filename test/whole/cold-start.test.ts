@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../faults/faulty.ts';
 import { startFunction } from '../../infra/local/aws/function.ts';
 import { startGateway } from '../../infra/local/aws/gateway.ts';
-import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded } from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, OK, post, recorded } from '../delivery.ts';
 import { specOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordsOf } from '../records.ts';
@@ -52,10 +52,7 @@ async function startWatched() {
     /** Returns the operations since the last call. */
     askedNow: () => asked.splice(0).map(({ operation }) => operation),
     deliver: (id: string) =>
-      post(
-        receiver.url,
-        httpDelivery((delivery) => (delivery.payload = { ...recorded('created'), Official_Account: id })),
-      ),
+      post(receiver.url, (delivery) => (delivery.payload = { ...recorded('created'), Official_Account: id })),
     async ids(): Promise<unknown[]> {
       const records = await recordsOf(store.serviceUrl, receiver.spec.tableName);
       return records.map(({ officialAccountId }) => officialAccountId);
@@ -98,7 +95,7 @@ describe('init', () => {
     receiver.secrets.fault = 'hangs';
     receiver.order.length = 0;
     await receiver.instance.restart();
-    await until(() => receiver.secrets.owed === 0 || undefined);
+    await until(() => receiver.secrets.owed === 0);
     expect(receiver.order).toContain(PING);
     // Compares neither times nor the second attempt, because a busy machine may have no time for it.
     expect(receiver.order.indexOf(PING)).toBeLessThan(receiver.order.lastIndexOf(over(READ)));
@@ -200,7 +197,7 @@ async function deliverTo(environment: Record<string, string>) {
   try {
     return await post(
       gateway.url + route.path,
-      httpDelivery(({ payload }) => (payload['Official_Account'] = `@TOA#_${randomUUID()}`)),
+      ({ payload }) => (payload['Official_Account'] = `@TOA#_${randomUUID()}`),
     );
   } finally {
     await gateway.close();

@@ -59,13 +59,10 @@ const parked = () => deployment.sqs.messages(parkingQueue);
 const deadLetters = () => deployment.sqs.messages(deadLetterQueue).map((text) => JSON.parse(text));
 
 const deliver = (id: string, change: (delivery: HttpDelivery) => void = () => {}) =>
-  post(
-    deployment.url,
-    httpDelivery((delivery) => {
-      delivery.payload = { ...recorded('made-up/created-chinese'), Official_Account: id };
-      change(delivery);
-    }),
-  );
+  post(deployment.url, (delivery) => {
+    delivery.payload = { ...recorded('made-up/created-chinese'), Official_Account: id };
+    change(delivery);
+  });
 
 const recordOf = (id: string) => recordIn(store.serviceUrl, deployment.spec.tableName, id);
 
@@ -110,7 +107,7 @@ describe('if DynamoDB', () => {
     const { receivedTime } = (await recordOf(fault)) as { receivedTime: number };
     expect(receivedTime).toBeGreaterThanOrEqual(start);
     expect(receivedTime).toBeLessThanOrEqual(replied);
-    await until(() => parked().length === 0 || undefined);
+    await until(() => parked().length === 0);
     expect(deadLetters()).toEqual([]);
   });
 
@@ -122,7 +119,7 @@ describe('if DynamoDB', () => {
       store.fault = undefined;
       const record = await recordOf(fault);
       expect(record).toMatchObject({ eventTime: 1670574414123 });
-      await until(() => parked().length === 0 || undefined);
+      await until(() => parked().length === 0);
       expect(await recordOf(fault)).toEqual(record);
     },
   );
@@ -151,8 +148,8 @@ describe('if DynamoDB', () => {
     store.fault = 'sends half its answer';
     await Promise.all(MANY.map((n) => deliver(`stalled ${n}`)));
     store.fault = undefined;
-    await until(() => store.owed <= INSTANCES || undefined, slowed(15_000)); // the deadline of the redrive is 10 s
-    await until(() => parked().length === 0 || undefined); // the redrive also calls SQS
+    await until(() => store.owed <= INSTANCES, slowed(15_000)); // the deadline of the redrive is 10 s
+    await until(() => parked().length === 0); // the redrive also calls SQS
     const before = queue.requests;
     expect(await deliver('after the stall')).toEqual(OK);
     expect(queue.requests).toBe(before);
@@ -164,7 +161,7 @@ describe('if DynamoDB', () => {
     await deliver('overtaken', ({ payload }) => (payload['EventTime'] = 1670574414000));
     store.fault = undefined;
     await deliver('overtaken');
-    await until(() => parked().length === 0 || undefined);
+    await until(() => parked().length === 0);
     expect(await recordOf('overtaken')).toMatchObject({ eventTime: 1670574414123 });
   });
 });
@@ -197,7 +194,7 @@ describe('if SQS', () => {
     [store.fault, queue.fault] = ['denies', 'sends half its answer'];
     await Promise.all(MANY.map((n) => deliver(`stalled ${n}`)));
     queue.fault = undefined;
-    await until(() => queue.owed <= INSTANCES || undefined);
+    await until(() => queue.owed <= INSTANCES);
     expect(await deliver('after the stall')).toEqual(OK);
     expect(parked().length).toBeGreaterThan(0);
   });
@@ -291,7 +288,7 @@ describe('a parked message', () => {
     const bad = change(JSON.parse(good ?? ''));
     await deployment.sqs.send(parkingQueue, bad);
     store.fault = undefined;
-    await until(() => (parked().length === 0 ? true : undefined));
+    await until(() => parked().length === 0);
     expect(deployment.sqs.messages(deadLetterQueue)).toEqual([bad]);
     expect(await recordOf(`before ${what}`)).toBeDefined();
     expect(await recordOf(`after ${what}`)).toBeDefined();
@@ -321,7 +318,7 @@ describe('if the receiver crashes', () => {
     [store.fault, queue.fault] = ['breaks', 'hangs'];
     const before = queue.requests;
     const reply = deliver('died between');
-    await until(() => (queue.requests > before ? true : undefined)); // DynamoDB has failed, SQS has not answered
+    await until(() => queue.requests > before); // DynamoDB has failed, SQS has not answered
     deployment.receiver.kill();
     expect(await reply).toMatchObject({ status: 500, body: '{"message":"Internal Server Error"}' });
     [store.fault, queue.fault] = [undefined, undefined];
@@ -342,7 +339,7 @@ describe('with other options', () => {
     });
     try {
       downStore.fault = 'denies';
-      expect(await post(down.url, httpDelivery())).toEqual(OK);
+      expect(await post(down.url)).toEqual(OK);
       const start = performance.now();
       const letter = await until(() => down.sqs.messages(deadLetterQueue)[0]);
       // The sum of the pauses: 30,660 s at 0.1 ms each.
@@ -363,10 +360,7 @@ describe('with other options', () => {
     const openLog = logKeeper();
     const open = await startSlowDeployment({ context: { authentication: 'off' }, log: openLog.stream });
     try {
-      await post(
-        open.url,
-        httpDelivery(({ payload }) => delete payload['Name']),
-      );
+      await post(open.url, ({ payload }) => delete payload['Name']);
       expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
         outcome: 'rejected',
         reason: 'badPayload',
@@ -381,21 +375,11 @@ describe('with other options', () => {
   test('without a token, deliveries get a 503; as soon as there is one, they are stored', async () => {
     const tokenless = await startSlowDeployment({ token: '', log: logKeeper().stream });
     try {
-      expect(await post(tokenless.url, httpDelivery())).toEqual(NOT_KEPT);
-      expect(
-        await post(
-          tokenless.url,
-          httpDelivery(({ query }) => sign(query, 0, '')),
-        ),
-      ).toEqual(NOT_KEPT);
+      expect(await post(tokenless.url)).toEqual(NOT_KEPT);
+      expect(await post(tokenless.url, ({ query }) => sign(query, 0, ''))).toEqual(NOT_KEPT);
       for (const token of ['old', TOKEN]) tokenless.secretsManager.put(tokenless.spec.secretIds[0]!, token);
-      expect(await post(tokenless.url, httpDelivery())).toEqual(OK);
-      expect(
-        await post(
-          tokenless.url,
-          httpDelivery(({ query }) => sign(query, 0, 'old')),
-        ),
-      ).toEqual(OK);
+      expect(await post(tokenless.url)).toEqual(OK);
+      expect(await post(tokenless.url, ({ query }) => sign(query, 0, 'old'))).toEqual(OK);
     } finally {
       await tokenless.stop();
     }

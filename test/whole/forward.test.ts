@@ -5,7 +5,6 @@ import {
   CHAT_TIMEOUT_MS,
   DOCUMENTED_COMMANDS,
   SAMPLES,
-  httpDelivery,
   post,
   SDK_APP_ID,
   signed,
@@ -232,15 +231,9 @@ describe('Chat gets a FAIL in Tencent’s shape, in time,', () => {
 
 test('a command that is handled is stored and never reaches the backend, whatever the backend does', async () => {
   backend.respond = () => {};
-  const good = await post(
-    running.url,
-    httpDelivery(({ payload }) => (payload['Official_Account'] = '@TOA#_自己')),
-  );
+  const good = await post(running.url, ({ payload }) => (payload['Official_Account'] = '@TOA#_自己'));
   expect(JSON.parse(good.body)).toMatchObject({ ActionStatus: 'OK' });
-  const bad = await post(
-    running.url,
-    httpDelivery((delivery) => (delivery.body = '{')),
-  );
+  const bad = await post(running.url, (delivery) => (delivery.body = '{'));
   expect(JSON.parse(bad.body)).toMatchObject({ ErrorCode: 120005 });
   const verify = await postRaw(new URLSearchParams({ SdkAppid: SDK_APP_ID, ...signed(unixSeconds()) }).toString(), '');
   expect(JSON.parse(verify.body.toString())).toMatchObject({ ActionStatus: 'OK' });
@@ -256,7 +249,7 @@ test('nothing that is forwarded is stored or queued, and no query string or body
   await postRaw(sent, JSON.stringify({ Secret: 'geheim', Official_Account: '@TOA#_x' }));
   backend.respond = (socket) => socket.destroy();
   await postRaw(sent, JSON.stringify({ Secret: 'geheim' }));
-  await until(() => (log.text.slice(logged).match(/"forwardMs"/g) ?? []).length === 2 || undefined);
+  await until(() => (log.text.slice(logged).match(/"forwardMs"/g) ?? []).length === 2);
   expect(await recordsOf(running.dynamoDb.url, running.spec.tableName)).toEqual(before);
   for (const { name } of running.spec.queues) expect(running.sqs.messages(name)).toEqual([]);
   const written = log.text.slice(logged);

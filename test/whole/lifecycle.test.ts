@@ -8,7 +8,7 @@ import { officialAccountChanged } from '../../lambda/commands/official-account-c
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { accountEvent, eventTimes, FIRST_EVENT_TIME as TIME, modelOf, payloadOf, visible } from '../account-events.ts';
 import { eventProblems } from '../event-problems.ts';
-import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, OK, post, recorded, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
@@ -33,14 +33,11 @@ const details = () => published.map(({ detail }) => detail as Record<string, any
 
 /** Delivers a body as Chat does: with the command also in the URL. */
 const deliver = (payload: Record<string, unknown>, change: (query: URLSearchParams) => void = () => {}) =>
-  post(
-    receiver.url,
-    httpDelivery((delivery) => {
-      delivery.payload = payload;
-      delivery.query.set('CallbackCommand', String(payload['CallbackCommand']));
-      change(delivery.query);
-    }),
-  );
+  post(receiver.url, (delivery) => {
+    delivery.payload = payload;
+    delivery.query.set('CallbackCommand', String(payload['CallbackCommand']));
+    change(delivery.query);
+  });
 
 const recordOf = (id: string) => recordIn(store.serviceUrl, receiver.spec.tableName, id);
 
@@ -155,7 +152,7 @@ test('if DynamoDB hangs between the two writes of an event out of order, the del
   expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
   expect(await recordOf('half-way')).not.toHaveProperty('createdTime');
   [store.onRequest, store.fault] = [undefined, undefined];
-  await until(async () => ('createdTime' in ((await recordOf('half-way')) ?? {}) ? true : undefined));
+  await until(async () => 'createdTime' in ((await recordOf('half-way')) ?? {}));
   expect(await recordOf('half-way')).toMatchObject({ name: 'NewName', createdTime: TIME + 1, eventTime: TIME + 2 });
 });
 

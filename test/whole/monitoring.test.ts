@@ -3,7 +3,7 @@ import { faultyDynamoDb, faultySqs } from '../faults/faulty.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { FORWARD_OUTCOMES, NAMESPACE, type ForwardOutcome } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
-import { httpDelivery, post, sign, type HttpDelivery } from '../delivery.ts';
+import { post, sign, type HttpDelivery } from '../delivery.ts';
 import { resourcesOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer } from '../raw-backend.ts';
@@ -120,13 +120,13 @@ async function forward([result, respond]: (typeof FORWARDED)[number]): Promise<v
     Object.assign(delivery, { headers, payload: {} });
     delivery.query.set('CallbackCommand', 'C2C.CallbackBeforeSendMsg');
   };
-  await post(receiver.url, httpDelivery(change));
+  await post(receiver.url, change);
 }
 
 describe('the log of the bundle', () => {
   let lines: Record<string, any>[];
   beforeAll(async () => {
-    for (const [, change] of DELIVERIES) await post(receiver.url, httpDelivery(change));
+    for (const [, change] of DELIVERIES) await post(receiver.url, change);
     for (const each of FORWARDED) await forward(each);
     const logged = () =>
       log.text
@@ -191,10 +191,7 @@ describe('the log of the bundle', () => {
   test('has no negative age if Tencent’s clock is ahead, because CloudWatch has no percentiles for it', async () => {
     [store.fault, queue.fault] = [undefined, undefined];
     const ahead = { Official_Account: 'ahead', EventTime: Date.now() + 60_000 };
-    await post(
-      receiver.url,
-      httpDelivery(({ payload }) => Object.assign(payload, ahead)),
-    );
+    await post(receiver.url, ({ payload }) => Object.assign(payload, ahead));
     expect((await log.deliveryOf('ahead'))['eventAgeMs']).toBeLessThan(-50_000);
     const [last] = log.text
       .split('\n')
@@ -207,9 +204,8 @@ describe('the log of the bundle', () => {
     const long = '新'.repeat(1_000);
     const before = log.linesOf('delivery').length;
     [store.fault, queue.fault] = [undefined, undefined];
-    await post(
-      receiver.url,
-      httpDelivery(({ payload }) => Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 })),
+    await post(receiver.url, ({ payload }) =>
+      Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 }),
     );
     const line = await until(() => log.linesOf('delivery')[before]);
     expect(line).toMatchObject({ name: '新'.repeat(128), ownerAccount: '"李雷"\n', outcome: 'stale' });

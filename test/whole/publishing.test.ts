@@ -9,7 +9,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { eventProblems } from '../event-problems.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { post, recorded, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { faultyEventBus, faultySqs, type Fault } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
@@ -60,10 +60,7 @@ beforeEach(() => {
 });
 
 const deliver = (id: string, change: Record<string, unknown> = {}) =>
-  post(
-    deployment.url,
-    httpDelivery(({ payload }) => Object.assign(payload, { Official_Account: id }, change)),
-  );
+  post(deployment.url, ({ payload }) => Object.assign(payload, { Official_Account: id }, change));
 
 /** Publishes a last event and returns all events before it. Local events arrive in order. */
 async function eventsBefore(last: string): Promise<Record<string, any>[]> {
@@ -119,17 +116,11 @@ test('a newer delivery that changes the record is published', async () => {
 
 test('a rejected or ignored delivery is not published', async () => {
   await deliver('rejected', { Name: 1 });
-  await post(
-    deployment.url,
-    httpDelivery(({ query }) => query.set('Sign', '0')),
-  );
-  await post(
-    deployment.url,
-    httpDelivery(({ query, payload }) => {
-      query.set('CallbackCommand', 'x');
-      Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
-    }),
-  );
+  await post(deployment.url, ({ query }) => query.set('Sign', '0'));
+  await post(deployment.url, ({ query, payload }) => {
+    query.set('CallbackCommand', 'x');
+    Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
+  });
   expect(await eventsBefore('after rejected')).toEqual([]);
 });
 
@@ -149,7 +140,7 @@ test('200 concurrent deliveries are published as 200 events', async () => {
   await Promise.all(ids.map((id) => deliver(id)));
   const { sqs, spec } = deployment;
   const parked = () => spec.consumers.flatMap(({ queueName }) => sqs.messages(queueName)); // on a busy machine
-  await until(() => parked().length === 0 || undefined);
+  await until(() => parked().length === 0);
   const published = (await eventsBefore('after many')).map(({ detail }) => detail.officialAccountId);
   expect(published.toSorted()).toEqual(ids.toSorted());
 });
@@ -253,7 +244,7 @@ describe('if the event bus fails', () => {
           ({ 'detail-type': type, detail }) => `${detail.officialAccountId}, revision ${detail.revision}: ${type}`,
         ),
       );
-    await until(() => published().size >= expected.length || undefined, 60_000);
+    await until(() => published().size >= expected.length, 60_000);
     expect([...published()].toSorted()).toEqual(expected.toSorted());
     expect(listener.events.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
     expect(seen).toEqual(FAULTS.flatMap(([fault, calls]) => Array(calls).fill(fault)));
@@ -316,7 +307,7 @@ describe('an unpublishable change', () => {
     queues.fault = 'breaks';
     await put('set aside', { name: 1 });
     await deliver('behind it');
-    await until(() => log.text.includes('the change can neither be published nor set aside') || undefined);
+    await until(() => log.text.includes('the change can neither be published nor set aside'));
     expect(unpublished()).toEqual([]);
     queues.fault = undefined;
     await until(() => listener.events.find(({ detail }) => detail.officialAccountId === 'behind it'));
@@ -334,15 +325,9 @@ test('npm start prints the events, and serves them at the printed URL', async ()
       /Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/,
     );
     for (let repeat = 0; repeat < 2; repeat += 1) {
-      await post(
-        local.url,
-        httpDelivery(({ payload }) => (payload['Official_Account'] = '@TOA#_新')),
-      );
+      await post(local.url, ({ payload }) => (payload['Official_Account'] = '@TOA#_新'));
     }
-    await post(
-      local.url,
-      httpDelivery(({ payload }) => (payload['Official_Account'] = 'last')),
-    );
+    await post(local.url, ({ payload }) => (payload['Official_Account'] = 'last'));
     await until(() => served.events[1]);
     expect(served.events.map(({ detail }) => detail.officialAccountId)).toEqual(['@TOA#_新', 'last']);
     const printed = await until(() => {

@@ -370,7 +370,7 @@ describe('with other options', () => {
       expect(await recordsOf(open.dynamoDb.url, open.spec.tableName)).toMatchObject([
         { sdkAppId: '1400009999', eventTime: 1670574414124 },
       ]);
-      expect(await post(open.url, httpDelivery())).toEqual(WRONG_APP);
+      expect(await post(open.url)).toEqual(WRONG_APP);
     } finally {
       await open.stop();
     }

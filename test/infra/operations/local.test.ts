@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { chatAccount, KEY, startChatRestServer, type ChatRestServer } from '../../chat-rest-server.ts';
-import { httpDelivery, post } from '../../delivery.ts';
+import { post } from '../../delivery.ts';
 import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts';
 import { program } from '../../program.ts';
 import { until } from '../../until.ts';
@@ -23,10 +23,7 @@ test('a dead letter is listed, sent back, listed again because it is still wrong
   const list = async (): Promise<Record<string, unknown>[]> =>
     JSON.parse((await operate('dead-letters', 'list', '--json')).stdout);
   expect(await list()).toEqual([]);
-  await post(
-    receiver.url,
-    httpDelivery(({ payload }) => delete payload['Name']),
-  );
+  await post(receiver.url, ({ payload }) => delete payload['Name']);
   const [letter] = await list();
   expect(letter).toMatchObject({ reason: 'badPayload', field: 'Name', officialAccountId: '@TOA#_test_OA_for_penn' });
 
@@ -57,23 +54,20 @@ test('an account that is older than the receiver is stored and published', async
     officialAccountId: '@TOA#_before',
     createdTime: 1670574414000,
   });
-  await until(() => /^event .*"Official Account Created".*@TOA#_before/m.test(receiver.output.stdout) || undefined);
+  await until(() => /^event .*"Official Account Created".*@TOA#_before/m.test(receiver.output.stdout));
 });
 
 test('the events of ten accounts are published again, and --dry-run publishes none', async () => {
   const since = Date.now();
   for (let n = 0; n < 10; n += 1) {
-    await post(
-      receiver.url,
-      httpDelivery(({ payload }) => (payload['Official_Account'] = `@TOA#_again ${n}`)),
-    );
+    await post(receiver.url, ({ payload }) => (payload['Official_Account'] = `@TOA#_again ${n}`));
   }
   /** Returns the details of the events, in order. */
   const details = (): { officialAccountId: string }[] =>
     [...receiver.output.stdout.matchAll(/^event (.*"@TOA#_again .*)\n/gm)].map(
       ([, event = '']) => JSON.parse(event).detail,
     );
-  await until(() => details().length === 10 || undefined);
+  await until(() => details().length === 10);
 
   const records = await receiver.records();
   const dryRun = await operate('republish', '--since', String(since), '--dry-run');
@@ -81,7 +75,7 @@ test('the events of ten accounts are published again, and --dry-run publishes no
   const { code, stdout } = await operate('republish', '--since', String(since));
   expect(stdout).toContain('10 found, 10 published (10 as created, 0 as destroyed)');
   expect(code).toBe(0);
-  await until(() => details().length === 20 || undefined);
+  await until(() => details().length === 20);
   expect(details().slice(10)).toEqual(details().slice(0, 10));
   expect(await receiver.records()).toEqual(records);
 });

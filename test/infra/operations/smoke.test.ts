@@ -329,7 +329,7 @@ describe('with a receiver that can fail', () => {
     bus.put = () => void (delivered += 1);
     const [args, env] = stack();
     const { child, ended } = smokeAlone([...args, '--patience', '60'], env);
-    await until(() => delivered > 0 || undefined);
+    await until(() => delivered > 0);
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     bus.put = put;

@@ -148,7 +148,7 @@ describe('the answer is', () => {
         await once(socket, 'data');
         expect(open.size).toBe(1);
         socket[close]();
-        await until(() => open.size === 0 || undefined);
+        await until(() => open.size === 0);
       }
     } finally {
       await local.close();
