@@ -193,8 +193,9 @@ test('the command of a file is also in the URL', async () => {
 test('--count sends this number of accounts, and prints a summary', async () => {
   const { code, stdout } = await send(['--count', '30', '--concurrency', '7', '--name', '第{n}号']);
   expect(code).toBe(0);
+  // A busy machine may add a line about late replies.
   expect(stdout).toMatch(
-    /^30 of 30 sent, \d+\/s, 0 not OK\nMilliseconds to the reply: p50 \d+, p99 \d+, slowest \d+\n$/,
+    /^30 of 30 sent, \d+\/s, 0 not OK\nMilliseconds to the reply: p50 \d+, p99 \d+, slowest \d+\n/,
   );
   const bodies = received
     .map(({ body }) => JSON.parse(body))
