@@ -1,36 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Delivery, ForwardResult } from '../../lambda/delivery.ts';
 import { createForwarder } from '../../lambda/forward.ts';
-import { until } from '../until.ts';
+import { BODY, deliveryOf, DEPLOYMENT_NAME, RAW_QUERY } from '../forwarded-delivery.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
-
-const NAME = 'https://sqs.ap-southeast-1.amazonaws.com/123456789012/Dead-letters';
-const RAW_QUERY =
-  'sdkappid=1400000000&CallbackCommand=C2C.CallbackBeforeSendMsg&x=%e4%BD%a0+1&x=2&Sign=0a&RequestTime=1';
-const BODY = Buffer.from('{"MsgBody":[{"Text":"你好"}]}');
-
-/** Delivery that has just arrived, with 0.5 s left until Chat gives up. */
-function deliveryOf(change: Partial<Delivery> = {}, leftMs = 500): Delivery {
-  return {
-    rawQueryString: RAW_QUERY,
-    headers: { 'content-type': 'application/json', 'x-forwarded-for': '198.51.100.7' },
-    requestContext: { requestId: 'one', timeEpoch: Date.now() - 2_000 + leftMs, http: { sourceIp: '198.51.100.7' } },
-    query: {},
-    body: BODY.toString('base64'),
-    isBase64Encoded: true,
-    ...change,
-  };
-}
+import { until } from '../until.ts';
 
 let backend: RawBackend;
 beforeEach(async () => {
@@ -38,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => backend.close());
 
-const forwarder = (path = '/hook') => createForwarder(backend.url + path, NAME);
+const forwarder = (path = '/hook') => createForwarder(backend.url + path, DEPLOYMENT_NAME);
 const bytesOf = (result: ForwardResult) => Buffer.from(result.answer?.body ?? '', 'base64');
 
 describe('the backend gets', () => {
@@ -205,7 +179,7 @@ describe('the backend fails:', () => {
   test('nothing listens on its port', async () => {
     const { url } = backend;
     await backend.close();
-    const result = await createForwarder(`${url}/hook`, NAME).forward(deliveryOf());
+    const result = await createForwarder(`${url}/hook`, DEPLOYMENT_NAME).forward(deliveryOf());
     expect(result).toMatchObject({ failure: 'backendFailed', errorCode: 'ECONNREFUSED' });
     backend = await startRawBackend();
   });
@@ -292,67 +266,5 @@ describe('a kept connection', () => {
     backend.respond = (socket) => socket.once('close', () => (isClosed = true));
     await forwarder().forward(deliveryOf());
     expect(await until(() => isClosed)).toBe(true);
-  });
-});
-
-describe('with TLS', () => {
-  let directory: string;
-  let server: Server;
-  let connections: number;
-  let port: number;
-  const trusted = getCACertificates('default');
-  beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'forward-tls-'));
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-    const options =
-      'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost ' +
-      '-addext subjectAltName=DNS:localhost';
-    execFileSync('openssl', [...options.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' });
-    setDefaultCACertificates([...trusted, readFileSync(cert, 'utf8')]);
-    server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_request, response) =>
-      response.end('ok'),
-    );
-    server.on('secureConnection', () => (connections += 1));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
-  });
-  beforeEach(() => {
-    connections = 0;
-  });
-  afterAll(() => {
-    setDefaultCACertificates(trusted);
-    server.closeAllConnections();
-    server.close();
-    rmSync(directory, { recursive: true });
-  });
-
-  test('the connection that was opened during init serves the first delivery', async () => {
-    const { connect, forward } = createForwarder(`https://localhost:${port}/hook`, NAME);
-    await connect();
-    await until(() => connections > 0);
-    for (let times = 1; times <= 2; times += 1) {
-      expect(await forward(deliveryOf({}, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
-      await nextTurn(); // Node then keeps the connection for the next request
-      expect({ times, connections }).toEqual({ times, connections: 1 });
-    }
-  });
-
-  test('a connection that was opened during init and is closed since then does not fail the first delivery', async () => {
-    const { connect, forward } = createForwarder(`https://localhost:${port}/hook`, NAME);
-    await connect();
-    await until(() => connections > 0);
-    server.closeAllConnections();
-    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
-    expect(connections).toBe(2);
-  });
-
-  test('a certificate for another name fails the delivery', async () => {
-    const { connect, forward } = createForwarder(`https://127.0.0.1:${port}/hook`, NAME);
-    await connect();
-    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({
-      failure: 'backendFailed',
-      errorCode: 'ERR_TLS_CERT_ALTNAME_INVALID',
-    });
   });
 });

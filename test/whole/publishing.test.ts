@@ -260,13 +260,10 @@ describe('an unpublishable change', () => {
 
   const RECORD = { sdkAppId: SDK_APP_ID, name: 'a', createdTime: 1, eventTime: 1, receivedTime: 1, revision: 1 };
   const TOO_LARGE = 'x'.repeat(390_000);
-  const put = (officialAccountId: string, change: Record<string, unknown>) =>
-    client.send(
-      new PutItemCommand({
-        TableName: deployment.spec.tableName,
-        Item: marshall({ ...RECORD, officialAccountId, ...change }),
-      }),
-    );
+  const put = (officialAccountId: string, change: Record<string, unknown>) => {
+    const Item = marshall({ ...RECORD, officialAccountId, ...change }, { removeUndefinedValues: true });
+    return client.send(new PutItemCommand({ TableName: deployment.spec.tableName, Item }));
+  };
 
   test.each<[string, string, Record<string, unknown>, string, boolean]>([
     ['whose name is a number', 'types', { name: 1 }, 'name is of another type than the JSON Schema says', true],
@@ -290,12 +287,7 @@ describe('an unpublishable change', () => {
     ['a record without a creation time', 'none', { createdTime: undefined, revision: undefined, total: 1 }],
     ['a record of 400 KB whose event is small', 'large', { notes: TOO_LARGE }],
   ])('is not %s', async (_what, id, change) => {
-    await client.send(
-      new PutItemCommand({
-        TableName: deployment.spec.tableName,
-        Item: marshall({ ...RECORD, officialAccountId: id, ...change }, { removeUndefinedValues: true }),
-      }),
-    );
+    await put(id, change);
     const events = await eventsBefore(`after ${id}`);
     expect(events.map(({ detail }) => detail)).toEqual(
       id === 'large' ? [{ ...RECORD, officialAccountId: id, version: 1, type: 'Official Account Created' }] : [],
