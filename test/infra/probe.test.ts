@@ -172,8 +172,8 @@ describe('the running probe', () => {
     ['an empty secret', () => secrets.put('token', '') ?? {}, 'the secret is empty'],
     ['a wrong domain', () => ({ variables: { WEBHOOK_URL: 'http://nowhere.invalid/webhook' } }), 'no answer: E'],
     ['no server', () => ({ variables: { WEBHOOK_URL: closedUrl } }), 'no answer: ECONNREFUSED'],
-  ])('%s fails the probe, and its log has the reason without the signature', async (_what, break_, line) => {
-    const { variables = {} } = break_() as { variables?: Record<string, string> };
+  ])('%s fails the probe, and its log has the reason without the signature', async (_what, arrange, line) => {
+    const { variables = {} } = arrange() as { variables?: Record<string, string> };
     await expect(probe(variables)).rejects.toThrow('the receiver is not healthy');
     expect(printed.split(`"error":"${line}`).length).toBe(3); // at both attempts
     expect(printed).not.toMatch(/Sign=[^…]|xxxxyyyy|[\da-f]{64}/);

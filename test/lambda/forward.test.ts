@@ -16,7 +16,7 @@ const forwarder = (path = '/hook') => createForwarder(backend.url + path, DEPLOY
 const bytesOf = (result: ForwardResult) => Buffer.from(result.answer?.body ?? '', 'base64');
 
 describe('the backend gets', () => {
-  test('the query string, the body and the end-to-end headers as they came', async () => {
+  test('the query string, the body and the end-to-end headers unchanged', async () => {
     await forwarder('/im/hook').forward(
       deliveryOf({
         headers: {
@@ -62,7 +62,7 @@ describe('the backend gets', () => {
       Buffer.from([0xff, 0, 0xc3, 0x28]),
     ],
     ['a body of 5 MB', { body: Buffer.alloc(5_000_000, '你').toString('base64') }, Buffer.alloc(5_000_000, '你')],
-  ])('%s as it came', async (_what, change, expected) => {
+  ])('%s unchanged', async (_what, change, expected) => {
     expect(await forwarder().forward(deliveryOf(change, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
     expect(backend.requests[0]?.body.equals(expected)).toBe(true);
     const types = backend.requests[0]?.headers.filter((line) => /^content-type/i.test(line));
@@ -76,7 +76,7 @@ describe('the backend gets', () => {
     expect(backend.requests[0]?.headers).toContain(`x-name: ${Buffer.from('李雷').toString('latin1')}`);
   });
 
-  test('a delivery without a query string as it came', async () => {
+  test('a delivery without a query string unchanged', async () => {
     const { rawQueryString: _, ...absent } = deliveryOf();
     for (const delivery of [deliveryOf({ rawQueryString: '' }), absent]) await forwarder().forward(delivery);
     expect(backend.requests.map(({ line }) => line)).toEqual(['POST /hook HTTP/1.1', 'POST /hook HTTP/1.1']);
@@ -101,7 +101,7 @@ describe('Chat gets', () => {
     ['a redirect', '301 Moved Permanently', { location: 'https://example.com/' }, ''],
     ['an error', '500 Internal Server Error', { 'content-type': 'text/html' }, '<h1>'],
     ['1 MiB', '200 OK', {}, Buffer.alloc(1024 * 1024, 'a')],
-  ])('%s as it came', async (_what, status, headers, body) => {
+  ])('%s unchanged', async (_what, status, headers, body) => {
     const { statusCode, headers: received, body: bytes } = await answerTo(answer(status, headers, body));
     expect([statusCode, received]).toEqual([parseInt(status), headers]);
     expect(bytes.equals(Buffer.from(body))).toBe(true);

@@ -245,7 +245,7 @@ describe('if the token cannot be read,', () => {
 });
 
 describe('with an allow-list that lacks the caller', () => {
-  test('a handled command is rejected, dead-lettered as it came, and stored when it is sent back', async () => {
+  test('a handled command is rejected, dead-lettered unchanged, and stored when it is sent back', async () => {
     const delivery: Change = (d) =>
       (d.payload = { ...recorded('made-up/created-chinese'), Official_Account: '@TOA#_addr' });
     expect(await closed.outcomeOf(delivery)).toEqual(rejected('wrongAddress', { isDeadLettered: true }));

@@ -207,7 +207,7 @@ describe('an authentic delivery that is rejected', () => {
     ['has different commands in URL and body', 'commandsDisagree', ({ payload }) => (payload['CallbackCommand'] = 'x')],
     ['lacks a field', 'badPayload', ({ payload }) => delete payload['Name']],
     ['is empty', 'badBody', (d) => (d.body = '')],
-  ])('because it %s gets a FAIL and is dead-lettered as it came', async (_why, reason, change) => {
+  ])('because it %s gets a FAIL and is dead-lettered unchanged', async (_why, reason, change) => {
     const sent = httpDelivery((d) => ((d.payload['Official_Account'] = 'kept'), change(d)));
     expect(JSON.parse((await post(deployment.url, sent)).body).ActionStatus).toBe('FAIL');
     const [letter, ...others] = deadLetters();

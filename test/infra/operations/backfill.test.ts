@@ -256,9 +256,9 @@ describe('the command', () => {
     ['a deleted table', () => ((aws.variables['TABLE_NAME'] = 'nowhere'), []), 1, "Can't write to the table"],
     ['no file', () => [['--ids', '/nowhere']], 2, "--ids can't be read: ENOENT"],
     ['an unknown region of Chat', () => [['--chat-region', 'mars']], 2, 'Allowed choices are china, singapore'],
-  ])('%s is reported in one line', async (_what, spoil, expectedCode, message) => {
+  ])('%s is reported in one line', async (_what, arrange, expectedCode, message) => {
     chat.accounts.set('@TOA#_a', chatAccount());
-    const { code, stderr, stdout } = await run(['@TOA#_a'], ...spoil());
+    const { code, stderr, stdout } = await run(['@TOA#_a'], ...arrange());
     expect(stderr).toContain(message);
     expect(code).toBe(expectedCode);
     for (const sig of [KEY, ...signatures()]) expect(stdout + stderr).not.toContain(sig);

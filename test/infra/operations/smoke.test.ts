@@ -112,7 +112,7 @@ describe('with a receiver that can fail', () => {
 
   let stored: string;
   /** Replies, stores and publishes like the receiver. */
-  const rightly: typeof answer = async (query, body) => {
+  const workingReceiver: typeof answer = async (query, body) => {
     const { Sign } = signed(query.get('RequestTime') ?? '');
     if (query.get('Sign') !== Sign) return reply(120003);
     const { Official_Account: officialAccountId, EventTime: eventTime, Name: name } = body;
@@ -140,7 +140,7 @@ describe('with a receiver that can fail', () => {
   });
   afterAll(() => Promise.all([server.close(), table.close(), secrets.close()]));
   beforeEach(() => {
-    answer = rightly;
+    answer = workingReceiver;
     stored = '';
     secrets.put('token', TOKEN);
     aws.outputs['WebhookUrl'] = server.url;
@@ -182,7 +182,7 @@ describe('with a receiver that can fail', () => {
     ['no check of the signature', () => void (answer = () => OK.body), 3, 'anyone who knows the URL can write records'],
     [
       'no permission to write to the table',
-      () => void (answer = (query, body) => rightly(query, { ...body, Official_Account: undefined })),
+      () => void (answer = (query, body) => workingReceiver(query, { ...body, Official_Account: undefined })),
       5,
       'It is not, because DynamoDB failed',
     ],
@@ -192,14 +192,14 @@ describe('with a receiver that can fail', () => {
       () =>
         void (answer = async (query, body) => {
           if (body['Official_Account'] !== undefined) await new Promise((resolve) => setTimeout(resolve, 2_100));
-          return rightly(query, body);
+          return workingReceiver(query, body);
         }),
       4,
       'but Chat waits for 2000',
     ],
-  ])('%s fails the check with the reason, and nothing is left', async (_what, break_, passed, message) => {
+  ])('%s fails the check with the reason, and nothing is left', async (_what, arrange, passed, message) => {
     const { put } = bus;
-    break_();
+    arrange();
     const { code, stdout, stderr } = await start();
     bus.put = put;
     const lines = linesOf(stdout);
