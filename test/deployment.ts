@@ -29,11 +29,13 @@ export function resourcesOf(type: string, context: Readonly<Record<string, strin
  *
  * @param context CDK context beside the SDKAppID.
  */
-export function startSlowDeployment({
+export async function startSlowDeployment({
   context = {},
   ...options
-}: Partial<DeploymentOptions> & { context?: Readonly<Record<string, string>> } = {}): Promise<Deployment> {
-  return startDeployment({
+}: Partial<DeploymentOptions> & { context?: Readonly<Record<string, string>> } = {}): Promise<
+  Deployment & AsyncDisposable
+> {
+  const deployment = await startDeployment({
     spec: specOf(context),
     token: TOKEN,
     port: 0,
@@ -41,4 +43,5 @@ export function startSlowDeployment({
     maxInstances: 2,
     ...options,
   });
+  return { ...deployment, [Symbol.asyncDispose]: () => deployment.stop() };
 }

@@ -332,57 +332,45 @@ describe('if the receiver crashes', () => {
 describe('with other options', () => {
   test('if DynamoDB fails for hours, a delivery goes to the dead-letter queue, and can be sent back', async () => {
     const [downStore, downLog] = [faultyDynamoDb(TIME_SCALE), logKeeper()];
-    const down = await startSlowDeployment({
+    await using down = await startSlowDeployment({
       startStore: downStore.start,
       queueSecondMs: 0.1,
       log: downLog.stream,
     });
-    try {
-      downStore.fault = 'denies';
-      expect(await post(down.url)).toEqual(OK);
-      const start = performance.now();
-      const letter = await until(() => down.sqs.messages(deadLetterQueue)[0]);
-      // The sum of the pauses: 30,660 s at 0.1 ms each.
-      expect(performance.now() - start).toBeGreaterThan(3_000);
-      expect(JSON.parse(letter)).toMatchObject({ reason: 'notStored' });
-      const pauses = downLog.linesOf('redrive').map(({ retrySeconds }) => retrySeconds);
-      expect(pauses).toEqual([60, 120, 240, 480, 960, 1920, 3840, 7680, 15_360, 0]);
+    downStore.fault = 'denies';
+    expect(await post(down.url)).toEqual(OK);
+    const start = performance.now();
+    const letter = await until(() => down.sqs.messages(deadLetterQueue)[0]);
+    // The sum of the pauses: 30,660 s at 0.1 ms each.
+    expect(performance.now() - start).toBeGreaterThan(3_000);
+    expect(JSON.parse(letter)).toMatchObject({ reason: 'notStored' });
+    const pauses = downLog.linesOf('redrive').map(({ retrySeconds }) => retrySeconds);
+    expect(pauses).toEqual([60, 120, 240, 480, 960, 1920, 3840, 7680, 15_360, 0]);
 
-      downStore.fault = undefined;
-      await down.sqs.send(parkingQueue, letter);
-      expect(await until(() => downLog.linesOf('redrive')[10])).toMatchObject({ outcome: 'stored', attempt: 1 });
-    } finally {
-      await down.stop();
-    }
+    downStore.fault = undefined;
+    await down.sqs.send(parkingQueue, letter);
+    expect(await until(() => downLog.linesOf('redrive')[10])).toMatchObject({ outcome: 'stored', attempt: 1 });
   });
 
   test('authentication=off: a rejected delivery is only logged, so that strangers cannot fill the queue', async () => {
     const openLog = logKeeper();
-    const open = await startSlowDeployment({ context: { authentication: 'off' }, log: openLog.stream });
-    try {
-      await post(open.url, ({ payload }) => delete payload['Name']);
-      expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
-        outcome: 'rejected',
-        reason: 'badPayload',
-        isDeadLettered: false,
-      });
-      for (const { name } of open.spec.queues) expect(open.sqs.messages(name)).toEqual([]);
-    } finally {
-      await open.stop();
-    }
+    await using open = await startSlowDeployment({ context: { authentication: 'off' }, log: openLog.stream });
+    await post(open.url, ({ payload }) => delete payload['Name']);
+    expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
+      outcome: 'rejected',
+      reason: 'badPayload',
+      isDeadLettered: false,
+    });
+    for (const { name } of open.spec.queues) expect(open.sqs.messages(name)).toEqual([]);
   });
 
   test('without a token, deliveries get a 503; as soon as there is one, they are stored', async () => {
-    const tokenless = await startSlowDeployment({ token: '', log: logKeeper().stream });
-    try {
-      expect(await post(tokenless.url)).toEqual(NOT_KEPT);
-      expect(await post(tokenless.url, ({ query }) => sign(query, 0, ''))).toEqual(NOT_KEPT);
-      for (const token of ['old', TOKEN]) tokenless.secretsManager.put(tokenless.spec.secretIds[0]!, token);
-      expect(await post(tokenless.url)).toEqual(OK);
-      expect(await post(tokenless.url, ({ query }) => sign(query, 0, 'old'))).toEqual(OK);
-    } finally {
-      await tokenless.stop();
-    }
+    await using tokenless = await startSlowDeployment({ token: '', log: logKeeper().stream });
+    expect(await post(tokenless.url)).toEqual(NOT_KEPT);
+    expect(await post(tokenless.url, ({ query }) => sign(query, 0, ''))).toEqual(NOT_KEPT);
+    for (const token of ['old', TOKEN]) tokenless.secretsManager.put(tokenless.spec.secretIds[0]!, token);
+    expect(await post(tokenless.url)).toEqual(OK);
+    expect(await post(tokenless.url, ({ query }) => sign(query, 0, 'old'))).toEqual(OK);
   });
 });
 

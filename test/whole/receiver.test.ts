@@ -358,21 +358,17 @@ describe('the log', () => {
 describe('with other options', () => {
   test('authentication=off and an allow-list with the caller: unsigned deliveries are stored', async () => {
     const context = { authentication: 'off', allowedCidrs: '127.0.0.0/8', sdkAppId: '1400009999' };
-    const open = await startSlowDeployment({ context, log: log.stream });
-    try {
-      const unsigned = httpDelivery(({ query, payload }) => {
-        query.set('SdkAppid', '1400009999');
-        query.delete('Sign');
-        query.delete('RequestTime');
-        payload['EventTime'] = 1670574414124;
-      });
-      expect(await post(open.url, unsigned)).toEqual(OK);
-      expect(await recordsOf(open.dynamoDb.url, open.spec.tableName)).toMatchObject([
-        { sdkAppId: '1400009999', eventTime: 1670574414124 },
-      ]);
-      expect(await post(open.url)).toEqual(WRONG_APP);
-    } finally {
-      await open.stop();
-    }
+    await using open = await startSlowDeployment({ context, log: log.stream });
+    const unsigned = httpDelivery(({ query, payload }) => {
+      query.set('SdkAppid', '1400009999');
+      query.delete('Sign');
+      query.delete('RequestTime');
+      payload['EventTime'] = 1670574414124;
+    });
+    expect(await post(open.url, unsigned)).toEqual(OK);
+    expect(await recordsOf(open.dynamoDb.url, open.spec.tableName)).toMatchObject([
+      { sdkAppId: '1400009999', eventTime: 1670574414124 },
+    ]);
+    expect(await post(open.url)).toEqual(WRONG_APP);
   });
 });
