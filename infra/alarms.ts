@@ -67,7 +67,7 @@ export const ADVICE = {
     urgency: 'at once',
     meaning:
       "A delivery had a correct signature, but its RequestTime was more than 60 seconds away from API Gateway's clock. " +
-      'With outcome refused, the delivery is lost.',
+      'With outcome rejected, the delivery is lost.',
     firstStep: "Find the lines with reason expired in the receiver's log, and compare their time with a correct clock.",
   },
   WrongApps: {
@@ -304,7 +304,7 @@ function silence(monitored: Monitored, hours: number): Rule {
     .filter((outcome) => OUTCOMES[outcome].provesTraffic)
     .map((outcome) => [outcome, deliveryMetric(monitored, { outcome }, { period })]);
   return {
-    metric: total('Genuine deliveries', period, Object.fromEntries(metrics)),
+    metric: total('Authentic deliveries', period, Object.fromEntries(metrics)),
     threshold: 1,
     comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
     evaluationPeriods: hours,

@@ -5,8 +5,8 @@ import { build, type Loader, type Metafile, type Plugin } from 'esbuild';
 import { REPLACEMENTS, type Replacement } from './replacements.ts';
 
 /**
- * Loads Node's built-in modules with `process.getBuiltinModule` instead of `import`. An import also builds the module's ES
- * namespace, and for node:http this loads all of undici: more than a fifth of a cold start.
+ * Loads Node's built-in modules with `process.getBuiltinModule` instead of `import`. An import also builds the module's
+ * ES namespace, and for node:http this loads all of undici: more than a fifth of a cold start.
  */
 const builtins: Plugin = {
   name: 'builtins',

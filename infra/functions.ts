@@ -100,7 +100,8 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     reportBatchItemFailures: true,
     maxConcurrency: 5, // DynamoDB must not get all parked deliveries at once after an outage
   });
-  if (redrive.role !== undefined) source.node.addDependency(redrive.role); // Lambda checks the role's permissions when it creates the mapping
+  // Lambda checks the role's permissions when it creates the mapping.
+  if (redrive.role !== undefined) source.node.addDependency(redrive.role);
   acknowledge(
     source,
     'Serverless::Serverless-LambdaEventSourceMappingDestination',

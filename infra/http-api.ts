@@ -99,8 +99,9 @@ export function httpApi(scope: Construct, { settings, handler, log }: HttpApiPro
 /**
  * Maps the domain to the stage.
  *
- * CDK's `domainMapping` forms the mapping's ID from the domain's path and the mapping key, which is undefined. Deployed stacks
- * have this ID. With another one, CloudFormation would map the domain a second time before it deletes the old mapping.
+ * CDK's `domainMapping` forms the mapping's ID from the domain's path and the mapping key, which is undefined. Deployed
+ * stacks have this ID. With another one, CloudFormation would map the domain a second time before it deletes the old
+ * mapping.
  */
 function mapDomain(domain: DomainName, api: HttpApi, stage: HttpStage): void {
   const path = domain.node.scopes.map(({ node }) => node.id).filter((id) => id !== '' && id !== 'Default');

@@ -12,8 +12,8 @@ export type Permissions = { readonly [Name in Action]?: readonly Resource[] };
 type Resource = ITable | IQueue | ISecret;
 
 /**
- * The actions that roles can get. If a customer-managed key encrypts the resource, the role needs the listed actions on the
- * key as well, through the service of the action.
+ * The actions that roles can get. If a customer-managed key encrypts the resource, the role needs the listed actions on
+ * the key as well, through the service of the action.
  *
  * CDK's `grant…` methods would give more: `grantSendMessages` adds GetQueueAttributes and GetQueueUrl, `grantRead` of a
  * secret adds DescribeSecret, and all of them give the actions on the key without `kms:ViaService`.
@@ -77,8 +77,8 @@ export function permitKey(role: IRole, action: Action, key: IKey | undefined): v
 }
 
 /**
- * Grants CloudWatch the use of the key, for encrypted log groups and for alarms to an encrypted topic. The other services
- * use the key on behalf of their callers.
+ * Grants CloudWatch the use of the key, for encrypted log groups and for alarms to an encrypted topic. The other
+ * services use the key on behalf of their callers.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
  * @see https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html

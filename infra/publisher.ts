@@ -16,7 +16,9 @@ import { createFunction, functionCode } from './functions.ts';
 import { eventBusNameOf } from './names.ts';
 import { permitStream } from './permissions.ts';
 
-/** A stream keeps records for 24 hours. Records that cannot be published go to the queue while they can still be read. */
+/**
+ * A stream keeps records for 24 hours. Records that cannot be published go to the queue while they can still be read.
+ */
 const MAX_RECORD_AGE = Duration.hours(12);
 
 export interface PublishingProps {
@@ -44,7 +46,8 @@ export function officialAccountEvents(scope: Construct): EventBus {
  * Creates the publisher, so that each change of the table is published: stream → publisher → event bus.
  *
  * The events come from the stream, because an event sent by the receiver would be a second write that can fail alone.
- * An EventBridge Pipe would need a function as well, and users report that it cannot take the detail type from the event.
+ * An EventBridge Pipe would need a function as well, and users report that it cannot take the detail type from the
+ * event.
  *
  * @see https://github.com/aws/aws-cdk/issues/30587
  */
@@ -69,7 +72,8 @@ export function publishing(scope: Construct, props: PublishingProps): Function {
   const source = new EventSourceMapping(scope, 'PublisherSource', {
     target: publisher,
     eventSourceArn: stream,
-    startingPosition: StartingPosition.TRIM_HORIZON, // LATEST would miss changes that are written while the mapping starts
+    // LATEST would miss changes that are written while the mapping starts.
+    startingPosition: StartingPosition.TRIM_HORIZON,
     batchSize: 100,
     bisectBatchOnError: true, // a record on which the function fails must not hold up the others
     reportBatchItemFailures: true,

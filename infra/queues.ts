@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import { MAX_RECEIPTS } from '../lambda/limits.ts';
+import { MAX_ATTEMPTS } from '../lambda/limits.ts';
 import { acknowledge } from './findings.ts';
 
 /** Timeout for ten messages, with the pauses between the attempts to store them. */
@@ -28,7 +28,8 @@ export function queues(scope: Construct, { encryptionKey }: { encryptionKey: IKe
     retentionPeriod: Duration.days(14), // SQS's maximum, because a delivery that expires here is lost
   };
   const deadLetters = new Queue(scope, 'DeadLetters', properties);
-  const unpublished = new Queue(scope, 'Unannounced', properties); // the ID of earlier versions: another ID would replace the queue and lose its messages
+  // The ID of earlier versions: another ID would replace the queue and lose its messages.
+  const unpublished = new Queue(scope, 'Unannounced', properties);
   for (const queue of [deadLetters, unpublished]) {
     for (const rule of ['AwsSolutions::AwsSolutions-SQS3', 'Serverless::Serverless-SQSRedrivePolicy']) {
       acknowledge(queue, rule, 'it is a dead-letter queue');
@@ -37,7 +38,7 @@ export function queues(scope: Construct, { encryptionKey }: { encryptionKey: IKe
   const parked = new Queue(scope, 'Parked', {
     ...properties,
     visibilityTimeout: Duration.seconds(6 * REDRIVE_TIMEOUT.toSeconds()), // AWS's recommendation
-    deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIPTS },
+    deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_ATTEMPTS },
   });
   return { parked, deadLetters, unpublished };
 }

@@ -13,9 +13,9 @@ export interface Replacement {
 }
 
 /**
- * Modules of the AWS SDK that a Lambda function cannot reach or never needs: two fifths of the bundle. Each module is removed
- * or replaced as a whole. Code that runs for each request (endpoints, serialization, signing, retries, errors) stays
- * unchanged, because others have tested it. Patching it saved only 2 % of a cold start.
+ * Modules of the AWS SDK that a Lambda function cannot reach or never needs: two fifths of the bundle. Each module is
+ * removed or replaced as a whole. Code that runs for each request (endpoints, serialization, signing, retries, errors)
+ * stays unchanged, because others have tested it. Patching it saved only 2 % of a cold start.
  *
  * The build fails if an updated SDK no longer loads one of these modules, or imports a name that the replacement lacks.
  */

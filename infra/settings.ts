@@ -44,8 +44,8 @@ const READERS = {
    */
   allowedCidrs: addresses,
   /**
-   * HTTPS URL of your own backend, which gets the callback commands that the receiver does not handle, and whose answers
-   * Chat gets. Usually the URL that was in the Chat console before.
+   * HTTPS URL of your own backend, which gets the callback commands that the receiver does not handle, and whose
+   * answers Chat gets. Usually the URL that was in the Chat console before.
    *
    * @default these commands are answered OK
    */

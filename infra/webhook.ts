@@ -46,9 +46,10 @@ export const EVENT_SOURCE = SOURCE;
 /** Props that only a CDK app can give, in addition to the options. */
 export interface HostProps {
   /**
-   * A customer-managed key that encrypts the table, the queues, the log groups, the token and the topic of the alarms. The
-   * roles get the permissions on it that they need, and the key's policy lets CloudWatch use it. The event bus and the
-   * environment of the functions hold no secret and use keys of AWS. The stack must have a region, unless `table` is given.
+   * A customer-managed key that encrypts the table, the queues, the log groups, the token and the topic of the alarms.
+   * The roles get the permissions on it that they need, and the key's policy lets CloudWatch use it. The event bus and
+   * the environment of the functions hold no secret and use keys of AWS. The stack must have a region, unless `table`
+   * is given.
    *
    * @default keys of AWS
    */
@@ -68,16 +69,16 @@ export interface HostProps {
    */
   readonly removalPolicy?: RemovalPolicy | undefined;
   /**
-   * An existing table, with partition key `sdkAppId` and sort key `officialAccountId` (both strings), and a stream of new and
-   * old images. Import a table with its stream, and with its `encryptionKey` if it has a customer-managed key, because the
-   * functions need permissions on that key. You remain responsible for its encryption and its removal.
+   * An existing table, with partition key `sdkAppId` and sort key `officialAccountId` (both strings), and a stream of
+   * new and old images. Import a table with its stream, and with its `encryptionKey` if it has a customer-managed key,
+   * because the functions need permissions on that key. You remain responsible for its encryption and its removal.
    *
    * @default a new table
    */
   readonly table?: ITable | Table | TableV2 | undefined;
   /**
-   * An existing secret with the token of your app, for example because your backend checks it as well. It contains only the
-   * token, as plain text. Import it with its `encryptionKey` if it has a customer-managed key.
+   * An existing secret with the token of your app, for example because your backend checks it as well. It contains only
+   * the token, as plain text. Import it with its `encryptionKey` if it has a customer-managed key.
    *
    * @default a new secret with a generated token
    */
@@ -111,8 +112,8 @@ export interface OnOfficialAccountEventOptions extends Omit<OnEventOptions, 'eve
 export interface TencentChatWebhookProps extends WebhookOptions, HostProps {}
 
 /**
- * Receives the webhooks of one Tencent Chat app: HTTP API → receiver → table, and table's stream → publisher → event bus.
- * Deliveries that cannot be stored at once wait in a queue for the redrive.
+ * Receives the webhooks of one Tencent Chat app: HTTP API → receiver → table, and table's stream → publisher → event
+ * bus. Deliveries that cannot be stored at once wait in a queue for the redrive.
  *
  * Only the event bus and the access log have physical names: EventBridge requires one, and CloudWatch Logs gives API Gateway
  * access by the prefix of the name. The names contain the name of the stack or the path of the construct.

@@ -6,8 +6,8 @@ const FIRST_PAUSE_MS = 2_000;
 const MAX_PAUSE_MS = 60_000;
 
 /**
- * Stops calls to a backend that hangs, because each of them would hold an instance for 2 s. It is for one call at a time, as
- * an instance has.
+ * Stops calls to a backend that hangs, because each of them would occupy an instance for 2 s. An instance has one call
+ * at a time, so calls do not overlap.
  */
 export interface Breaker {
   /** Returns whether the next call may be made. */
@@ -18,11 +18,12 @@ export interface Breaker {
 }
 
 /**
- * Creates a closed breaker. After five time-outs in a row it opens, and lets one call through after each pause. A call that
- * ends in time closes it.
+ * Creates a closed breaker. After five time-outs in a row it opens, and lets one call through after each pause. A call
+ * that ends in time closes it.
  *
  * @param now Milliseconds.
- * @param random From 0 to 1. It shortens each pause by up to a quarter, so that instances do not try at the same moment.
+ * @param random From 0 to 1. It shortens each pause by up to a quarter, so that instances do not try at the same
+ * moment.
  */
 export function createBreaker(now: () => number = Date.now, random: () => number = Math.random): Breaker {
   let timeouts = 0;

@@ -6,7 +6,7 @@ const isMissing = ({ path }: v.BaseIssue<unknown>) => `${path?.[0]?.key} is miss
 /**
  * Adds the variables of authentication to others.
  *
- * Fail closed: a missing variable must not disable authentication. So every value except 'off' requires a token.
+ * Fail closed: a missing variable must not disable authentication. Only the value 'off' disables it.
  */
 function withAuthentication<Entries extends v.ObjectEntries>(entries: Entries) {
   const off = v.object({ ...entries, AUTHENTICATION: v.literal('off') }, isMissing);

@@ -83,7 +83,7 @@ function forwardOutcome({ failure, answer }: ForwardResult): ForwardOutcome {
 function resultOf(error: unknown): Result {
   if (!(error instanceof RejectedError)) return { outcome: 'failed', reason: 'notKept', error };
   const { reason, field: wireName, detail, isDeadLettered } = error;
-  return { outcome: 'refused', reason, field: wireName, detail, isDeadLettered };
+  return { outcome: 'rejected', reason, field: wireName, detail, isDeadLettered };
 }
 
 /** Writes a line. An error goes to standard error, because it must not prevent the reply. */

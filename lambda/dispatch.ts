@@ -7,8 +7,8 @@ import type { Forwarder } from './forward.ts';
 import { IgnoredError } from './outcomes.ts';
 
 /**
- * Stores the event of the delivery's callback command, and sets the delivery's `storeMs`. Commands that are not in the
- * table are ignored.
+ * Stores the event of the delivery's callback command, and sets the delivery's `storeMs`. Commands that are not in
+ * COMMANDS are ignored.
  *
  * @throws RejectedError if the body is invalid; otherwise the errors of DynamoDB's client.
  */
@@ -24,7 +24,7 @@ export function dispatch(officialAccounts: OfficialAccounts) {
 }
 
 /**
- * Marks every error as ignored if the URL names a command that is not in the table. A FAIL reply to a "before" command
+ * Marks every error as ignored if the URL names a command that is not in COMMANDS. A FAIL reply to a "before" command
  * would block the user's action.
  *
  * @see https://www.tencentcloud.com/document/product/1047/60803 "Response parameters"
@@ -34,8 +34,8 @@ export function ignoreUnhandled(request: Request<Delivery>): void {
 }
 
 /**
- * Forwards a delivery to the app's own backend if the URL names a command that is not in the table. It starts at once, in
- * parallel with the checks, because they do not decide whether the delivery is forwarded.
+ * Forwards a delivery to the app's own backend if the URL names a command that is not in COMMANDS. It starts at once,
+ * in parallel with the checks, because they do not decide whether the delivery is forwarded.
  */
 export function forwardUnhandled({ forward }: Forwarder) {
   return ({ event }: Request<Delivery>): void => {

@@ -13,8 +13,8 @@ export interface BusEvent {
 /** Result of an event. The reason is EventBridge's error code or the error's name, and never content of the event. */
 export type PutResult =
   | { outcome: 'published' }
-  /** Permanent failure: EventBridge would refuse the same event again. */
-  | { outcome: 'refused'; reason: string }
+  /** Permanent failure: EventBridge would reject the same event again. */
+  | { outcome: 'unpublishable'; reason: string }
   /** Not published, or without an answer. A later attempt may succeed. */
   | { outcome: 'failed'; reason: string };
 
@@ -63,7 +63,7 @@ export async function putEvents(
   const entries = events.flatMap((event, index) => {
     const entry = toEntry(event, index, eventBusName);
     if (entry.bytes < MAX_CALL_BYTES) return [entry];
-    results[index] = { outcome: 'refused', reason: 'TooLarge' };
+    results[index] = { outcome: 'unpublishable', reason: 'TooLarge' };
     return [];
   });
 
@@ -91,7 +91,10 @@ function toEntry({ detailType, detail }: BusEvent, index: number, eventBusName: 
   return { index, bytes: bytesOf(request), request };
 }
 
-/** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html "Calculating PutEvents event entry size" */
+/**
+ * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html "Calculating PutEvents event entry
+ * size"
+ */
 function bytesOf({ Source = '', DetailType = '', Detail = '' }: PutEventsRequestEntry): number {
   return Buffer.byteLength(Source) + Buffer.byteLength(DetailType) + Buffer.byteLength(Detail);
 }
@@ -123,7 +126,7 @@ async function put(client: EventBridgeClient, entries: readonly Entry[]): Promis
     return entries.map((_entry, n) => {
       const { EventId, ErrorCode } = Entries[n] ?? {};
       if (ErrorCode !== undefined) {
-        return { outcome: PERMANENT_CODES.has(ErrorCode) ? 'refused' : 'failed', reason: ErrorCode };
+        return { outcome: PERMANENT_CODES.has(ErrorCode) ? 'unpublishable' : 'failed', reason: ErrorCode };
       }
       // An answer without an ID proves nothing, so the event is published again.
       return EventId === undefined ? { outcome: 'failed', reason: 'NoEventId' } : { outcome: 'published' };

@@ -8,15 +8,15 @@ import type { DeliveryQueues } from './delivery-queues.ts';
 export type DeliveryResult = { outcome: Outcome } | { outcome: 'parked'; error: unknown };
 
 /**
- * The delivery is neither stored nor in a queue. `failures` has both errors. An AggregateError would hide them from the
- * log, because its `errors` are not enumerable.
+ * The delivery is neither stored, nor parked, nor dead-lettered. `failures` has both errors. An AggregateError would
+ * hide them from the log, because its `errors` are not enumerable.
  */
-class DeliveryLostError extends Error {
+class NotKeptError extends Error {
   readonly failures: readonly unknown[];
 
   constructor(message: string, failures: readonly unknown[]) {
     super(message);
-    this.name = 'DeliveryLostError';
+    this.name = 'NotKeptError';
     this.failures = failures;
   }
 }
@@ -24,7 +24,7 @@ class DeliveryLostError extends Error {
 /**
  * Dispatches a delivery. If that fails and the delivery is not at fault, parks the delivery.
  *
- * @throws RejectedError if the delivery is at fault, and DeliveryLostError if parking also fails.
+ * @throws RejectedError if the delivery is at fault, and NotKeptError if parking also fails.
  */
 export function parkOnFailure(
   dispatch: (delivery: Delivery) => Promise<Outcome>,
@@ -38,7 +38,7 @@ export function parkOnFailure(
       try {
         await withDeadline(queues, ({ park }) => park(delivery));
       } catch (parkingError) {
-        throw new DeliveryLostError('the delivery could neither be stored nor parked', [error, parkingError]);
+        throw new NotKeptError('the delivery could neither be stored nor parked', [error, parkingError]);
       }
       return { outcome: 'parked', error };
     }
@@ -46,8 +46,8 @@ export function parkOnFailure(
 }
 
 /**
- * Sends rejected deliveries to the dead-letter queue, but only after the signature check. Otherwise strangers could fill
- * the queue. If the queue fails, the delivery counts as lost instead of rejected.
+ * Sends rejected deliveries to the dead-letter queue, but only with reasons that are found after the signature check.
+ * Otherwise strangers could fill the queue. If the queue fails, the outcome is `failed` instead of `rejected`.
  */
 export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): MiddlewareObj<Delivery, unknown> {
   return {
@@ -59,10 +59,8 @@ export function deadLetterRejected(queues: () => Promise<DeliveryQueues>): Middl
         await withDeadline(queues, ({ deadLetter }) => deadLetter(event, reason, field));
         error.isDeadLettered = true;
       } catch (queueError) {
-        request.error = new DeliveryLostError('the delivery was refused and could not be dead-lettered', [
-          error,
-          queueError,
-        ]);
+        const message = 'the delivery was rejected and could not be dead-lettered';
+        request.error = new NotKeptError(message, [error, queueError]);
       }
     },
   };

@@ -8,7 +8,10 @@ import { createBreaker } from './breaker.ts';
 import { bodyBytes, receivedTime, type Delivery, type ForwardResult } from './delivery.ts';
 import { CHAT_TIMEOUT_MS, CONNECT_LIMITS, MAX_ANSWER_BYTES, MIN_FORWARD_MS, withTimeout } from './limits.ts';
 
-/** Shorter waits, after a slow cold start, do not show that the backend hangs. */
+/**
+ * Minimum wait after which a time-out counts for the breaker. After a slow cold start the wait is shorter, and a
+ * time-out does not show that the backend hangs.
+ */
 const MIN_TIMEOUT_MS = CHAT_TIMEOUT_MS / 2;
 
 export interface Forwarder {
@@ -56,8 +59,9 @@ export function createForwarder(forwardUrl: string, deploymentName: string, brea
   }
 
   /**
-   * Sends the request once more if the backend closes a reused connection without a byte of an answer. Usually it has closed
-   * the idle connection at the same moment. A backend that crashes while it handles a request gets it twice.
+   * Sends the request once more if the backend closes a reused connection without a byte of an answer. Usually the
+   * backend closed the idle connection while the request was on its way. A backend that crashes while it handles a
+   * request gets the request twice.
    */
   async function exchange(delivery: Delivery, signal: AbortSignal): Promise<APIGatewayProxyStructuredResultV2> {
     const body = bodyBytes(delivery);

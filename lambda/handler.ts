@@ -35,7 +35,7 @@ export interface Dependencies {
   forwarder: Forwarder | undefined;
 }
 
-/** Creates the receiver. The checks run in this order. Middy runs `after` and `onError` from the last to the first. */
+/** Creates the receiver. The checks run in this order; middy runs `after` and `onError` from the last to the first. */
 export function createHandler({
   logger,
   metrics,
@@ -59,6 +59,6 @@ export function createHandler({
     .before(checkSourceAddress(allowedCidrs))
     .use(parseBody())
     .before(checkCallbackCommand)
-    .onError(ignoreUnhandled)
+    .onError(ignoreUnhandled) // last, so that it runs first: an ignored delivery is not dead-lettered
     .handler(parkOnFailure(dispatch(accounts), queues));
 }

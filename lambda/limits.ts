@@ -5,8 +5,8 @@ export const CHAT_TIMEOUT_MS = 2_000;
  * Limits of the calls to one service.
  *
  * Chat waits for 2,000 ms. A delivery calls Secrets Manager, DynamoDB and SQS one after another: at most 1,900 ms, or
- * 1,300 ms without a new token. The rest is for the network. If a service hangs, the first delivery of a new instance
- * waits up to 700 ms longer, for the end of init.
+ * 1,300 ms without a new token. The rest is for the network. The first delivery of a new instance also waits for the
+ * end of init. If a service hangs, this takes up to 700 ms, so that the reply may be too late for Chat.
  *
  * A service normally answers within a few tens of milliseconds. The second attempt is for a connection that was lost
  * while the instance was frozen.
@@ -58,15 +58,15 @@ export const MAX_KEY_BYTES = 1024;
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 
 /** Number of attempts to store a parked delivery, in eight and a half hours. Then it goes to the dead-letter queue. */
-export const MAX_RECEIPTS = 10;
+export const MAX_ATTEMPTS = 10;
 
 /**
- * Limits the time of a call. The SDK alone would first end its pause between two attempts.
+ * Limits the time of a call. The SDK alone would notice the limit only after its pause between two attempts.
  *
  * The call may continue after the timeout. That is harmless, because every write may come twice or late.
  *
- * @param onTimeout must close the connection of the call: a stalled connection is never free again, and there are at
- * most 50.
+ * @param onTimeout must close the connection of the call, because a stalled connection stays in the client's pool,
+ * which has at most 50 connections.
  * @throws the error of the call, or a TimeoutError.
  */
 export async function withTimeout<T>(

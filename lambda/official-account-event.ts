@@ -18,15 +18,15 @@ export type EventDetail = { version: typeof VERSION; type: string } & Record<str
 /** A record as DynamoDB and its stream represent it: attribute values with their types. */
 export type Item = Parameters<typeof unmarshall>[0];
 
-/** A record cannot become an event, now or later. The message may name an attribute, but never its value. */
+/** The record can never become an event. The message may name an attribute, but never its value. */
 export class UnpublishableError extends Error {
   override name = 'UnpublishableError';
 }
 
 /**
- * Returns the event for a change of a record: that of the first matching command in the table.
+ * Returns the event for a change of a record: that of the first matching command in COMMANDS.
  *
- * @returns undefined if no command has made the change, for example a change by hand.
+ * @returns undefined if no command with an event matches the change.
  * @throws UnpublishableError if the event would violate its JSON Schema.
  */
 export function eventOfChange(

@@ -8,7 +8,7 @@ export interface AccountEvent {
   receivedTime: number;
   clientIp: string | undefined;
   optPlatform: string | undefined;
-  /** Attribute that takes `eventTime`. `createdTime` starts a new account: all older values are removed. */
+  /** Attribute that takes `eventTime`. If it is `createdTime`, the event is a creation: it removes all older values. */
   timestampAttribute?: string | undefined;
   /** Profile attributes that the event sets. An undefined value leaves the attribute unchanged. */
   attributes: Readonly<Record<string, string | undefined>>;
@@ -17,7 +17,8 @@ export interface AccountEvent {
 /**
  * Attributes of a record. Custom attributes may be among them.
  *
- * If another event than the creation has set an attribute, the attribute has its own timestamp, for example `nameTime`.
+ * A profile attribute that a later event has set has its own timestamp, for example `nameTime`. A value from the
+ * creation has none: its time is `createdTime`.
  */
 export type AccountRecord = Readonly<Record<string, string | number | undefined>>;
 
@@ -32,7 +33,7 @@ const LATER_TIMESTAMPS = TIMESTAMP_ATTRIBUTES.filter((name) => name !== 'created
  *
  * Ties, when two events have the same `eventTime`:
  * - A creation counts as older than any other event.
- * - Otherwise the greater value wins, compared by UTF-16 code units.
+ * - Otherwise the greater value wins, compared with `>`.
  * - `optPlatform` and `clientIp` are compared as one value, so that both come from the same event.
  *
  * So the result does not depend on the order of arrival, except for `receivedTime`.
@@ -95,7 +96,10 @@ const REMOVE_OLDER_ACCOUNT: Changes = Object.fromEntries(
   ]),
 );
 
-/** Returns the later of a record's timestamp and the event's time, if the event sets that timestamp. */
+/**
+ * Returns a timestamp after the event: if the event sets it, the later of the record's value and the event's time;
+ * otherwise the record's value.
+ */
 function latestTime(
   name: string,
   { timestampAttribute, eventTime }: AccountEvent,
@@ -137,8 +141,7 @@ function latest(a: TimedValue | undefined, b: TimedValue | undefined): TimedValu
 /**
  * Returns whether the event's optPlatform and clientIp are greater than the record's: platform first, then address.
  *
- * For these two attributes, a creation does not count as older, because after a change without attributes the record does not show whether
- * its origin comes from the creation.
+ * For these two attributes, a creation does not count as older, because the record does not store which event set them.
  */
 function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: AccountRecord): boolean {
   return optPlatform === record['optPlatform']
@@ -146,7 +149,7 @@ function hasGreaterOrigin({ optPlatform, clientIp }: AccountEvent, record: Accou
     : isGreater(optPlatform, record['optPlatform']);
 }
 
-/** Compares by UTF-16 code units. An absent value is less than any other. */
+/** Compares with `>`. An absent value is less than any other. */
 function isGreater<Value extends string | number>(a: Value | undefined, b: Value | undefined): boolean {
   return a !== undefined && (b === undefined || a > b);
 }

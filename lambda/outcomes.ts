@@ -1,19 +1,20 @@
 /**
  * Outcomes of a delivery, as in the log and the metrics. `provesTraffic` marks those that prove that Chat can reach the
- * receiver.
+ * receiver. It does not apply to a delivery with a reason: the metrics count such a delivery by its reason instead.
  */
 export const OUTCOMES = {
   stored: { provesTraffic: true },
   /** The record already contains this event or a newer one. */
   stale: { provesTraffic: true },
-  /** The command is not handled, or is absent. With a reason, the delivery does not prove traffic. */
+  /** The command is not handled, or is absent. */
   ignored: { provesTraffic: true },
-  /** The app's own backend has answered, or has failed to. With a reason, the delivery does not prove traffic. */
+  /** The app's own backend has answered, or has failed to. */
   forwarded: { provesTraffic: true },
   /** The delivery is in the parking queue, and is stored later. */
   parked: { provesTraffic: true },
-  refused: { provesTraffic: false },
-  /** The delivery is neither stored nor in a queue. */
+  /** The delivery is at fault. */
+  rejected: { provesTraffic: false },
+  /** The delivery is not kept: it is neither stored, nor parked, nor dead-lettered. */
   failed: { provesTraffic: false },
 } as const satisfies Record<string, { provesTraffic: boolean }>;
 
@@ -26,9 +27,7 @@ export interface Reason {
   errorCode: number;
   /** Short sentence, without a token, a signature or any text from the delivery. */
   errorInfo: string;
-  /**
-   * Whether a signed delivery goes to the dead-letter queue. Chat does not repeat it after a FAIL.
-   */
+  /** Whether a signed delivery goes to the dead-letter queue. Chat does not repeat it after a FAIL. */
   isDeadLettered: boolean;
 }
 

@@ -15,8 +15,9 @@ type ChangeResult = PutResult | { outcome: 'noEvent' };
 /**
  * Creates the function that publishes a batch of stream records, in order.
  *
- * A record with a permanent failure is set aside, so that it does not block other records. Any other failed record is
- * reported together with all later records. Lambda sends these records again, so that some events may come twice.
+ * A record with a permanent failure is set aside: it goes to the queue for unpublished changes, so that it does not
+ * block other records. Any other failed record is reported together with all later records. Lambda sends these records
+ * again, so that some events may come twice.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */
@@ -25,10 +26,10 @@ export function createPublisher({ logger, putEvents, setAside }: PublisherDepend
     const results = await publish(Records);
     // Lambda repeats all records from the first failed one on, so only earlier records are set aside.
     const end = indexOrLength(results, ({ outcome }) => outcome === 'failed');
-    const done = await setAsideRefused(Records.slice(0, end), results);
+    const done = await setAsideUnpublishable(Records.slice(0, end), results);
     const count = (counted: ChangeResult['outcome']) =>
       results.slice(0, done).filter(({ outcome }) => outcome === counted).length;
-    const line = { records: Records.length, published: count('published'), setAside: count('refused') };
+    const line = { records: Records.length, published: count('published'), setAside: count('unpublishable') };
     if (done === Records.length) {
       logger.info('publish', line);
       return { batchItemFailures: [] };
@@ -51,10 +52,10 @@ export function createPublisher({ logger, putEvents, setAside }: PublisherDepend
   }
 
   /** @returns the number of records that Lambda need not repeat. */
-  async function setAsideRefused(records: readonly DynamoDBRecord[], results: readonly ChangeResult[]) {
+  async function setAsideUnpublishable(records: readonly DynamoDBRecord[], results: readonly ChangeResult[]) {
     for (const [index, record] of records.entries()) {
       const result = results[index];
-      if (result?.outcome !== 'refused') continue;
+      if (result?.outcome !== 'unpublishable') continue;
       const { Keys: keys, SequenceNumber: sequenceNumber } = record.dynamodb ?? {};
       const line = { officialAccountId: keys?.['officialAccountId']?.S, sequenceNumber, reason: result.reason };
       try {
@@ -75,7 +76,7 @@ function readChange({ dynamodb }: DynamoDBRecord): ChangeResult | { event: Offic
     const event = eventOfChange(dynamodb?.OldImage as Item | undefined, dynamodb?.NewImage as Item | undefined);
     return event === undefined ? { outcome: 'noEvent' } : { event };
   } catch (error) {
-    return { outcome: 'refused', reason: (error as Error).message };
+    return { outcome: 'unpublishable', reason: (error as Error).message };
   }
 }
 

@@ -8,7 +8,7 @@ import { checkCallbackCommand } from './checks/callback-command.ts';
 import { dispatch } from './dispatch.ts';
 import { readConfig, redriveVariables } from './config.ts';
 import type { Delivery } from './delivery.ts';
-import { MAX_RECEIPTS, REDRIVE_LIMITS } from './limits.ts';
+import { MAX_ATTEMPTS, REDRIVE_LIMITS } from './limits.ts';
 import { officialAccountsTable } from './official-accounts-table.ts';
 import { RejectedError } from './outcomes.ts';
 import { toDelivery } from './delivery-queues.ts';
@@ -31,7 +31,7 @@ const storeDelivery = middy<Delivery>({ timeoutEarlyInMillis: 0 })
 
 /**
  * Stores parked deliveries. Each failed message returns to the queue, and goes to the dead-letter queue after its last
- * receipt.
+ * attempt.
  */
 export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   const failures = await Promise.all(
@@ -42,8 +42,8 @@ export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> 
 
 /** @returns whether the message can be deleted. */
 async function redrive(record: SQSRecord): Promise<boolean> {
-  const receipt = Number(record.attributes.ApproximateReceiveCount);
-  const line: Record<string, unknown> = { messageId: record.messageId, receipt };
+  const attempt = Number(record.attributes.ApproximateReceiveCount);
+  const line: Record<string, unknown> = { messageId: record.messageId, attempt };
   try {
     const delivery = parseDelivery(record);
     line['requestId'] = delivery.requestContext.requestId;
@@ -53,9 +53,9 @@ async function redrive(record: SQSRecord): Promise<boolean> {
     logger.info('redrive', { ...line, outcome });
     return true;
   } catch (error) {
-    // A permanent error needs no pause between the remaining receipts.
+    // A permanent error needs no pause between the remaining attempts.
     const isPermanent = error instanceof RejectedError || error instanceof UnreadableMessageError;
-    const seconds = isPermanent ? 0 : backOffSeconds(receipt);
+    const seconds = isPermanent ? 0 : backOffSeconds(attempt);
     logger.warn('redrive', {
       ...line,
       outcome: isPermanent ? 'notUnderstood' : 'notStored',
@@ -80,12 +80,12 @@ function parseDelivery({ body }: SQSRecord): Delivery {
   }
 }
 
-/** Returns the pause after a receipt: one minute, doubled each time, and none after the last receipt. */
-function backOffSeconds(receipt: number): number {
-  return receipt < MAX_RECEIPTS ? 60 * 2 ** (receipt - 1) : 0;
+/** Returns the pause after an attempt: one minute, doubled each time, and none after the last attempt. */
+function backOffSeconds(attempt: number): number {
+  return attempt < MAX_ATTEMPTS ? 60 * 2 ** (attempt - 1) : 0;
 }
 
-/** Hides a message from further receipts. If that fails, the queue's own visibility timeout applies. */
+/** Hides a message in the queue until the next attempt. If that fails, the queue's own visibility timeout applies. */
 async function hideFor(seconds: number, { receiptHandle, messageId }: SQSRecord): Promise<void> {
   const change = new ChangeMessageVisibilityCommand({
     QueueUrl: config.parkingQueueUrl,

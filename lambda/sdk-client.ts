@@ -17,7 +17,7 @@ export interface CallWithDeadline {
 /** Runs one or more requests with a common deadline. */
 export type WithDeadline = <T>(call: (context: CallWithDeadline) => Promise<T>) => Promise<T>;
 
-/** Enforces a deadline on a non-concurrent client by destroying its connections. */
+/** Enforces a deadline on a client that has one call at a time, by destroying its connections. */
 export function destroyAtDeadline(client: { destroy(): void }, limits: Limits): WithDeadline {
   return (call) => {
     let isExpired = false;
@@ -29,8 +29,8 @@ export function destroyAtDeadline(client: { destroy(): void }, limits: Limits): 
 }
 
 /**
- * Enforces a deadline on a concurrent client by aborting the call's own request. The abort signal costs 7 % of a
- * delivery's time.
+ * Enforces a deadline on a client that has several calls at a time, by aborting the call's own request. The abort
+ * signal costs 7 % of a delivery's time.
  */
 export function abortAtDeadline(limits: Limits): WithDeadline {
   return (call) => {

@@ -6,7 +6,10 @@ import {
 import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
-/** Minimum time from a successful read of all versions to the next read after a mismatch. It limits the reads that strangers can cause. */
+/**
+ * Minimum time between two reads of all versions, because strangers can cause reads. After a failed read and a
+ * mismatch, RETRY_MS applies instead.
+ */
 const REREAD_MS = 60_000;
 
 /** Pause after a failed read. It is shorter, because a new token cannot be verified until a read succeeds. */
@@ -47,6 +50,7 @@ interface KnownVersions {
 /** The newest read of all versions. */
 interface FullRead {
   state: 'running' | 'succeeded' | 'failed';
+  /** Infinity while the read is running. */
   endTime: number;
   result: Promise<void>;
 }
@@ -74,10 +78,10 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
     load: () => read('current'),
     async verify(signature, requestTime) {
       const matches = () => known.values.some((token) => verifySignature(token, signature, requestTime));
-      const pausedFor = now() - fullRead.endTime;
+      const sinceReadMs = now() - fullRead.endTime; // negative while a read is running
       if (matches()) {
         const isFresh = now() - known.readTime < REFRESH_MS;
-        if (isFresh || pausedFor < REREAD_MS) return true;
+        if (isFresh || sinceReadMs < REREAD_MS) return true;
         try {
           await readAll();
         } catch {
@@ -86,15 +90,17 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
         return matches();
       }
       // Without a version no delivery can be verified: each of them tries to read.
-      const isPaused = known.values.length > 0 && pausedFor < (fullRead.state === 'failed' ? RETRY_MS : REREAD_MS);
+      const isTooSoon = known.values.length > 0 && sinceReadMs < (fullRead.state === 'failed' ? RETRY_MS : REREAD_MS);
       // The last read is awaited even if it has ended: if it has failed, the mismatch proves nothing, and this throws.
-      await (isPaused ? fullRead.result : readAll());
+      await (isTooSoon ? fullRead.result : readAll());
       return matches();
     },
   };
 }
 
-/** Returns why a secret is not usable as the token, as the end of a sentence. With an empty token, anybody could sign. */
+/**
+ * Returns why a secret is not usable as the token, as the end of a sentence. With an empty token, anybody could sign.
+ */
 export function tokenProblem(secret: string | undefined): string | undefined {
   if (!secret) return 'is empty: store the token of the Chat console there';
   if (/^\s*\{/.test(secret)) return 'contains JSON: store only the token of the Chat console there, as plain text';

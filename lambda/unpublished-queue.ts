@@ -7,7 +7,11 @@ import { clientSettings, abortAtDeadline } from './sdk-client.ts';
 /** Version of the messages' shape. */
 const VERSION = 1;
 
-/** Sends a change to the queue for unpublished changes, with the reason. @throws the SDK's error or a TimeoutError. */
+/**
+ * Sets a change aside: sends it to the queue for unpublished changes, with the reason.
+ *
+ * @throws the SDK's error or a TimeoutError.
+ */
 export type SetAside = (record: DynamoDBRecord, reason: string) => Promise<void>;
 
 /** Opens the queue for unpublished changes. The publisher loads this module, and with it the SQS client, on demand. */

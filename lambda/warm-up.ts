@@ -57,7 +57,7 @@ export async function warmUp(
   }
 }
 
-/** Table of the rehearsal. The name is too short for DynamoDB, so that a request to it always fails. */
+/** Table of the rehearsal. DynamoDB rejects a name of one character, so that a write that is sent by mistake fails. */
 const NO_TABLE = '-';
 
 /** Sends an unsigned `GET /` to the host of a request, over the connection that the request would use. */

@@ -17,7 +17,7 @@ const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_f
 const text = fc.constantFrom('', 'A', 'a', 'ä', '新闻', '新闻公众号', '😀', '\uffff');
 const optionalText = fc.oneof(fc.constant(undefined), text);
 
-/** Any event of a command: with its required attributes, and some of its optional ones. */
+/** Any event of a command, with all required attributes and some optional ones. */
 function eventOf({ timestampAttribute, attributes }: Command): fc.Arbitrary<AccountEvent> {
   const values = Object.entries(attributes).map(([name, { isOptional }]) => [name, isOptional ? optionalText : text]);
   return fc
@@ -31,7 +31,7 @@ function eventOf({ timestampAttribute, attributes }: Command): fc.Arbitrary<Acco
     .map((event) => ({ ...APP_AND_ID, ...event, timestampAttribute }));
 }
 
-/** Any event of one account, of any command. Its times are few, so that many events have the same time. */
+/** Any event of one account. There are few different times, so that many events have the same one. */
 export const accountEvent: fc.Arbitrary<AccountEvent> = fc.oneof(
   ...[...COMMANDS.values()].map((command) => ({
     arbitrary: eventOf(command),
@@ -52,9 +52,10 @@ export const arrivals: fc.Arbitrary<AccountEvent[]> = fc
   .map((parts) => parts.flat());
 
 /**
- * The record after all these events, computed independently of the code under test. It applies the events by their time;
- * of those with the same time, the creations first. Platform and address come from one event of the newest time.
- * It leaves out bookkeeping: the times of attributes, the revision, and receivedTime, which depends on the arrival.
+ * Computes the record after all these events, independently of the code under test. It applies the events in the order
+ * of their times. Of events with the same time, it applies creations first. Platform and address come from one event of
+ * the newest time. The result has no bookkeeping: no times of attributes, no revision, and no receivedTime, which
+ * depends on the order of arrival.
  */
 export function modelOf(events: readonly AccountEvent[]): Record<string, unknown> {
   let record: Record<string, unknown> = {};
@@ -72,7 +73,7 @@ export function modelOf(events: readonly AccountEvent[]): Record<string, unknown
   return { ...APP_AND_ID, ...record };
 }
 
-/** The greatest value of each attribute. */
+/** Returns the greatest value of each attribute. */
 function greatest(all: readonly Record<string, string | undefined>[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of all.flatMap((each) => Object.entries(each))) {
@@ -81,7 +82,9 @@ function greatest(all: readonly Record<string, string | undefined>[]): Record<st
   return found;
 }
 
-/** Platform and address of the event with the greatest platform; of those with the same platform, the greatest address. */
+/**
+ * Returns platform and address of the event with the greatest platform, and of these the one with the greatest address.
+ */
 function origin(events: readonly AccountEvent[]): Record<string, string> {
   const [greatestEvent] = events.toSorted(
     (a, b) => descending(a.optPlatform, b.optPlatform) || descending(a.clientIp, b.clientIp),
@@ -96,13 +99,13 @@ function descending(a: string | undefined, b: string | undefined): number {
   return b === undefined || (a !== undefined && a > b) ? -1 : 1;
 }
 
-/** Attributes of a record that the model has, too. */
+/** Returns the attributes of a record that the model also has. */
 export function visible(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const bookkeeping = new Set(['receivedTime', 'revision', ...PROFILE_ATTRIBUTES.map((name) => `${name}Time`)]);
   return Object.fromEntries(Object.entries(record).filter(([name]) => !bookkeeping.has(name)));
 }
 
-/** The body that Chat sends for an event. */
+/** Returns the body that Chat sends for an event. */
 export function payloadOf(event: AccountEvent): Record<string, unknown> {
   const { officialAccountId, eventTime, timestampAttribute, attributes } = event;
   const command = [...COMMANDS.values()].find(
@@ -110,7 +113,7 @@ export function payloadOf(event: AccountEvent): Record<string, unknown> {
       each.timestampAttribute === timestampAttribute &&
       Object.keys(attributes).every((name) => name in each.attributes),
   );
-  if (command === undefined) throw new Error('no command makes this event');
+  if (command === undefined) throw new Error('no command has this event');
   const fields = Object.entries(command.attributes).map(([name, { wireName }]) => [wireName, attributes[name]]);
   return {
     CallbackCommand: command.name,
@@ -120,15 +123,15 @@ export function payloadOf(event: AccountEvent): Record<string, unknown> {
   };
 }
 
-/** The delivery of an event, as the checks see it. */
+/** Returns the delivery of an event, in the form that the checks get. */
 export function deliveryOf(event: AccountEvent): Delivery {
-  return delivery((right) => {
+  return delivery((correct) => {
     const { CallbackCommand, ...payload } = JSON.parse(JSON.stringify(payloadOf(event)));
-    right.query = { sdkAppId: event.sdkAppId, callbackCommand: CallbackCommand };
-    if (event.clientIp !== undefined) right.query.clientIp = event.clientIp;
-    if (event.optPlatform !== undefined) right.query.optPlatform = event.optPlatform;
-    right.requestContext.timeEpoch = RECEIVED + event.receivedTime;
-    right.body = payload;
+    correct.query = { sdkAppId: event.sdkAppId, callbackCommand: CallbackCommand };
+    if (event.clientIp !== undefined) correct.query.clientIp = event.clientIp;
+    if (event.optPlatform !== undefined) correct.query.optPlatform = event.optPlatform;
+    correct.requestContext.timeEpoch = RECEIVED + event.receivedTime;
+    correct.body = payload;
   });
 }
 

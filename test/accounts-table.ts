@@ -8,7 +8,7 @@ import { abortAtDeadline } from '../lambda/sdk-client.ts';
 export const TABLE = 'accounts';
 
 export interface AccountsTable {
-  /** Where the embedded DynamoDB is. */
+  /** URL of the embedded DynamoDB. */
   url: string;
   /** The client of `accounts`. */
   client: DynamoDBClient;
@@ -22,7 +22,7 @@ export interface AccountsTable {
   close(): Promise<void>;
 }
 
-/** A table of official accounts in an embedded DynamoDB, its keys as the stack has them. */
+/** Starts an embedded DynamoDB with a table of official accounts, which has the stack's keys. */
 export async function startAccountsTable(): Promise<AccountsTable> {
   const keys = ['sdkAppId', 'officialAccountId'];
   const dynamoDb = await startDynamoDb([

@@ -5,31 +5,31 @@ import { inflateSync } from 'node:zlib';
 import { listen, type Loopback } from '../infra/local/aws/loopback.ts';
 import { SDK_APP_ID } from './delivery.ts';
 
-/** The key of the app, as a real one looks. */
+/** Key of the app, in the form of a real one. */
 export const KEY = '5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e';
 
 type Item = Record<string, unknown>;
 type Answer = { status: number; body: string } | undefined;
 
 export interface ChatRestServer extends Loopback {
-  /** The accounts by their IDs, each as Chat answers it. */
+  /** Accounts by ID, in the form of Chat's answer. */
   accounts: Map<string, Item>;
   addresses: string[];
-  /** Answers in place of the API, where it gives an answer: one that fails now and then. */
+  /** Returns an answer that replaces the API's own, for example an error. */
   fault: (call: number) => Answer;
-  /** The calls so far: the IDs that each asked for, and its parameters. */
+  /** All calls, with their IDs and parameters. */
   calls: { ids: string[]; query: URLSearchParams }[];
 }
 
 /**
- * The counterpart of Chat's REST API: the calls that the commands make, answered as documented.
+ * Starts a counterpart of Chat's REST API. It answers the calls of our commands as documented.
  *
  * @see https://www.tencentcloud.com/document/product/1047/60758 "Obtaining Official Account Information"
  * @see https://www.tencentcloud.com/document/product/1047/36742 "Getting Server IP Addresses"
  */
 export async function startChatRestServer(): Promise<ChatRestServer> {
   const starts: number[] = [];
-  const refuse = (ErrorCode: number, ErrorInfo: string) => ({ ActionStatus: 'FAIL', ErrorInfo, ErrorCode });
+  const reject = (ErrorCode: number, ErrorInfo: string) => ({ ActionStatus: 'FAIL', ErrorInfo, ErrorCode });
   const server = createServer(async (request, response) => {
     const { pathname, searchParams: query } = new URL(request.url ?? '', api.url);
     const body = (await json(request)) as { OfficialAccountIdList?: { Official_Account: string }[] };
@@ -39,7 +39,7 @@ export async function startChatRestServer(): Promise<ChatRestServer> {
     const now = performance.now();
     starts.push(now);
     const answer = () => {
-      if (starts.filter((start) => now - start < 1_000).length > 200) return refuse(60007, 'call frequency limit');
+      if (starts.filter((start) => now - start < 1_000).length > 200) return reject(60007, 'call frequency limit');
       const wrong = sigProblem(query);
       if (wrong !== undefined) return wrong;
       if (pathname === '/v4/ConfigSvc/GetIPList') {
@@ -50,9 +50,9 @@ export async function startChatRestServer(): Promise<ChatRestServer> {
         };
       }
       if (pathname !== '/v4/official_account_open_http_svc/get_official_account_info') {
-        return refuse(60009, 'no such call');
+        return reject(60009, 'no such call');
       }
-      if (ids.length === 0 || ids.length > 50) return refuse(6017, 'OfficialAccountIdList has a wrong length');
+      if (ids.length === 0 || ids.length > 50) return reject(6017, 'OfficialAccountIdList has a wrong length');
       return {
         ActionStatus: 'OK',
         ErrorInfo: '',
@@ -76,32 +76,32 @@ export async function startChatRestServer(): Promise<ChatRestServer> {
   return api;
 }
 
-/** Checks a UserSig as Tencent's page describes it, without the code under test. */
+/** Checks a UserSig as documented by Tencent, without the code under test. */
 function sigProblem(query: URLSearchParams): Item | undefined {
-  const refuse = (ErrorCode: number, ErrorInfo: string) => ({ ActionStatus: 'FAIL', ErrorInfo, ErrorCode });
+  const reject = (ErrorCode: number, ErrorInfo: string) => ({ ActionStatus: 'FAIL', ErrorInfo, ErrorCode });
   const sig = query.get('usersig') ?? '';
   const standard = sig.replaceAll('*', '+').replaceAll('-', '/').replaceAll('_', '=');
   let document: Record<string, string | number>;
   try {
     document = JSON.parse(inflateSync(Buffer.from(standard, 'base64')).toString());
   } catch {
-    return refuse(70003, `UserSig parse failed, ${sig}`);
+    return reject(70003, `UserSig parse failed, ${sig}`);
   }
   const names = ['identifier', 'sdkappid', 'time', 'expire'];
   const content = names.map((name) => `TLS.${name}:${document[`TLS.${name}`]}\n`).join('');
   const expected = createHmac('sha256', KEY).update(content).digest('base64');
-  if (query.get('sdkappid') !== SDK_APP_ID) return refuse(70020, 'sdkappid not exist');
-  if (expected !== document['TLS.sig']) return refuse(70009, `UserSig verification failed, ${sig}`);
-  if (query.get('identifier') !== document['TLS.identifier']) return refuse(70013, 'identifier not match');
-  if (query.get('identifier') !== 'administrator') return refuse(60010, 'not an administrator');
+  if (query.get('sdkappid') !== SDK_APP_ID) return reject(70020, 'sdkappid not exist');
+  if (expected !== document['TLS.sig']) return reject(70009, `UserSig verification failed, ${sig}`);
+  if (query.get('identifier') !== document['TLS.identifier']) return reject(70013, 'identifier not match');
+  if (query.get('identifier') !== 'administrator') return reject(60010, 'not an administrator');
   const age = Date.now() / 1000 - Number(document['TLS.time']);
-  if (age < -60 || age > Number(document['TLS.expire'])) return refuse(70001, 'UserSig expired');
+  if (age < -60 || age > Number(document['TLS.expire'])) return reject(70001, 'UserSig expired');
   const random = query.get('random') ?? '';
-  if (!/^\d{1,10}$/.test(random) || Number(random) >= 2 ** 32) return refuse(60002, 'random is not 32 bits');
-  return query.get('contenttype') === 'json' ? undefined : refuse(60002, 'contenttype');
+  if (!/^\d{1,10}$/.test(random) || Number(random) >= 2 ** 32) return reject(60002, 'random is not 32 bits');
+  return query.get('contenttype') === 'json' ? undefined : reject(60002, 'contenttype');
 }
 
-/** An account as Chat answers it, right in every way. */
+/** Returns a correct account in the form of Chat's answer. */
 export function chatAccount(item: Item = {}): Item {
   return {
     ErrorCode: 0,

@@ -5,11 +5,11 @@ import type { Delivery } from '../lambda/delivery.ts';
 
 export const SDK_APP_ID = '1400000000';
 export const TOKEN = 'xxxxyyyy';
-/** Chat waits no longer. @see https://www.tencentcloud.com/document/product/1047/34354 */
+/** Maximum time that Chat waits for a reply. @see https://www.tencentcloud.com/document/product/1047/34354 */
 export const CHAT_TIMEOUT_MS = 2_000;
 export const CREATED = 'OfficialAccount.CallbackAfterCreateOfficialAccount';
 
-/** Every command that Tencent documents for official accounts (1047/60795 to 60805). */
+/** All documented commands of official accounts (Tencent's pages 1047/60795 to 60805). */
 export const DOCUMENTED_COMMANDS = [
   'OfficialAccount.CallbackBeforeCreateOfficialAccount',
   'OfficialAccount.CallbackAfterCreateOfficialAccount',
@@ -26,12 +26,12 @@ export const DOCUMENTED_COMMANDS = [
 
 const DIRECTORY = join(import.meta.dirname, 'deliveries');
 
-/** A body that is recorded in `test/deliveries`. */
+/** Reads a body from `test/deliveries`. */
 export function recorded(name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(DIRECTORY, `${name}.json`), 'utf8'));
 }
 
-/** Tencent's documented samples in `test/deliveries`, by command: one for each command that the receiver handles. */
+/** Tencent's documented samples in `test/deliveries`, by command: one for each handled command. */
 export const SAMPLES: ReadonlyMap<string, Record<string, unknown>> = new Map(
   globSync('*.json', { cwd: DIRECTORY }).map((file) => {
     const sample = recorded(file.slice(0, -'.json'.length));
@@ -39,7 +39,7 @@ export const SAMPLES: ReadonlyMap<string, Record<string, unknown>> = new Map(
   }),
 );
 
-/** Signs as Tencent's page says, without the code under test. */
+/** Signs as documented by Tencent, without the code under test. */
 export function signed(requestTime: string | number, token = TOKEN): { Sign: string; RequestTime: string } {
   return {
     Sign: createHash('sha256').update(`${token}${requestTime}`).digest('hex'),
@@ -51,21 +51,21 @@ export function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** Signs the query of a delivery anew. @param seconds from now. */
+/** Replaces the signature of a query. @param seconds from now. */
 export function sign(query: URLSearchParams, seconds = 0, token = TOKEN): void {
   for (const [name, value] of Object.entries(signed(unixSeconds() + seconds, token))) query.set(name, value);
 }
 
-/** What Chat posts, in the parts that a test may change. */
+/** The parts of Chat's request that a test may change. */
 export interface HttpDelivery {
   query: URLSearchParams;
   payload: Record<string, unknown>;
-  /** In place of the payload. */
+  /** Replaces the payload. */
   body?: string | Uint8Array;
   headers: Record<string, string>;
 }
 
-/** A delivery that is right in every way, but for what the test changes. */
+/** Returns a correct delivery with the change of the test. */
 export function httpDelivery(change: (delivery: HttpDelivery) => void = () => {}): HttpDelivery {
   const delivery: HttpDelivery = {
     query: new URLSearchParams({
@@ -83,10 +83,12 @@ export function httpDelivery(change: (delivery: HttpDelivery) => void = () => {}
   return delivery;
 }
 
-/** The reply to a delivery that was dealt with, whole. */
+/** The complete OK reply. */
 export const OK = { status: 200, type: 'application/json', body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
 
-export async function post(url: string, { query, payload, body, headers }: HttpDelivery) {
+/** Posts a correct delivery with the given change, or a delivery of {@link httpDelivery}. */
+export async function post(url: string, delivery: HttpDelivery | ((delivery: HttpDelivery) => void) = () => {}) {
+  const { query, payload, body, headers } = typeof delivery === 'function' ? httpDelivery(delivery) : delivery;
   const response = await fetch(`${url}?${query}`, {
     method: 'POST',
     headers,
@@ -95,10 +97,10 @@ export async function post(url: string, { query, payload, body, headers }: HttpD
   return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
 }
 
-/** When the deliveries of the unit tests come in, Unix milliseconds. */
+/** Time of arrival of the unit tests' deliveries, in Unix milliseconds. */
 export const RECEIVED = 1_670_574_415_500;
 
-/** A delivery on its way through the checks, right in every way but for what the test changes. */
+/** Returns a correct delivery in the form that the checks get, with the change of the test. */
 export function delivery(change: (delivery: Delivery) => void = () => {}): Delivery {
   const event: Delivery = {
     headers: {},
@@ -111,7 +113,7 @@ export function delivery(change: (delivery: Delivery) => void = () => {}): Deliv
   return event;
 }
 
-/** A delivery as Middy hands it to a check. */
+/** Returns the request that middy passes to a check. */
 export function request(change?: (delivery: Delivery) => void): { event: Delivery } & Record<string, any> {
   return { event: delivery(change), context: {}, response: undefined, error: undefined, internal: {} };
 }

@@ -12,7 +12,7 @@ const read = (name: string) => JSON.parse(readFileSync(join(import.meta.dirname,
 const { dependencies, devDependencies }: Package = read('package.json');
 const locked: Record<string, Package> = read('package-lock.json').packages;
 
-test('the SDK clients are of one release, and share one copy of what they are made of', () => {
+test('all SDK clients have the same version, and each of their packages is installed once', () => {
   const clients = Object.entries({ ...dependencies, ...devDependencies }).filter(([name]) =>
     name.startsWith('@aws-sdk/client-'),
   );
@@ -30,11 +30,11 @@ test('the SDK clients are of one release, and share one copy of what they are ma
 });
 
 /**
- * npm leaves a build that its registry lacks out of the lock file without a word, and `npm ci` on that platform then
- * installs a package without its native part. An older version whose builds are all there mends it, as an override
- * where the package is not one of ours.
+ * If the registry lacks a build, npm omits it from the lock file without a message. `npm ci` on that platform then
+ * installs a package without its native part. To correct this, use an older version that has all builds. If it is not a
+ * direct dependency, add an override.
  */
-test('the lock file holds the builds of every package for every platform', () => {
+test('the lock file has the builds of every package for every platform', () => {
   const missing = Object.entries(locked).flatMap(([path, { optionalDependencies = {} }]) =>
     Object.keys(optionalDependencies).filter(
       (name) => !(`node_modules/${name}` in locked || `${path}/node_modules/${name}` in locked),

@@ -24,16 +24,18 @@ export function resourcesOf(type: string, context: Readonly<Record<string, strin
 }
 
 /**
- * Starts a deployment whose functions have time: {@link TIME_SCALE}. It has few instances, so that a busy machine can serve
- * them, and a free port.
+ * Starts a deployment on a free port. Its functions have longer deadlines ({@link TIME_SCALE}) and few instances, so that
+ * a busy machine can serve them.
  *
  * @param context CDK context beside the SDKAppID.
  */
-export function startSlowDeployment({
+export async function startSlowDeployment({
   context = {},
   ...options
-}: Partial<DeploymentOptions> & { context?: Readonly<Record<string, string>> } = {}): Promise<Deployment> {
-  return startDeployment({
+}: Partial<DeploymentOptions> & { context?: Readonly<Record<string, string>> } = {}): Promise<
+  Deployment & AsyncDisposable
+> {
+  const deployment = await startDeployment({
     spec: specOf(context),
     token: TOKEN,
     port: 0,
@@ -41,4 +43,5 @@ export function startSlowDeployment({
     maxInstances: 2,
     ...options,
   });
+  return { ...deployment, [Symbol.asyncDispose]: () => deployment.stop() };
 }

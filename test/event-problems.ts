@@ -3,7 +3,7 @@ import { COMMANDS } from '../lambda/commands/index.ts';
 import officialAccount from '../lambda/commands/official-account.schema.json' with { type: 'json' };
 
 const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false }).addSchema(officialAccount);
-/** Stricter than the schemas, which allow the attributes of later versions. */
+/** Unlike the schemas, these reject unknown attributes. */
 const validators = new Map(
   [...COMMANDS.values()].flatMap(({ event }) =>
     event === undefined

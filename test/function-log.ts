@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { until } from './until.ts';
 
-/** The function's own lines in what was printed. */
+/** Returns the function's own lines, without those of Lambda. */
 export function logLines(printed: string): Record<string, any>[] {
   return printed
     .split('\n')
@@ -9,7 +9,7 @@ export function logLines(printed: string): Record<string, any>[] {
     .map((line) => JSON.parse(line));
 }
 
-/** Keeps what the functions log, out of the test's own output. */
+/** Collects the log of the functions, so that it is not part of the test's output. */
 export function logKeeper() {
   const keeper = {
     text: '',

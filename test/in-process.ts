@@ -1,10 +1,10 @@
 import { execute } from '../infra/cli/command-line.ts';
 
 /**
- * Runs a program inside of the test, which saves the second that a new process takes. A test that needs a signal, a
- * terminal or a closed output runs the file of the program instead: see test/program.ts.
+ * Runs a program in the process of the test, which saves the second that a new process takes. A test that needs a
+ * signal, a terminal or a closed output runs the program's file instead: see test/program.ts.
  *
- * @param createProgram as the program's file exports it.
+ * @param createProgram exported by the program's file.
  */
 export async function inProcess(
   createProgram: () => Parameters<typeof execute>[0],

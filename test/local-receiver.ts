@@ -7,15 +7,15 @@ import { until } from './until.ts';
 
 export type LocalReceiver = Awaited<ReturnType<typeof startLocalReceiver>>;
 
-/** Gives a busy machine time. */
+/** Lengthens the functions' deadlines, for a busy machine. */
 const TIME_OPTIONS = ['--time-scale', String(Math.ceil(TIME_SCALE))];
-/** What `npm start` gets in the tests: the stack that was synthesized for all of them. */
+/** Options of `npm start` in the tests: the stack that was synthesized once for all tests. */
 export const LOCAL_OPTIONS = ['--app', synthesizeOnce({}), ...TIME_OPTIONS];
 
-/** Runs `npm start` on a free port, without a synthesis of its own. @returns once it serves. */
+/** Runs `npm start` on a free port, without its own synthesis. @returns when it is ready. */
 export const startLocalReceiver = (...args: string[]) => start([...LOCAL_OPTIONS, ...args]);
 
-/** The same with the synthesis that `npm start` makes by default. */
+/** Runs `npm start` with its own synthesis, as by default. */
 export const startSynthesizing = () => start(TIME_OPTIONS);
 
 async function start(args: readonly string[]) {
@@ -39,10 +39,10 @@ async function start(args: readonly string[]) {
     eventsUrl: printed(/curl -N (\S+)/) ?? '',
     output,
     records: () => recordsOf(dynamoDbUrl, tableName),
-    /** The lines that the function logged, one a delivery. */
+    /** Returns the function's log lines, one per delivery. */
     log: () => logLines(output.stdout),
     stop,
-    /** For a test that starts one of its own: it may fail before it stops it. */
+    /** Stops it at the end of a test, even if the test fails. */
     [Symbol.asyncDispose]: async () => void (await stop()),
   };
 }

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..');
 
-/** Runs one of the project's programs as a user does. */
+/** Runs a program of this project as a process. */
 export function program(file: string, args: readonly string[], env: Record<string, string> = {}) {
   return command(process.execPath, [join(ROOT, file), ...args], env);
 }
 
 const children = new Set<ChildProcess>();
-process.once('exit', endPrograms); // not under Jest, where test/jest/each-file.mjs calls it
+process.once('exit', endPrograms); // under Jest, test/jest/each-file.mjs calls it
 
-/** Runs a command in the project's root, in a process group of its own. */
+/** Runs a command in the project's root, in its own process group. */
 export function command(executable: string, args: readonly string[], env: Record<string, string> = {}) {
   // A developer may have exported the token of a deployed receiver, or the key of an app.
   const { CHAT_WEBHOOK_TOKEN: _, CHAT_APP_KEY: __, ...inherited } = process.env;
@@ -30,12 +30,12 @@ export function command(executable: string, args: readonly string[], env: Record
   return running;
 }
 
-/** Ends what is still running, for example after a test that has failed. */
+/** Ends all programs that still run, for example after a failed test. */
 export function endPrograms(): void {
   for (const child of children) signalGroup(child, 'SIGKILL');
 }
 
-/** Sends a signal to the command and all that it has started, as a terminal's Ctrl-C does. */
+/** Sends a signal to the command and its child processes, like Ctrl-C in a terminal. */
 export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);

@@ -9,9 +9,9 @@ import { EVENT_SOURCE } from '../infra/webhook.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
 import { featureFlags } from '../infra/local/synthesize.ts';
 import { OPTIONS } from '../infra/settings.ts';
-import { COMMANDS } from '../lambda/commands/index.ts';
+import { COMMANDS, PROFILE_ATTRIBUTES } from '../lambda/commands/index.ts';
 import { dispatch } from '../lambda/dispatch.ts';
-import { CHAT_TIMEOUT_MS, MAX_RECEIPTS, QUEUE_LIMITS, STORE_LIMITS, TOKEN_LIMITS } from '../lambda/limits.ts';
+import { CHAT_TIMEOUT_MS, MAX_ATTEMPTS, QUEUE_LIMITS, STORE_LIMITS, TOKEN_LIMITS } from '../lambda/limits.ts';
 import schema from '../lambda/commands/official-account-created.schema.json' with { type: 'json' };
 import { officialAccountsTable } from '../lambda/official-accounts-table.ts';
 import { OUTCOMES, FORWARD_FAILURES, REASONS } from '../lambda/outcomes.ts';
@@ -45,7 +45,7 @@ const template = Template.fromStack(
     },
   }).stack,
 );
-/** By their construct IDs: CDK adds eight characters. */
+/** Returns resources with their construct IDs. CDK adds eight characters to an ID. */
 const resources = (type: string) =>
   Object.entries(template.findResources(type)).map(([id, { Properties }]) => [id.slice(0, -8), Properties] as const);
 
@@ -57,7 +57,7 @@ const cells = (row: string) =>
     .map((cell) => cell.trim());
 const plain = (markdown: string) => markdown.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '');
 
-/** The cells of the table with this heading, row by row, without links and code marks. */
+/** Returns the rows of the table with this heading, without links and code marks. */
 function table(markdown: string, firstHeading: string): string[][] {
   const lines = markdown.split('\n');
   const start = lines.findIndex((line) => plain(line).startsWith(`| ${firstHeading} `));
@@ -66,7 +66,7 @@ function table(markdown: string, firstHeading: string): string[][] {
   return body.slice(0, body.indexOf('')).map((line) => cells(line).map(plain));
 }
 
-/** The anchors that GitHub makes of a page's headings. */
+/** Returns GitHub's anchors of a page's headings. */
 function anchors(markdown: string): string[] {
   return [...withoutCode(markdown).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     plain(heading)
@@ -104,7 +104,7 @@ test('the table of replies to forwarded deliveries has every failure', () => {
   expect(table(lambda.slice(lambda.indexOf('With [`forwardUrl`]')), 'ErrorCode')).toEqual(rows);
 });
 
-test('the replies table holds every reason as it is answered, in the order of the checks', () => {
+test('the table of replies has every reason, in the order of the checks', () => {
   expect(table(lambda, 'ErrorCode')).toEqual(
     Object.entries(REASONS).map(([reason, { errorCode, status, errorInfo, isDeadLettered }]) => [
       String(errorCode),
@@ -114,12 +114,12 @@ test('the replies table holds every reason as it is answered, in the order of th
       isDeadLettered ? 'yes' : 'no',
     ]),
   );
-  // And what each code is about, below the table.
+  // The explanations below the table.
   const explained = [...lambda.matchAll(/^- \*\*(\d+)\*\*: /gm)].map(([, code]) => Number(code));
   expect(explained).toEqual(Object.values(REASONS).map(({ errorCode }) => errorCode));
 });
 
-test('the log table holds every outcome', () => {
+test('the table of the log has every outcome', () => {
   const outcomes = table(lambda, 'outcome').map(([outcome]) => outcome);
   expect(outcomes.toSorted()).toEqual(Object.keys(OUTCOMES).toSorted());
 });
@@ -145,7 +145,7 @@ test('the README names all props that only a host app can give, and no prop, pro
   expect(section).toContain(`from '${packageJson.name}'`);
 });
 
-test('the record table holds every attribute that is written', async () => {
+test('the table of the record has every attribute that is written', async () => {
   const written = new Set<string>();
   const client = {
     send: async ({ input }: { input: { Key: object; UpdateExpression: string } }) => {
@@ -157,14 +157,12 @@ test('the record table holds every attribute that is written', async () => {
   for (const body of SAMPLES.values()) {
     await dispatch(accounts)(delivery((event) => Object.assign(event, { query: { sdkAppId: '1' }, body })));
   }
-  expect(
-    table(lambda, 'attribute')
-      .flatMap(([names = '']) => names.split(', '))
-      .toSorted(),
-  ).toEqual([...written].toSorted());
+  for (const name of PROFILE_ATTRIBUTES) expect(written.delete(`${name}Time`)).toBe(true);
+  const shown = table(lambda, 'attribute').map(([name]) => name);
+  expect(shown.toSorted()).toEqual([...written, 'nameTime etc.'].toSorted()); // one row for all times of the profile
 });
 
-test('the table of commands names every command, with the fields that may be absent', () => {
+test('the table of commands has every command, with its optional fields', () => {
   const shown = table(lambda, 'command, after OfficialAccount.').map(([command, , fields]) => [command, fields]);
   const expected = [...COMMANDS.values()].map(({ name, attributes }) => {
     const optional = Object.values(attributes).flatMap(({ wireName, isOptional }) => (isOptional ? [wireName] : []));
@@ -201,7 +199,7 @@ describe('each alarm', () => {
   });
 });
 
-test('the widgets table has every widget of the dashboard, in its order', () => {
+test('the table of widgets has every widget of the dashboard, in its order', () => {
   const [[, dashboard] = ['', { DashboardBody: '' }]] = resources('AWS::CloudWatch::Dashboard');
   const titles = [...JSON.stringify(dashboard.DashboardBody).matchAll(/\\"title\\":\\"([^:"\\]*)/g)];
   const names = titles.map(([, title = '']) =>
@@ -210,7 +208,7 @@ test('the widgets table has every widget of the dashboard, in its order', () => 
   expect(table(infra, 'widget').map(([name]) => name)).toEqual(names);
 });
 
-test('the pages name only existing outputs and log groups, and the right limits', () => {
+test('the pages name only existing outputs and log groups, and the correct limits', () => {
   const outputs = Object.keys(template.findOutputs('*'));
   const named = [...all.matchAll(/`((?!Callback|FaceUrl)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(
     ([, name]) => name,
@@ -224,16 +222,16 @@ test('the pages name only existing outputs and log groups, and the right limits'
 
   expect(infra).toContain(` ${STORE_LIMITS.totalMs / 1000} s `);
   expect(infra).toContain(` ${(STORE_LIMITS.totalMs + QUEUE_LIMITS.totalMs) / 1000} s,`);
-  // Token, store and queue come one after another, and Chat waits for them.
+  // A delivery calls Secrets Manager, DynamoDB and SQS one after another.
   const atMostMs = [TOKEN_LIMITS, STORE_LIMITS, QUEUE_LIMITS].reduce((sum, { totalMs }) => sum + totalMs, 0);
   expect(atMostMs).toBe(1_900);
   expect(atMostMs).toBeLessThan(CHAT_TIMEOUT_MS);
-  // The pauses between ten receipts: one minute, two, four and so on.
-  expect((2 ** (MAX_RECEIPTS - 1) - 1) / 60).toBeCloseTo(8.5, 1);
+  // The pauses between ten attempts: one minute, two, four and so on.
+  expect((2 ** (MAX_ATTEMPTS - 1) - 1) / 60).toBeCloseTo(8.5, 1);
   expect(infra).toContain('eight and a half hours');
 });
 
-test('the example of an event meets its schema, and the example of a rule matches it', () => {
+test('the example of an event is valid, and the example of a rule matches it', () => {
   const [, json = ''] = /```json\n(\{\n {2}"version": "0"[\s\S]*?)```/.exec(lambda) ?? [];
   const event = JSON.parse(json);
   expect(eventProblems(event.detail)).toEqual([]);
@@ -242,12 +240,12 @@ test('the example of an event meets its schema, and the example of a rule matche
   expect(lambda).toContain(`detailType: ['${schema.title}']`);
 });
 
-test('the table of events holds every event, with its schema', () => {
+test('the table of events has every event, in the order of the commands, with its schema', () => {
   const shown = table(lambda, 'detail type').map(([type, , link]) => [type, link]);
   const events = [...COMMANDS.values()].flatMap(({ event }) =>
     event === undefined ? [] : [[event.schema.title, event.schema.$id]],
   );
-  expect(shown.toSorted()).toEqual(events.toSorted());
+  expect(shown).toEqual(events);
   for (const [title = '', file = ''] of events) {
     expect(file).toBe(`${title.toLowerCase().replaceAll(' ', '-')}.schema.json`);
     expect(existsSync(join(ROOT, 'lambda/commands', file))).toBe(true);

@@ -16,7 +16,7 @@ export async function recordsOf(dynamoDbUrl: string, tableName: string): Promise
   }
 }
 
-/** Reads the record of an official account; undefined where there is none. */
+/** Reads the record of an official account. Undefined if there is none. */
 export async function recordOf(dynamoDbUrl: string, tableName: string, officialAccountId: string) {
   const records = await recordsOf(dynamoDbUrl, tableName);
   return records.find((record) => record['officialAccountId'] === officialAccountId);

@@ -72,7 +72,9 @@ export function nonEmpty(text: string): string {
   throw new InvalidArgumentError('It must not be empty.');
 }
 
-/** Parses a path relative to the folder in which the user runs npm; npm itself runs its scripts in the project's root. */
+/**
+ * Parses a path relative to the folder in which the user runs npm; npm itself runs its scripts in the project's root.
+ */
 export function userPath(path: string): string {
   return resolve(process.env['INIT_CWD'] ?? process.cwd(), nonEmpty(path));
 }

@@ -41,8 +41,8 @@ export function clearProgress(): void {
 }
 
 /**
- * Reads a secret from the environment, or asks the user without showing the answer. Secrets do not belong on the command
- * line, because other users see it in the list of processes.
+ * Reads a secret from the environment, or asks the user without showing the answer. Secrets do not belong on the
+ * command line, because other users see it in the list of processes.
  *
  * @param name as in "the app's key".
  * @throws UsageError if stdin is no terminal.
@@ -89,8 +89,8 @@ const SAME_INTERRUPTION_MS = 500;
 let interrupt: (() => void) | undefined;
 
 /**
- * Ends the process with exit code 1 when its output is closed (`| head`), or aborts {@link interruptionSignal} if that is
- * in use. SIGPIPE would not do, because it comes for closed network connections as well.
+ * Ends the process with exit code 1 when its output is closed (`| head`), or aborts {@link interruptionSignal} if that
+ * is in use. SIGPIPE would not do, because it comes for closed network connections as well.
  */
 export function endWhenOutputCloses(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

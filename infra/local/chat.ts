@@ -123,7 +123,8 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
     };
   } catch (error) {
     const { name, message, code, cause } = error as NodeJS.ErrnoException & { cause?: Error };
-    const reason = name === 'AbortError' ? cause?.message : message || code; // a refused connection to localhost has no message
+    // ECONNREFUSED from localhost has no message.
+    const reason = name === 'AbortError' ? cause?.message : message || code;
     throw new Error(`no reply from ${url.origin}: ${reason}`, { cause: error });
   }
 }

@@ -7,8 +7,8 @@ import { UsageError } from '../cli/errors.ts';
 export const dataPaths = (directory: string) => ({ tables: directory, queues: join(directory, 'queues') });
 
 /**
- * Creates a data directory if it is missing, and reads all its files. Otherwise the first request that needs a damaged file
- * would end the process.
+ * Creates a data directory if it is missing, and reads all its files. Otherwise the first request that needs a damaged
+ * file would end the process.
  *
  * @throws UsageError if the directory can't be used.
  */
@@ -27,8 +27,8 @@ export async function prepareDataDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Creates a directory and its parents. `mkdirSync` with `recursive` never ends if the system reports that a parent does not
- * exist, for example below /proc.
+ * Creates a directory and its parents. `mkdirSync` with `recursive` never ends if the system reports that a parent does
+ * not exist, for example below /proc.
  */
 function createDirectory(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;

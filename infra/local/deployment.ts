@@ -59,7 +59,8 @@ export async function startDeployment({
   started.defer(spec.dispose);
 
   const paths = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
-  // Before DynamoDB: if another process has the data directory open, this throws, whereas dynalite would end the process.
+  // Before DynamoDB: if another process has the data directory open, this throws, whereas dynalite would end the
+  // process.
   const sqs = await startQueues(spec.queues, queueSecondMs, paths?.queues);
   started.defer(sqs.close);
 

@@ -78,7 +78,7 @@ export function sendProgram() {
     .addHelpText(
       'after',
       `
-The receiver handles these commands:
+The fields have a default for these commands. For another command, use --file:
 ${DOCUMENTED_SAMPLES.map(({ CallbackCommand }) => `  ${CallbackCommand}`).join('\n')}
 A change of the profile carries only the given fields of ${PROFILE.join(', ')}: all of them
 if none is given.

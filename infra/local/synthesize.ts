@@ -32,7 +32,8 @@ export async function synthesize(context: Readonly<Record<string, string>>): Pro
 }
 
 /**
- * Writes the cloud assembly. It leaves out CDK's validation of the template, which takes several seconds; `cdk deploy` does it.
+ * Writes the cloud assembly. It leaves out CDK's validation of the template, which takes several seconds; `cdk deploy`
+ * does it.
  *
  * @throws UsageError if the context is wrong.
  */

@@ -39,8 +39,8 @@ interface Resource {
 }
 
 /**
- * Reads the deployment from a cloud assembly, which `cdk synth` writes to `cdk.out`. The logical ID of a resource is used as
- * its name.
+ * Reads the deployment from a cloud assembly, which `cdk synth` writes to `cdk.out`. The logical ID of a resource is
+ * used as its name.
  *
  * @throws OperationError if the directory does not contain an assembly with one stack.
  */

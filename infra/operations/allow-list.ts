@@ -15,7 +15,7 @@ export function allowListProgram() {
   const program = createChatProgram(
     'allow-list',
     'Asks Chat for the addresses that webhooks come from, and compares them with the allow-list of a deployment (the ' +
-      "option allowedCidrs). Chat's addresses change, and a receiver refuses deliveries from addresses that its list lacks.",
+      "option allowedCidrs). Chat's addresses change, and a receiver rejects deliveries from addresses that its list lacks.",
   )
     .addOption(
       new Option(
@@ -96,7 +96,7 @@ function compare({ name, config: { allowedCidrs } }: DeployedStack, now: readonl
   const isCurrent = missing.length === 0;
   process.exitCode = isCurrent ? 0 : 1;
   if (isJson) return console.log(JSON.stringify({ isCurrent, hasList, missing, additional, now }, null, 2));
-  for (const cidr of missing) console.log(`missing     ${cidr}  Chat calls from there, and is refused`);
+  for (const cidr of missing) console.log(`missing     ${cidr}  Chat calls from there, and is rejected`);
   for (const cidr of additional) console.log(`additional  ${cidr}  Chat does not call from all of it`);
   if (!hasList) console.log(`There is no allow-list in ${name}: every address may call.`);
   else if (isCurrent) console.log(`The allow-list of ${name} is up to date.`);

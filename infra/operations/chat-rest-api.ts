@@ -7,7 +7,11 @@ import { request } from '../cli/http.ts';
 import { parseJson, printable } from '../cli/terminal.ts';
 import { userSig } from './user-sig.ts';
 
-/** The hosts of Chat's REST API, by the region of the app's data. @see https://www.tencentcloud.com/document/product/1047/34620 */
+/**
+ * The hosts of Chat's REST API, by the region of the app's data.
+ *
+ * @see https://www.tencentcloud.com/document/product/1047/34620
+ */
 export const HOSTS: Readonly<Record<string, string>> = {
   china: 'console.tim.qq.com',
   singapore: 'adminapisgp.im.qcloud.com',
@@ -230,7 +234,11 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
   }
 
   return {
-    /** Asks for at most {@link MAX_IDS} official accounts. @throws OperationError if all further calls would fail, too. */
+    /**
+     * Asks for at most {@link MAX_IDS} official accounts.
+     *
+     * @throws OperationError if all further calls would fail, too.
+     */
     async officialAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, AccountAnswer>> {
       const answers = new Map<string, AccountAnswer>();
       await ask(ids, answers);

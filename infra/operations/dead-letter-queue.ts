@@ -106,7 +106,8 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUr
 function readDelivery(text: string): QueuedDelivery | undefined {
   try {
     const delivery = parseQueuedDelivery(text);
-    new Date(delivery.receivedTime).toISOString(); // throws for an invalid time, which only a message written by hand has
+    // Throws for an invalid time, which only a message written by hand has.
+    new Date(delivery.receivedTime).toISOString();
     return delivery;
   } catch {
     return undefined;

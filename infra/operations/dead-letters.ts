@@ -24,7 +24,7 @@ const UNKNOWN_FORMAT =
 export function deadLettersProgram() {
   const program = createOperatorProgram(
     'dead-letters',
-    'Shows, replays and deletes dead letters: deliveries that were refused although genuine, or not stored in 8.5 hours.',
+    'Shows, replays and deletes dead letters: authentic deliveries that were rejected, or not stored in 8.5 hours.',
   ).addHelpText(
     'afterAll',
     `

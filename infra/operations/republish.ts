@@ -90,7 +90,7 @@ export type Selection = { id: string } | { since: number; until: number };
 
 /** A record, with the event that it becomes or the reason why there is none. */
 export type Found = { id: string; receivedTime: number } & (
-  { event: OfficialAccountEvent } | { reason: 'creation not seen' } | { reason: 'refused'; detail: string }
+  { event: OfficialAccountEvent } | { reason: 'creation not seen' } | { reason: 'unpublishable'; detail: string }
 );
 type Publishable = Extract<Found, { event: OfficialAccountEvent }>;
 
@@ -107,7 +107,7 @@ export function publicationOf(item: Record<string, AttributeValue>): Found {
     return { ...record, event: makeEvent(command, image) };
   } catch (error) {
     if (!(error instanceof UnpublishableError)) throw error;
-    return { ...record, reason: 'refused', detail: error.message };
+    return { ...record, reason: 'unpublishable', detail: error.message };
   }
 }
 
@@ -176,7 +176,7 @@ function list(found: readonly Found[], { name }: DeployedStack): void {
   for (const record of found) console.log(oneLine(record));
   const events = found.filter(isPublishable);
   console.log(`${formatCount(found.length)} found in ${name}: ${formatCount(events.length)} would be published.`);
-  if (found.some(isRefused)) process.exitCode = 1;
+  if (found.some(isUnpublishable)) process.exitCode = 1;
 }
 
 async function publish(
@@ -196,27 +196,28 @@ async function publish(
   });
   clearProgress();
 
-  const refusedByBus = publishable.flatMap(({ event: _, ...record }, n): Found[] => {
+  const rejectedByBus = publishable.flatMap(({ event: _, ...record }, n): Found[] => {
     const result = results[n];
-    return result?.outcome === 'refused' ? [{ ...record, reason: 'refused', detail: result.reason }] : [];
+    return result?.outcome === 'unpublishable' ? [{ ...record, reason: result.outcome, detail: result.reason }] : [];
   });
-  const notPublished = [...found.filter((record) => !isPublishable(record)), ...refusedByBus];
+  const notPublished = [...found.filter((record) => !isPublishable(record)), ...rejectedByBus];
   for (const record of notPublished) console.log(oneLine(record));
   const published = publishable.filter((_record, n) => results[n]?.outcome === 'published');
   const left = publishable.filter((_record, n) => (results[n]?.outcome ?? 'failed') === 'failed');
   console.log(`${summary(found, published, notPublished)} in ${deployment.name}.`);
   if (left.length > 0) console.error(whyLeft(left, results, selection));
-  process.exitCode = left.length > 0 || notPublished.some(isRefused) ? 1 : 0;
+  process.exitCode = left.length > 0 || notPublished.some(isUnpublishable) ? 1 : 0;
 }
 
 function summary(found: readonly Found[], published: readonly Publishable[], notPublished: readonly Found[]): string {
   const destroyed = published.filter(({ event }) => event.detailType === officialAccountDestroyed.event.schema.title);
   const created = published.length - destroyed.length;
-  const refused = notPublished.filter(isRefused).length;
+  const unpublishable = notPublished.filter(isUnpublishable).length;
+  const creationNotSeen = notPublished.length - unpublishable;
   return (
-    `${formatCount(found.length)} found, ${formatCount(published.length)} published (${formatCount(created)} as created, ` +
-    `${formatCount(destroyed.length)} as destroyed), ${formatCount(notPublished.length - refused)} whose creation has not been ` +
-    `seen, ${formatCount(refused)} refused`
+    `${formatCount(found.length)} found, ${formatCount(published.length)} published (${formatCount(created)} as ` +
+    `created, ${formatCount(destroyed.length)} as destroyed), ${formatCount(creationNotSeen)} whose creation has not ` +
+    `been seen, ${formatCount(unpublishable)} unpublishable`
   );
 }
 
@@ -238,8 +239,8 @@ function isPublishable(record: Found): record is Publishable {
   return 'event' in record;
 }
 
-function isRefused(record: Found): boolean {
-  return 'reason' in record && record.reason === 'refused';
+function isUnpublishable(record: Found): boolean {
+  return 'reason' in record && record.reason === 'unpublishable';
 }
 
 function oneLine(record: Found): string {

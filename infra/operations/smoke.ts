@@ -51,10 +51,10 @@ Examples:
         mustBeOk(reply);
         return false;
       });
-      if (sender.token === undefined) skip('a wrong Sign is refused', 'authentication is off');
-      else await check('a wrong Sign is refused', () => refusesWrongSign(sender));
+      if (sender.token === undefined) skip('a wrong Sign is rejected', 'authentication is off');
+      else await check('a wrong Sign is rejected', () => rejectsWrongSign(sender));
       if (isTurnedAway) {
-        skip(TEST_ACCOUNT, "this machine's address is not in allowedCidrs, and was refused as it should be");
+        skip(TEST_ACCOUNT, "this machine's address is not in allowedCidrs, and was rejected as it should be");
       } else if (account) await checkWholePath(deployment, sender, patience * 1000, signal);
       else skip(TEST_ACCOUNT, '--no-account was given');
     });
@@ -85,13 +85,13 @@ async function senderTo({ webhookUrl: url, config, client }: DeployedStack): Pro
     );
     const problem = tokenProblem(SecretString);
     if (problem !== undefined)
-      throw new OperationError(`The receiver refuses the token, because the secret ${problem}`);
+      throw new OperationError(`The receiver rejects the token, because the secret ${problem}`);
     return SecretString ?? '';
   });
   return { url, sdkAppId, token, ...EXAMPLE_CLIENT };
 }
 
-async function refusesWrongSign(sender: Sender): Promise<void> {
+async function rejectsWrongSign(sender: Sender): Promise<void> {
   const url = deliveryUrl(sender, officialAccountCreated.name);
   url.searchParams.set('Sign', '0'.repeat(64));
   const reply = await send(url, '{}');

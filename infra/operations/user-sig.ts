@@ -11,8 +11,8 @@ export interface SigClaims {
 }
 
 /**
- * Creates a UserSig, which proves to Chat that the caller is this user of the app. The UserSig of an administrator gives
- * access to the whole REST API.
+ * Creates a UserSig, which proves to Chat that the caller is this user of the app. The UserSig of an administrator
+ * gives access to the whole REST API.
  *
  * @param key of the app, from the Chat console.
  * @see https://www.tencentcloud.com/document/product/1047/34385 "Generating UserSig"

@@ -23,7 +23,8 @@ export function checkSignature(token: WebhookToken) {
     if (!/^\d+$/.test(requestTime)) throw new RejectedError('expired', { detail: 'RequestTime is not Unix seconds' });
     const ageSeconds = Math.floor(receivedTime(event) / 1000) - Number(requestTime);
     if (Math.abs(ageSeconds) > MAX_AGE_SECONDS) {
-      throw new RejectedError('expired', { detail: `RequestTime is ${ageSeconds} s before the receipt` });
+      const side = ageSeconds > 0 ? 'before' : 'after';
+      throw new RejectedError('expired', { detail: `RequestTime is ${Math.abs(ageSeconds)} s ${side} the receipt` });
     }
   };
 }

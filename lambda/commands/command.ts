@@ -2,11 +2,16 @@
 export interface Command {
   /** Full CallbackCommand with its group, because commands of different groups have the same ending. */
   name: string;
-  /** Attribute that takes the EventTime. `createdTime` starts a new account: all older values are removed. */
+  /**
+   * Attribute that takes the EventTime. If it is `createdTime`, the command is a creation: it removes all older values.
+   */
   timestampAttribute?: string;
   /** Profile attributes that the command sets, each with the field of the body that holds its value. */
   attributes: Readonly<Record<string, Field>>;
-  /** Event that is published to other systems. A command without one only stores. */
+  /**
+   * Event that is published to other systems. Without it, a change is published only if it matches another command's
+   * event, for example because the name has changed.
+   */
   event?: CommandEvent;
 }
 

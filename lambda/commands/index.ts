@@ -7,8 +7,8 @@ import { officialAccountFull } from './official-account-full.ts';
 /**
  * Callback commands that the receiver handles, by name.
  *
- * A change of a record is published as the event of the first command that matches. `officialAccountChanged` is last
- * because the other commands also change profile attributes.
+ * A change of a record is published as the event of the first command that matches. `officialAccountChanged` is the
+ * last one with an event, because the other commands also change profile attributes.
  */
 export const COMMANDS: ReadonlyMap<unknown, Command> = new Map(
   [officialAccountCreated, officialAccountDestroyed, officialAccountFull, officialAccountChanged].map((command) => [

@@ -18,7 +18,7 @@ export const officialAccountChanged = {
   },
   event: {
     schema,
-    // Manual changes that do not increase the revision are not published.
+    // Manual changes that leave the revision unchanged are not published.
     matches: (before, after) =>
       after['revision'] !== before?.['revision'] && changedAttributes(before, after).length > 0,
     details: (before, after) => ({

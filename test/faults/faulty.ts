@@ -15,11 +15,11 @@ import { DIRECT } from '../../infra/cli/http.ts';
 import { startSecretsManager } from '../../infra/local/aws/secrets-manager.ts';
 import { startSqs } from '../../infra/local/aws/sqs.ts';
 
-/** Sends the request on to the service, and gives its answer to the response, if there is one. */
+/** Sends the request to the service, and its answer to the response, if there is one. */
 type Forward = (response?: ServerResponse) => Promise<void>;
 type Behaviour = (response: ServerResponse, forward: Forward, timeScale: number) => unknown;
 
-/** What can be wrong with a service: each takes the place of its answer, or comes in its way. */
+/** Faults of a service. Each replaces or damages its answer. */
 const FAULTS = {
   denies: (response) => answerError(response, 400, 'AccessDeniedException'),
   throttles: (response) => answerError(response, 400, 'ThrottlingException'),
@@ -28,11 +28,11 @@ const FAULTS = {
   'is slow': (response, forward) => setTimeout(() => forward(response), 100),
   'is too slow': (response, forward, timeScale) => setTimeout(() => forward(response), 500 * timeScale),
   'cuts the connection': (response) => response.destroy(),
-  'does it, then cuts the connection': async (response, forward) => {
+  'succeeds, then cuts the connection': async (response, forward) => {
     await forward();
     response.destroy();
   },
-  'does it, then hangs': (_response, forward) => forward(),
+  'succeeds, then hangs': (_response, forward) => forward(),
   'sends half its answer': (response) => response.writeHead(200, { 'content-length': 100 }).write('{'),
   'answers nonsense': (response) => response.writeHead(200).end('<html>'),
 } satisfies Record<string, Behaviour>;
@@ -40,39 +40,41 @@ const FAULTS = {
 export type Fault = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
-/** A service of this machine with a switch. */
+/** A local service that can fail. */
 export class Faulty {
   fault: Fault | undefined;
-  /** How often it was called. */
+  /** Number of calls. */
   requests = 0;
-  /** Sees each request as it comes, and can see when it is over by its response. */
+  /** Called for each request. The event `close` of the response is the end of the request. */
   onRequest: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
-  /** How many connections were opened. */
+  /** Number of connections that were opened. */
   connections = 0;
-  /** How many answers to calls are owed to connections that are still open. The ping of an init is no call. */
+  /** Number of calls without an answer on connections that are still open. The ping of an init does not count. */
   owed = 0;
-  /** Where the service itself is, past all faults. */
+  /** URL of the service itself, without faults. */
   serviceUrl = '';
   readonly #timeScale: number;
   readonly #deaf = new WeakSet<Socket>();
   readonly #open = new Set<Socket>();
 
-  /** @param timeScale how many times slower the timers of the function run that calls it. */
+  /** @param timeScale factor by which the timers of the calling function are slower. */
   constructor(timeScale = 1) {
     this.#timeScale = timeScale;
   }
 
-  /** Closes the connections that are open. */
+  /** Closes all open connections. */
   cutConnections(): void {
     for (const socket of this.#open) socket.destroy();
   }
 
-  /** Takes what comes over the connections that are open and answers nothing there, as if a router had forgotten them. */
+  /**
+   * Stops answering on all open connections, like a router that has lost them.
+   */
   forgetConnections(): void {
     for (const socket of this.#open) this.#deaf.add(socket);
   }
 
-  /** Puts the switch in front of a service. */
+  /** Starts a proxy in front of a service. */
   protected async inFrontOf(service: Loopback): Promise<Loopback> {
     this.serviceUrl = service.url;
     const proxy = await listen(this.#proxy(), 0);
@@ -85,7 +87,7 @@ export class Faulty {
     };
   }
 
-  /** Changes what is sent on. */
+  /** Changes the body that is sent to the service. */
   protected changed(body: Buffer): Buffer {
     return body;
   }
@@ -111,7 +113,7 @@ export class Faulty {
       try {
         await (this.fault === undefined ? forward(response) : FAULTS[this.fault](response, forward, this.#timeScale));
       } catch {
-        response.destroy(); // the service has gone
+        response.destroy(); // the service has stopped
       }
     });
     return server.on('connection', (socket: Socket) => {
@@ -122,12 +124,12 @@ export class Faulty {
   }
 }
 
-/** An embedded DynamoDB that misbehaves as told. */
+/** An embedded DynamoDB that can fail. */
 class FaultyDynamoDb extends Faulty {
   readonly start: typeof startDynamoDb = async (...options) => this.inFrontOf(await startDynamoDb(...options));
 }
 
-/** A Secrets Manager that misbehaves as told, towards those who read. */
+/** A Secrets Manager whose reads can fail. */
 class FaultySecretsManager extends Faulty {
   readonly start: typeof startSecretsManager = async () => {
     const secretsManager = await startSecretsManager();
@@ -135,7 +137,7 @@ class FaultySecretsManager extends Faulty {
   };
 }
 
-/** Queues that misbehave as told, towards those who send; what is in them is not touched. */
+/** Queues to which sending can fail. */
 class FaultySqs extends Faulty {
   readonly start: typeof startSqs = async (...options) => {
     const sqs = await startSqs(...options);
@@ -144,17 +146,17 @@ class FaultySqs extends Faulty {
   };
 }
 
-/** An event bus that misbehaves as told, towards the publisher; listeners get every event that it takes. */
+/** An event bus whose `PutEvents` can fail. Listeners get every accepted event. */
 class FaultyEventBus extends Faulty {
-  /** Whether it refuses the first entry of each call. */
-  refusesFirst = false;
+  /** Whether the first entry of each call is rejected. */
+  rejectsFirst = false;
   readonly start: typeof startEventBus = async (...options) => {
     const bus = await startEventBus(...options);
     return { ...bus, ...(await this.inFrontOf(bus)) };
   };
 
   protected override changed(body: Buffer): Buffer {
-    return this.refusesFirst ? Buffer.from(body.toString().replace('"EventBusName":"', '$&not ')) : body;
+    return this.rejectsFirst ? Buffer.from(body.toString().replace('"EventBusName":"', '$&not ')) : body;
   }
 }
 

@@ -18,7 +18,7 @@ test.each([
   ['SIGHUP', 500],
 ] as const)('%s %s ms into the synthesis ends it without a stack trace, and nothing stays', async (signal, ms) => {
   const { child, ended } = program('test/faults/main.ts', ['--count', '1'], { TMPDIR: temporary });
-  await until(() => readdirSync(temporary).length > 0 || undefined);
+  await until(() => readdirSync(temporary).length > 0);
   await sleep(ms);
   signalGroup(child, signal);
   expect(await ended).toMatchObject({ code: 1, stderr: '' });

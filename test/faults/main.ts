@@ -19,17 +19,17 @@ import { recordsOf } from '../records.ts';
 import { FAULT_NAMES, faultyDynamoDb, faultySqs, type Fault } from './faulty.ts';
 
 const INSTANCES = 8;
-/** By default, the function's timers run this many times slower than on AWS, because this machine may be busy. */
+/** Default factor by which the function's timers are slower than on AWS, because this machine may be busy. */
 const USUAL_TIME_SCALE = 4;
 
-/** The length of a second on the queues' clock, so that pauses of minutes take less than a second. */
+/** Milliseconds per second of the queues' clock, so that pauses of minutes take less than a second. */
 const QUEUE_SECOND_MS = 4;
 
 interface Row {
   name: string;
   store?: Fault;
   queue?: Fault;
-  /** Whether the fault comes and goes. */
+  /** Whether the fault is on for only some of the time. */
   comesAndGoes?: boolean;
 }
 
@@ -54,13 +54,13 @@ type Services = ReturnType<typeof faultyServices>;
 
 const faultsProgram = createProgram(
   'npm run faults --',
-  'Shows that nothing is lost: delivers while the store, or the store and the queue, misbehave in every way.',
+  'Shows that no delivery is lost if DynamoDB, or DynamoDB and SQS, fail in every way.',
 )
   .option('--count <n>', 'deliveries for each kind of fault', wholeNumber(1, 1_000_000), 100)
   .option('--concurrency <n>', 'how many of them at the same time', wholeNumber(1, 100), 20)
   .option(
     '--time-scale <n>',
-    "how many times slower than on AWS the function's timers run, because this machine may be busy",
+    "factor by which the function's timers are slower than on AWS, because this machine may be busy",
     wholeNumber(1, 100),
     USUAL_TIME_SCALE,
   )
@@ -194,7 +194,7 @@ function judge(answeredOk: readonly Sent[], deliveries: readonly Sent[], records
   const stored = records.filter(({ officialAccountId }) => ids.has(officialAccountId));
   const newestSent = new Map(stored.map(({ officialAccountId, eventTime }) => [officialAccountId, eventTime]));
   const lost = answeredOk.filter(({ officialAccountId: id, eventTime }) => eventTime > (newestSent.get(id) ?? 0));
-  // A delivery that was answered 503 may be stored: the service may have failed after the write.
+  // A delivery that got a 503 may be stored, because the service may have failed after the write.
   const isRight = (record: Sent) =>
     deliveries.some(
       ({ officialAccountId, eventTime, name }) =>
@@ -208,6 +208,6 @@ function judge(answeredOk: readonly Sent[], deliveries: readonly Sent[], records
   };
 }
 
-// An exit removes the bundle from the disk; a signal alone would not.
+// An exit removes the bundle from the disk; a signal would not.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 await run(faultsProgram);

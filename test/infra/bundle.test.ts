@@ -14,7 +14,7 @@ import { SDK_APP_ID } from '../delivery.ts';
 import { specOf } from '../deployment.ts';
 
 let deployment: DeploymentSpec;
-/** Every file that is deployed, by its function's name. */
+/** All deployed files, by the name of their function. */
 let files: Record<string, string[]>;
 beforeAll(() => {
   deployment = specOf();
@@ -31,7 +31,7 @@ beforeAll(() => {
 });
 const namesOf = (paths: readonly string[] = []) => paths.map((path) => path.slice(dirname(path).length + 1));
 
-test('the receiver and the publisher have the SQS client in a bundle of its own', () => {
+test('the receiver and the publisher have the SQS client in a separate bundle', () => {
   expect(namesOf(files['receiver'])).toEqual(['delivery-queues.mjs', 'forward.mjs', 'index.mjs']);
   expect(namesOf(files['publisher'])).toEqual(['index.mjs', 'unpublished-queue.mjs']);
   expect(namesOf(files['redrive'])).toEqual(['index.mjs']);
@@ -42,7 +42,7 @@ test('the receiver and the publisher have the SQS client in a bundle of its own'
   }
 });
 
-test('a bundle imports nothing at its start: the ES face of node:http alone would cost a fifth of the cold start', async () => {
+test('a bundle has no static imports: one of node:http would take a fifth of the cold start', async () => {
   const imports: Record<string, string[]> = {};
   for (const file of Object.values(files).flat()) {
     const { metafile } = await build({
@@ -70,11 +70,11 @@ test('a bundle imports nothing at its start: the ES face of node:http alone woul
   ]);
 });
 
-test('a bundle has no source map, which would cost a quarter', () => {
+test('a bundle has no source map, which would take a quarter of the cold start', () => {
   for (const file of Object.values(files).flat()) expect(readFileSync(file, 'utf8')).not.toContain('sourceMappingURL');
 });
 
-test('two syntheses give the same template and the same bundles, whose hashes stand in their paths', async () => {
+test('two syntheses give the same template and the same bundles, with their hashes in the paths', async () => {
   const again = await synthesize({ sdkAppId: SDK_APP_ID });
   const shape = (of: DeploymentSpec) => JSON.stringify(of).replaceAll(/\/[^"]*\/(?=asset\.)/g, '/');
   expect(shape(deployment)).toMatch(/"\/asset\.[\da-f]{64}\/index\.mjs"/);
@@ -84,15 +84,15 @@ test('two syntheses give the same template and the same bundles, whose hashes st
 
 const ENTRY = join(import.meta.dirname, '../../lambda/receiver.ts');
 
-describe('what a cold start loads', () => {
+describe('the code that a cold start loads', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
   afterAll(() => rmSync(outdir, { recursive: true }));
 
-  test('is within its budget', () => {
+  test('is smaller than its limit', () => {
     expect(statSync(deployment.receiver.file).size).toBeLessThan(ENTRY_BUDGET_BYTES);
   });
 
-  test('is of these packages alone: a new one is a decision, not an accident', async () => {
+  test('comes only from these packages, so that none is added by accident', async () => {
     const { 'index.mjs': packages } = await bundle(ENTRY, outdir);
     expect(readFileSync(join(outdir, 'index.mjs'), 'utf8')).toBe(readFileSync(deployment.receiver.file, 'utf8'));
     expect(packages?.map((folder) => folder.replace('node_modules/', ''))).toEqual([
@@ -120,7 +120,7 @@ describe('what a cold start loads', () => {
   });
 });
 
-test('what is imported when it is needed is found from whichever folder it is imported', async () => {
+test('a module that is imported on demand is found from every folder', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'bundle-test-'));
   const files = {
     'entry.ts': `import { inner } from './below/inner.ts';
@@ -139,7 +139,7 @@ test('what is imported when it is needed is found from whichever folder it is im
   rmSync(directory, { recursive: true });
 });
 
-/** Stops the clock and what is random: two programs then send the same, signatures included. */
+/** Stops the clock and all random numbers, so that two programs send the same requests and signatures. */
 const AT_REST = `
   const Clock = Date;
   globalThis.Date = class extends Clock {
@@ -152,7 +152,7 @@ describe('a replacement', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'bundle-test-'));
   afterAll(() => rmSync(outdir, { recursive: true }));
 
-  /** Bundles a program and runs it. @returns the JSON that it prints. */
+  /** Bundles and runs a program. @returns the JSON that it prints. */
   async function outputOf(
     entry: string,
     replacements: readonly Replacement[],
@@ -165,7 +165,7 @@ describe('a replacement', () => {
     return JSON.parse(stdout);
   }
 
-  test('changes no byte of what the SDK sends, to other tables, accounts, queues and regions in turn', async () => {
+  test('changes no byte of the requests of the SDK, for several tables, accounts, queues and regions', async () => {
     const requests = (replacements: readonly Replacement[]) =>
       outputOf(join(import.meta.dirname, 'sdk-requests.ts'), replacements, AT_REST, {
         AWS_ACCESS_KEY_ID: 'id',
@@ -190,20 +190,20 @@ describe('a replacement', () => {
     );
   });
 
-  test('whose module an update has moved stops the build, and says what to look at', async () => {
+  test('fails the build with an explanation if an update has moved its module', async () => {
     const moved = { module: /^@smithy\/core\/was-here\.js$/, reason: 'it was here', contents: () => '' };
     const build = bundle(ENTRY, outdir, [...REPLACEMENTS, moved]);
     await expect(build).rejects.toThrow(/infra\/replacements\.ts.*was-here.*it was here/s);
   });
 
-  test('leaves out of Node what no delivery needs: a start loads neither Web Crypto nor web streams', async () => {
+  test('omits unused parts of Node: a start loads neither Web Crypto nor web streams', async () => {
     const report = `process.on('exit', () => console.log(JSON.stringify(process.moduleLoadList)))`;
     const loaded = (replacements: readonly Replacement[]): Promise<string[]> =>
       outputOf(ENTRY, replacements, report, {
         AWS_REGION: 'eu-central-1',
         AWS_ACCESS_KEY_ID: 'id',
         AWS_SECRET_ACCESS_KEY: 'secret',
-        AWS_ENDPOINT_URL_DYNAMODB: 'https://127.0.0.1:1', // nobody listens there
+        AWS_ENDPOINT_URL_DYNAMODB: 'https://127.0.0.1:1', // no server listens there
         SERVICE_NAME: 'test',
         SDK_APP_ID: '1400000000',
         TABLE_NAME: 'accounts',

@@ -23,7 +23,7 @@ import { findingsIn, NOTHING } from './nag.ts';
 
 const SDK_APP_ID = '1400000000';
 
-/** A CDK app's own code: the construct in a stack, under cdk-nag's two packs. */
+/** Code of a CDK app with the construct in a stack, and with both packs of cdk-nag. */
 const APP = `
 const app = new App({ outdir: process.argv[2] });
 const stack = new Stack(app, 'Host');
@@ -44,7 +44,7 @@ const folder = mkdtempSync(join(tmpdir(), 'package-'));
 const NO_SCRIPTS = { npm_config_ignore_scripts: 'true' };
 const [host, here] = [join(folder, 'host'), join(folder, 'here')];
 const run = (command: string, args: readonly string[], cwd: string, extra: Record<string, string> = {}) => {
-  // npm hands its own settings down to what it runs.
+  // npm passes its own settings to child processes.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
   return promisify(execFile)(command, args, { cwd, env: { ...env, ...extra } });
 };
@@ -56,7 +56,7 @@ beforeAll(async () => {
   mkdirSync(join(host, 'node_modules'), { recursive: true });
   writeFileSync(join(host, 'package.json'), '{ "private": true }');
   const tarball = `${packageJson.name}-${packageJson.version}.tgz`;
-  // Without the peers, which npm would fetch: they are linked, and nothing else is.
+  // Without peer dependencies, which npm would download. Only these are linked.
   await run('npm', ['install', '--silent', '--offline', '--legacy-peer-deps', join(folder, tarball)], host);
   for (const name of ['aws-cdk-lib', 'constructs', 'cdk-nag']) {
     symlinkSync(join(ROOT, 'node_modules', name), join(host, 'node_modules', name));
@@ -65,7 +65,7 @@ beforeAll(async () => {
 }, slowed(120_000));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The digest of each file of each function's bundle, by the function. */
+/** Returns the digest of each file of each function's bundle. */
 function bundles(outdir: string, templateFile: string): Record<string, Record<string, string>> {
   const { Resources } = JSON.parse(readFileSync(join(outdir, templateFile), 'utf8'));
   const functions = Object.entries<any>(Resources).filter(([, { Type }]) => Type === 'AWS::Lambda::Function');
@@ -86,7 +86,7 @@ function bundles(outdir: string, templateFile: string): Record<string, Record<st
 const installed = join(host, 'node_modules', packageJson.name);
 const read = (name: string) => readFileSync(join(installed, name), 'utf8');
 
-test('the tarball holds the construct, its types, the bundles and the pages, and installs nothing besides', () => {
+test('the tarball contains the construct, its types, the bundles and the pages, and installs no other package', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
   const names = files.map(({ parentPath, name }) => relative(installed, join(parentPath, name)));
   expect(names.toSorted()).toEqual([
@@ -149,20 +149,17 @@ test.each(['README.md', 'API.md'])('each link in %s leads to a file of the packa
 test.each([
   ['a CommonJS app', 'app.cjs', IMPORTS.map(([names, from]) => `const ${names} = require('${from}');`)],
   ['an app of ES modules', 'app.mjs', IMPORTS.map(([names, from]) => `import ${names} from '${from}';`)],
-])(
-  '%s synthesizes the very bundles that are deployed from here, and cdk-nag finds nothing',
-  async (_what, file, imports) => {
-    const there = join(folder, `${file}.out`);
-    writeFileSync(join(host, file), imports.join('\n') + APP);
-    await run(process.execPath, [file, there], host);
-    const expected = bundles(here, 'TencentChatWebhook.template.json');
-    expect(Object.keys(expected)).toEqual(['Receiver', 'Redrive', 'Publisher']);
-    expect(bundles(there, 'Host.template.json')).toEqual(expected);
-    expect(findingsIn(there)).toEqual(NOTHING);
-  },
-);
+])('%s synthesizes the same bundles as this project, and cdk-nag finds nothing', async (_what, file, imports) => {
+  const there = join(folder, `${file}.out`);
+  writeFileSync(join(host, file), imports.join('\n') + APP);
+  await run(process.execPath, [file, there], host);
+  const expected = bundles(here, 'TencentChatWebhook.template.json');
+  expect(Object.keys(expected)).toEqual(['Receiver', 'Redrive', 'Publisher']);
+  expect(bundles(there, 'Host.template.json')).toEqual(expected);
+  expect(findingsIn(there)).toEqual(NOTHING);
+});
 
-test('a TypeScript app gets the types of the props and of the resources', async () => {
+test('a TypeScript app has the types of the props and of the resources', async () => {
   const lines = [
     `import { Stack } from 'aws-cdk-lib';`,
     `import { TencentChatWebhook } from '${packageJson.name}';`,

@@ -21,7 +21,7 @@ const probed = (context: Record<string, string> = {}) => synthesized({ probeMinu
 describe('the probe in the stack', () => {
   const template = probed();
 
-  test('calls the public URL every so many minutes, and is not tried again', () => {
+  test('calls the public URL at the interval of the option, and is not retried', () => {
     template.hasResourceProperties('AWS::Events::Rule', {
       ScheduleExpression: 'rate(5 minutes)',
       Targets: [
@@ -38,7 +38,7 @@ describe('the probe in the stack', () => {
     });
   });
 
-  test('may read the token, and nothing else; without authentication not even that', () => {
+  test('may only read the token, and without authentication not even the token', () => {
     const own = [
       ['logs:CreateLogStream', 'ProbeLog'],
       ['logs:PutLogEvents', 'ProbeLog'],
@@ -56,7 +56,7 @@ describe('the probe in the stack', () => {
     expect(permissions(unsigned, 'Probe')).toEqual([...own, ...tracing]);
   });
 
-  test('has an alarm of its own, which its errors set off', () => {
+  test('has an alarm for its errors', () => {
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
       MetricName: 'Errors',
       Dimensions: [{ Name: 'FunctionName', Value: { Ref: Match.stringLikeRegexp('^Probe') } }],
@@ -67,7 +67,7 @@ describe('the probe in the stack', () => {
     });
   });
 
-  test('is not there without the option', () => {
+  test('does not exist without the option', () => {
     const without = probed({ probeMinutes: '' });
     expect(Object.keys(without.findResources('AWS::Events::Rule'))).toEqual([]);
     expect(Object.keys(without.findResources('AWS::Lambda::Function'))).toHaveLength(3);
@@ -76,7 +76,7 @@ describe('the probe in the stack', () => {
 
 const CERTIFICATE = 'arn:aws:acm:ap-southeast-1:123456789012:certificate/0a1b-2c3d';
 
-describe('the probe as it runs', () => {
+describe('the running probe', () => {
   let directory: string;
   let secrets: SecretsManager;
   let server: Loopback;
@@ -142,7 +142,7 @@ describe('the probe as it runs', () => {
     }
   }
 
-  test('signs, names the app and no command', async () => {
+  test('signs its request, which names the app and no command', async () => {
     await probe();
     const [{ pathname, searchParams } = new URL(server.url)] = calls;
     expect(pathname).toBe('/webhook');
@@ -151,42 +151,42 @@ describe('the probe as it runs', () => {
   });
 
   const broken = (changes: Partial<typeof answer>) => Object.assign(answer, { times: 2, ...changes });
-  const refusal = (ErrorCode: number) => JSON.stringify({ ActionStatus: 'FAIL', ErrorInfo: 'no', ErrorCode });
+  const failReply = (ErrorCode: number) => JSON.stringify({ ActionStatus: 'FAIL', ErrorInfo: 'no', ErrorCode });
 
   test.each<[string, () => Record<string, string> | object, string]>([
-    ['a wrong token', () => broken({ body: refusal(120003) }), 'answered HTTP 200 '],
+    ['a wrong token', () => broken({ body: failReply(120003) }), 'answered HTTP 200 '],
     ['a throttled API', () => broken({ status: 429, body: '{"message":"Too Many Requests"}' }), 'answered HTTP 429 '],
     [
-      'a function that is dead',
+      'a crashed function',
       () => broken({ status: 500, body: '{"message":"Internal Server Error"}' }),
       'answered HTTP 500 ',
     ],
-    ['a reply that is late', () => broken({ delayMs: slowed(2_500) }), 'no answer: TimeoutError'],
-    ['no JSON', () => broken({ body: 'It works!' }), 'answered HTTP 200 It works!'],
+    ['a late reply', () => broken({ delayMs: slowed(2_500) }), 'no answer: TimeoutError'],
+    ['a reply that is not JSON', () => broken({ body: 'It works!' }), 'answered HTTP 200 It works!'],
     [
-      'an answer that repeats the URL',
+      'a reply that repeats the URL',
       () => broken({ status: 404, body: 'no URL here' }),
       'answered HTTP 404 no /webhook?',
     ],
-    ['a secret that can’t be read', () => ({ variables: { TOKEN_SECRET_ARN: 'another' } }), 'no AWSCURRENT version'],
+    ['an unreadable secret', () => ({ variables: { TOKEN_SECRET_ARN: 'another' } }), 'no AWSCURRENT version'],
     ['an empty secret', () => secrets.put('token', '') ?? {}, 'the secret is empty'],
     ['a wrong domain', () => ({ variables: { WEBHOOK_URL: 'http://nowhere.invalid/webhook' } }), 'no answer: E'],
     ['no server', () => ({ variables: { WEBHOOK_URL: closedUrl } }), 'no answer: ECONNREFUSED'],
-  ])('%s makes it fail, and its log says so without the signature', async (_what, break_, line) => {
-    const { variables = {} } = break_() as { variables?: Record<string, string> };
+  ])('%s fails the probe, and its log has the reason without the signature', async (_what, arrange, line) => {
+    const { variables = {} } = arrange() as { variables?: Record<string, string> };
     await expect(probe(variables)).rejects.toThrow('the receiver is not healthy');
     expect(printed.split(`"error":"${line}`).length).toBe(3); // at both attempts
     expect(printed).not.toMatch(/Sign=[^…]|xxxxyyyy|[\da-f]{64}/);
   });
 
-  test('what is well a moment later is no failure', async () => {
+  test('a success at the second attempt is a success', async () => {
     broken({ status: 503, times: 1 });
     await probe();
     expect(calls).toHaveLength(2);
   });
 
-  test('a refusal of its address is none: the signature was right', async () => {
-    broken({ body: refusal(120002) });
+  test('a rejection of its address is a success, because the signature was correct', async () => {
+    broken({ body: failReply(120002) });
     await probe();
     expect(calls).toHaveLength(1);
   });
@@ -198,7 +198,7 @@ describe('the probe as it runs', () => {
     });
     afterAll(() => receiver.stop());
 
-    test('is answered OK, stores nothing and counts as no delivery', async () => {
+    test('gets an OK, stores nothing and does not count as a delivery', async () => {
       const [records, metrics] = [await receiver.records(), receiver.output.stdout.split('"_aws"').length];
       await probe({ WEBHOOK_URL: receiver.url });
       expect(receiver.log().at(-1)).toMatchObject({ outcome: 'ignored' });
@@ -206,7 +206,7 @@ describe('the probe as it runs', () => {
       expect(receiver.output.stdout.split('"_aws"').length).toBe(metrics);
     });
 
-    test('fails with another token, and that counts', async () => {
+    test('fails with another token, which counts as a delivery', async () => {
       secrets.put('token', 'another');
       const metrics = receiver.output.stdout.split('"_aws"').length;
       await expect(probe({ WEBHOOK_URL: receiver.url })).rejects.toThrow('the receiver is not healthy');

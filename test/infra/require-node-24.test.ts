@@ -8,11 +8,11 @@ import { command, ROOT } from '../program.ts';
 
 const CHECK = './infra/require-node-24.mjs';
 
-/** Preloads the check before a file of TypeScript that is not there. */
+/** Preloads the check before a TypeScript file that does not exist. */
 const preload = (check: string, ...imports: string[]) =>
   command(process.execPath, [...[...imports, check].flatMap((file) => ['--import', file]), 'nowhere.ts']).ended;
 
-test('an older Node is told what to do, instead of failing at the first file', async () => {
+test('an older Node gets a message with the solution, not an error of the first file', async () => {
   const older = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.19.5'})";
   expect(await preload(CHECK, older)).toEqual({
     code: 1,
@@ -21,7 +21,7 @@ test('an older Node is told what to do, instead of failing at the first file', a
   });
 });
 
-test('where packages are missing, that is said instead of a module’s name', async () => {
+test('missing packages are reported, not the name of a module', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'require-node-24-'));
   copyFileSync(join(ROOT, CHECK), join(directory, 'check.mjs'));
   expect(await preload(join(directory, 'check.mjs'))).toEqual({
@@ -32,11 +32,11 @@ test('where packages are missing, that is said instead of a module’s name', as
   rmSync(directory, { recursive: true });
 });
 
-test('where all is well it stays silent', async () => {
+test('with the right Node and all packages, it prints nothing', async () => {
   expect((await preload(CHECK)).stderr).not.toContain('npm ci');
 });
 
-test('it comes before everything that runs on Node 24', () => {
+test('every script that needs Node 24 runs it first', () => {
   const scripts = Object.values(packageJson.scripts).filter((script) => /\bnode /.test(script));
   expect(scripts.length).toBeGreaterThan(9);
   for (const script of [...scripts, cdkJson.app]) {

@@ -4,7 +4,7 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 
-/** A program for bundle.test.ts: prints all that the SDK would send, as one JSON array. */
+/** A program for bundle.test.ts: prints all requests of the SDK as one JSON array. */
 const sent: object[] = [];
 const requestHandler = {
   async handle({ protocol, method, hostname, port, path, headers, body }: any) {

@@ -12,7 +12,9 @@ export const SHARED = {
   modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/dist'],
 };
 
-const START_SERVERS = files('test/lambda/{event-bus,forward,official-accounts-table,sdk-client,token}.test.ts');
+const START_SERVERS = files(
+  'test/lambda/{event-bus,forward,forward-tls,official-accounts-table,sdk-client,token}.test.ts',
+);
 
 /** Tests that start no server and no other program, and synthesize nothing. */
 export const UNIT_TESTS = files(
@@ -20,6 +22,7 @@ export const UNIT_TESTS = files(
   'test/bench/result.test.ts',
   'test/infra/settings.test.ts',
   'test/infra/third-party-notices.test.ts',
+  'test/infra/cli/terminal.test.ts',
   'test/infra/operations/user-sig.test.ts',
   'test/dependencies.test.ts',
 ).filter((path) => !START_SERVERS.includes(path));

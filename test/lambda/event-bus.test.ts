@@ -106,7 +106,7 @@ describe('events', () => {
     ['256 KB, in characters of three bytes', { detailType: 'A', detail: { text: '新'.repeat(87_400) } }],
   ])('of %s fail permanently without a call, and do not block others', async (_size, large) => {
     const results = await putEvents(client, 'bus', [eventOf(100, 1), large, eventOf(100, 2)]);
-    expect(results).toEqual([PUBLISHED, { outcome: 'refused', reason: 'TooLarge' }, PUBLISHED]);
+    expect(results).toEqual([PUBLISHED, { outcome: 'unpublishable', reason: 'TooLarge' }, PUBLISHED]);
     expect(numbers(calls)).toEqual([[1, 2]]);
   });
 });
@@ -117,7 +117,7 @@ describe('an entry that is not published', () => {
     async (ErrorCode) => {
       answers = [failing(3, { ErrorCode })];
       const results = await putEvents(client, 'bus', events(11));
-      expect(results[3]).toEqual({ outcome: 'refused', reason: ErrorCode });
+      expect(results[3]).toEqual({ outcome: 'unpublishable', reason: ErrorCode });
       expect(results.toSpliced(3, 1)).toEqual(times(10, PUBLISHED));
       expect(calls.map(({ length }) => length)).toEqual([10, 1]);
     },

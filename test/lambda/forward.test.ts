@@ -1,36 +1,10 @@
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Delivery, ForwardResult } from '../../lambda/delivery.ts';
 import { createForwarder } from '../../lambda/forward.ts';
-import { createCertificate } from '../certificate.ts';
-import { until } from '../until.ts';
+import { BODY, deliveryOf, DEPLOYMENT_NAME, RAW_QUERY } from '../forwarded-delivery.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
-
-const NAME = 'https://sqs.ap-southeast-1.amazonaws.com/123456789012/Dead-letters';
-const RAW_QUERY =
-  'sdkappid=1400000000&CallbackCommand=C2C.CallbackBeforeSendMsg&x=%e4%BD%a0+1&x=2&Sign=0a&RequestTime=1';
-const BODY = Buffer.from('{"MsgBody":[{"Text":"你好"}]}');
-
-/** Delivery that has just arrived, with 0.5 s left until Chat gives up. */
-function deliveryOf(change: Partial<Delivery> = {}, leftMs = 500): Delivery {
-  return {
-    rawQueryString: RAW_QUERY,
-    headers: { 'content-type': 'application/json', 'x-forwarded-for': '198.51.100.7' },
-    requestContext: { requestId: 'one', timeEpoch: Date.now() - 2_000 + leftMs, http: { sourceIp: '198.51.100.7' } },
-    query: {},
-    body: BODY.toString('base64'),
-    isBase64Encoded: true,
-    ...change,
-  };
-}
+import { until } from '../until.ts';
 
 let backend: RawBackend;
 beforeEach(async () => {
@@ -38,11 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => backend.close());
 
-const forwarder = (path = '/hook') => createForwarder(backend.url + path, NAME);
+const forwarder = (path = '/hook') => createForwarder(backend.url + path, DEPLOYMENT_NAME);
 const bytesOf = (result: ForwardResult) => Buffer.from(result.answer?.body ?? '', 'base64');
 
 describe('the backend gets', () => {
-  test('the query string, the body and the end-to-end headers as they came', async () => {
+  test('the query string, the body and the end-to-end headers unchanged', async () => {
     await forwarder('/im/hook').forward(
       deliveryOf({
         headers: {
@@ -80,15 +54,15 @@ describe('the backend gets', () => {
   });
 
   test.each<[string, Partial<Delivery>, Buffer]>([
-    ['no body', { body: undefined, isBase64Encoded: false, headers: {} }, Buffer.alloc(0)],
-    ['a text', { body: '{"Name":"公众号"}', isBase64Encoded: false }, Buffer.from('{"Name":"公众号"}')],
+    ['an empty body', { body: undefined, isBase64Encoded: false, headers: {} }, Buffer.alloc(0)],
+    ['a text body', { body: '{"Name":"公众号"}', isBase64Encoded: false }, Buffer.from('{"Name":"公众号"}')],
     [
-      'bytes that are not UTF-8',
+      'a body that is not UTF-8',
       { body: Buffer.from([0xff, 0, 0xc3, 0x28]).toString('base64') },
       Buffer.from([0xff, 0, 0xc3, 0x28]),
     ],
-    ['5 MB', { body: Buffer.alloc(5_000_000, '你').toString('base64') }, Buffer.alloc(5_000_000, '你')],
-  ])('a body of %s as it came', async (_what, change, expected) => {
+    ['a body of 5 MB', { body: Buffer.alloc(5_000_000, '你').toString('base64') }, Buffer.alloc(5_000_000, '你')],
+  ])('%s unchanged', async (_what, change, expected) => {
     expect(await forwarder().forward(deliveryOf(change, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
     expect(backend.requests[0]?.body.equals(expected)).toBe(true);
     const types = backend.requests[0]?.headers.filter((line) => /^content-type/i.test(line));
@@ -102,7 +76,7 @@ describe('the backend gets', () => {
     expect(backend.requests[0]?.headers).toContain(`x-name: ${Buffer.from('李雷').toString('latin1')}`);
   });
 
-  test('a delivery without a query string as it came', async () => {
+  test('a delivery without a query string unchanged', async () => {
     const { rawQueryString: _, ...absent } = deliveryOf();
     for (const delivery of [deliveryOf({ rawQueryString: '' }), absent]) await forwarder().forward(delivery);
     expect(backend.requests.map(({ line }) => line)).toEqual(['POST /hook HTTP/1.1', 'POST /hook HTTP/1.1']);
@@ -110,91 +84,62 @@ describe('the backend gets', () => {
 });
 
 describe('Chat gets', () => {
-  const gzipped = gzipSync('{"ActionStatus":"OK"}');
-  test.each<[string, RawAnswer, object, Uint8Array]>([
-    [
-      'an answer',
-      answer('200 OK', { 'Content-Type': 'application/json', 'X-Trace': '1' }, '{"ErrorCode":1}'),
-      { statusCode: 200, headers: { 'content-type': 'application/json', 'x-trace': '1' } },
-      Buffer.from('{"ErrorCode":1}'),
-    ],
-    [
-      'an answer in Chinese',
-      answer('200 OK', {}, '{"ErrorInfo":"禁止"}'),
-      { statusCode: 200, headers: {} },
-      Buffer.from('{"ErrorInfo":"禁止"}'),
-    ],
-    [
-      'a compressed answer',
-      answer('200 OK', { 'Content-Encoding': 'gzip' }, gzipped),
-      { statusCode: 200, headers: { 'content-encoding': 'gzip' } },
-      gzipped,
-    ],
-    [
-      'bytes',
-      answer('200 OK', { 'Content-Type': 'image/png' }, Buffer.from([0, 255, 13, 10])),
-      { statusCode: 200, headers: { 'content-type': 'image/png' } },
-      Buffer.from([0, 255, 13, 10]),
-    ],
-    [
-      'no content',
-      (socket) => socket.write('HTTP/1.1 204 No Content\r\n\r\n'),
-      { statusCode: 204, headers: {} },
-      Buffer.alloc(0),
-    ],
-    [
-      'a redirect',
-      answer('301 Moved Permanently', { Location: 'https://example.com/' }),
-      { statusCode: 301, headers: { location: 'https://example.com/' } },
-      Buffer.alloc(0),
-    ],
-    [
-      'an error',
-      answer('500 Internal Server Error', { 'Content-Type': 'text/html' }, '<h1>'),
-      { statusCode: 500, headers: { 'content-type': 'text/html' } },
-      Buffer.from('<h1>'),
-    ],
+  /** Reads the answer of a backend that responds in this way. */
+  async function answerTo(respond: RawAnswer) {
+    backend.respond = respond;
+    const result = await forwarder().forward(deliveryOf({}, 2_000));
+    expect(result).toMatchObject({ answer: { isBase64Encoded: true } });
+    expect(result.failure).toBeUndefined();
+    return { ...result.answer, body: bytesOf(result) };
+  }
+
+  test.each<[string, string, Record<string, string>, string | Buffer]>([
+    ['an answer', '200 OK', { 'content-type': 'application/json', 'x-trace': '1' }, '{"ErrorCode":1}'],
+    ['an answer in Chinese', '200 OK', {}, '{"ErrorInfo":"禁止"}'],
+    ['a compressed answer', '200 OK', { 'content-encoding': 'gzip' }, gzipSync('{"ActionStatus":"OK"}')],
+    ['binary content', '200 OK', { 'content-type': 'image/png' }, Buffer.from([0, 255, 13, 10])],
+    ['a redirect', '301 Moved Permanently', { location: 'https://example.com/' }, ''],
+    ['an error', '500 Internal Server Error', { 'content-type': 'text/html' }, '<h1>'],
+    ['1 MiB', '200 OK', {}, Buffer.alloc(1024 * 1024, 'a')],
+  ])('%s unchanged', async (_what, status, headers, body) => {
+    const { statusCode, headers: received, body: bytes } = await answerTo(answer(status, headers, body));
+    expect([statusCode, received]).toEqual([parseInt(status), headers]);
+    expect(bytes.equals(Buffer.from(body))).toBe(true);
+  });
+
+  test.each<[string, string, object, string]>([
+    ['no content', 'HTTP/1.1 204 No Content\r\n\r\n', { statusCode: 204, headers: {} }, ''],
     [
       'chunks',
-      (socket) =>
-        socket.write(
-          'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n2\r\n{"\r\n2\r\n"}\r\n0\r\nx-t: 1\r\n\r\n',
-        ),
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n2\r\n{"\r\n2\r\n"}\r\n0\r\nx-t: 1\r\n\r\n',
       { statusCode: 200, headers: {} },
-      Buffer.from('{""}'),
+      '{""}',
     ],
     [
-      'headers that Connection names',
-      (socket) => socket.end('HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nVia: a\r\nVia: b\r\n\r\nend'),
+      'an answer without the headers that Connection names',
+      'HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nVia: a\r\nVia: b\r\nContent-Length: 3\r\n\r\nend',
       { statusCode: 200, headers: { via: 'a, b' } },
-      Buffer.from('end'),
+      'end',
     ],
     [
       'cookies',
-      (socket) =>
-        socket.write('HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n'),
+      'HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n',
       { statusCode: 200, headers: {}, cookies: ['a=1; Path=/', 'b=2'] },
-      Buffer.alloc(0),
+      '',
     ],
     [
       'the answer after an early hint',
-      (socket) =>
-        socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+      'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
       { statusCode: 200, headers: {} },
-      Buffer.from('ok'),
+      'ok',
     ],
-    [
-      '1 MiB',
-      answer('200 OK', {}, Buffer.alloc(1024 * 1024, 'a')),
-      { statusCode: 200 },
-      Buffer.alloc(1024 * 1024, 'a'),
-    ],
-  ])('%s as it came', async (_what, respond, expected, bytes) => {
-    backend.respond = respond;
-    const result = await forwarder().forward(deliveryOf({}, 2_000));
-    expect(result.failure).toBeUndefined();
-    expect(result.answer).toMatchObject({ isBase64Encoded: true, ...expected });
-    expect(bytesOf(result).equals(bytes)).toBe(true);
+  ])('%s', async (_what, raw, expected, body) => {
+    expect(await answerTo((socket) => socket.write(raw))).toMatchObject({ ...expected, body: Buffer.from(body) });
+  });
+
+  test('an answer that ends with the connection', async () => {
+    const { body } = await answerTo((socket) => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nend'));
+    expect(body.toString()).toBe('end');
   });
 });
 
@@ -234,7 +179,7 @@ describe('the backend fails:', () => {
   test('nothing listens on its port', async () => {
     const { url } = backend;
     await backend.close();
-    const result = await createForwarder(`${url}/hook`, NAME).forward(deliveryOf());
+    const result = await createForwarder(`${url}/hook`, DEPLOYMENT_NAME).forward(deliveryOf());
     expect(result).toMatchObject({ failure: 'backendFailed', errorCode: 'ECONNREFUSED' });
     backend = await startRawBackend();
   });
@@ -320,64 +265,6 @@ describe('a kept connection', () => {
     let isClosed = false;
     backend.respond = (socket) => socket.once('close', () => (isClosed = true));
     await forwarder().forward(deliveryOf());
-    expect(await until(() => isClosed || undefined)).toBe(true);
-  });
-});
-
-describe('with TLS', () => {
-  let directory: string;
-  let server: Server;
-  let connections: number;
-  let port: number;
-  const trusted = getCACertificates('default');
-  beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'forward-tls-'));
-    const { key, cert } = createCertificate(directory, 'localhost');
-    setDefaultCACertificates([...trusted, readFileSync(cert, 'utf8')]);
-    server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_request, response) =>
-      response.end('ok'),
-    );
-    server.on('secureConnection', () => (connections += 1));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
-  });
-  beforeEach(() => {
-    connections = 0;
-  });
-  afterAll(() => {
-    setDefaultCACertificates(trusted);
-    server.closeAllConnections();
-    server.close();
-    rmSync(directory, { recursive: true });
-  });
-
-  test('the connection that was opened during init serves the first delivery', async () => {
-    const { connect, forward } = createForwarder(`https://localhost:${port}/hook`, NAME);
-    await connect();
-    await until(() => connections || undefined);
-    for (let times = 1; times <= 2; times += 1) {
-      expect(await forward(deliveryOf({}, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
-      await nextTurn(); // Node then keeps the connection for the next request
-      expect({ times, connections }).toEqual({ times, connections: 1 });
-    }
-  });
-
-  test('a connection that was opened during init and is closed since then does not fail the first delivery', async () => {
-    const { connect, forward } = createForwarder(`https://localhost:${port}/hook`, NAME);
-    await connect();
-    await until(() => connections || undefined);
-    server.closeAllConnections();
-    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({ answer: { statusCode: 200 } });
-    expect(connections).toBe(2);
-  });
-
-  test('a certificate for another name fails the delivery', async () => {
-    const { connect, forward } = createForwarder(`https://127.0.0.1:${port}/hook`, NAME);
-    await connect();
-    expect(await forward(deliveryOf({}, 2_000))).toMatchObject({
-      failure: 'backendFailed',
-      errorCode: 'ERR_TLS_CERT_ALTNAME_INVALID',
-    });
+    expect(await until(() => isClosed)).toBe(true);
   });
 });

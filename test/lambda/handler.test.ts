@@ -42,7 +42,7 @@ const wireQuery = (change: Record<string, string>) => ({
 
 test.each([
   ['stored', {}, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'],
-  ['refused', { SdkAppid: '1' }, expect.stringContaining('"ErrorCode":120001')],
+  ['rejected', { SdkAppid: '1' }, expect.stringContaining('"ErrorCode":120001')],
   ['ignored', { CallbackCommand: 'C2C.X', Sign: '0' }, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'],
 ])(
   'a delivery that is %s gets a reply in Tencent’s format even if no log line can be written',

@@ -48,7 +48,7 @@ const publish = createPublisher({
 });
 
 const failed = { outcome: 'failed', reason: 'ThrottlingException' } as const;
-const refused = { outcome: 'refused', reason: 'MalformedDetail' } as const;
+const malformed = { outcome: 'unpublishable', reason: 'MalformedDetail' } as const;
 const from = (n: number) => ({ batchItemFailures: [{ itemIdentifier: String(1_000 + n) }] });
 const DONE = { batchItemFailures: [] };
 
@@ -80,7 +80,7 @@ describe.each<[string, DynamoDBRecord, string]>([
   ['whose event fails permanently', record(1), 'MalformedDetail'],
 ])('a record %s', (_what, bad, reason) => {
   beforeEach(() => {
-    results = { 1: refused };
+    results = { 1: malformed };
   });
 
   test('is set aside, and does not block others', async () => {

@@ -4,14 +4,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../faults/faulty.ts';
 import { startFunction } from '../../infra/local/aws/function.ts';
 import { startGateway } from '../../infra/local/aws/gateway.ts';
-import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded } from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, OK, post, recorded } from '../delivery.ts';
 import { specOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordsOf } from '../records.ts';
 import { slowed, TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
-/** What init may take when everything is wrong: limits.ts allows 700 ms, and a process has to start. */
+/** Maximum time of init if all services fail: 700 ms, as in limits.ts, and the start of a process. */
 const INIT_MS = slowed(2_000);
 const REPLY_LIMIT_MS = slowed(CHAT_TIMEOUT_MS);
 const PING = 'GET /';
@@ -19,7 +19,7 @@ const UPDATE = 'DynamoDB_20120810.UpdateItem';
 const READ = 'secretsmanager.GetSecretValue';
 const over = (operation: string) => `${operation}: over`;
 
-/** A receiver in front of services with switches, and what it asks of them. */
+/** Starts a receiver with services that can fail, and records its requests. */
 async function startWatched() {
   const [store, secrets, queue] = [faultyDynamoDb(TIME_SCALE), faultySecretsManager(TIME_SCALE), faultySqs(TIME_SCALE)];
   const log = logKeeper();
@@ -47,15 +47,12 @@ async function startWatched() {
     queue,
     log,
     asked,
-    /** What was asked of the services, and when that was over: answered or given up. */
+    /** Starts and ends of the requests, in order. A request ends with an answer or with a closed connection. */
     order,
-    /** What was asked of the services since the last time. */
+    /** Returns the operations since the last call. */
     askedNow: () => asked.splice(0).map(({ operation }) => operation),
     deliver: (id: string) =>
-      post(
-        receiver.url,
-        httpDelivery((delivery) => (delivery.payload = { ...recorded('created'), Official_Account: id })),
-      ),
+      post(receiver.url, (delivery) => (delivery.payload = { ...recorded('created'), Official_Account: id })),
     async ids(): Promise<unknown[]> {
       const records = await recordsOf(store.serviceUrl, receiver.spec.tableName);
       return records.map(({ officialAccountId }) => officialAccountId);
@@ -77,8 +74,8 @@ describe('init', () => {
   test.each<[string, Record<string, string>, string[]]>([
     ['reads the token and pings DynamoDB', {}, [PING, READ]],
     ['reads no token with authentication=off', { authentication: 'off' }, [PING]],
-    ['rehearses with an address that may call', { allowedCidrs: '10.1.2.0/24,::1' }, [PING, READ]],
-    ['rehearses with an IPv6 address that may call', { allowedCidrs: '2001:db8::/32' }, [PING, READ]],
+    ['rehearses with an allowed address', { allowedCidrs: '10.1.2.0/24,::1' }, [PING, READ]],
+    ['rehearses with an allowed IPv6 address', { allowedCidrs: '2001:db8::/32' }, [PING, READ]],
   ])('%s, and writes, parks and logs nothing', async (_what, context, asked) => {
     const before = await receiver.ids();
     receiver.askedNow();
@@ -94,17 +91,17 @@ describe('init', () => {
     }
   });
 
-  test('asks both services at the same time: where the token’s read hangs, the ping comes before that is given up', async () => {
+  test('calls both services at the same time: the ping does not wait for a read of the token that hangs', async () => {
     receiver.secrets.fault = 'hangs';
     receiver.order.length = 0;
     await receiver.instance.restart();
-    await until(() => receiver.secrets.owed === 0 || undefined);
+    await until(() => receiver.secrets.owed === 0);
     expect(receiver.order).toContain(PING);
-    // Not the time, and not the second attempt, which a busy machine may leave no time for.
+    // Compares neither times nor the second attempt, because a busy machine may have no time for it.
     expect(receiver.order.indexOf(PING)).toBeLessThan(receiver.order.lastIndexOf(over(READ)));
   });
 
-  test('opens the connection that the first delivery takes for its one write', async () => {
+  test('opens the connection that the first delivery uses for its only write', async () => {
     await receiver.instance.restart();
     receiver.askedNow();
     const { connections } = receiver.store;
@@ -118,8 +115,8 @@ describe('init', () => {
 
   test.each<[string, (watched: Faulty) => void]>([
     ['cut', (store) => store.cutConnections()],
-    ['forgotten on the way', (store) => store.forgetConnections()],
-  ])('may be long ago: a connection that was %s since then is opened again', async (how, lose) => {
+    ['lost without a notice', (store) => store.forgetConnections()],
+  ])('may be long ago: a connection that was %s since then is replaced', async (how, lose) => {
     await receiver.instance.restart();
     lose(receiver.store);
     const start = performance.now();
@@ -138,15 +135,15 @@ const FAULTS: Fault[] = [
   'answers nonsense',
 ];
 
-/** Starts a new instance. @returns how long its init took. */
+/** Starts a new instance. @returns the time of its init. */
 async function initMs(): Promise<number> {
   const start = performance.now();
   await receiver.instance.restart();
   return performance.now() - start;
 }
 
-describe.each<Fault>(FAULTS)('when at init a service %s:', (fault) => {
-  test('DynamoDB, the instance starts in time, and its first delivery is stored where that is over', async () => {
+describe.each<Fault>(FAULTS)('during init a service %s:', (fault) => {
+  test('DynamoDB. The instance starts in time, and stores its first delivery if DynamoDB works again', async () => {
     receiver.store.fault = fault;
     expect(await initMs()).toBeLessThan(INIT_MS);
     receiver.store.fault = undefined;
@@ -156,7 +153,7 @@ describe.each<Fault>(FAULTS)('when at init a service %s:', (fault) => {
     expect(await receiver.ids()).toContain(`store ${fault}`);
   });
 
-  test('Secrets Manager, the instance starts in time, and its first delivery reads the token itself', async () => {
+  test('Secrets Manager. The instance starts in time, and its first delivery reads the token', async () => {
     receiver.secrets.fault = fault;
     expect(await initMs()).toBeLessThan(INIT_MS);
     receiver.secrets.fault = undefined;
@@ -166,7 +163,7 @@ describe.each<Fault>(FAULTS)('when at init a service %s:', (fault) => {
     expect(await receiver.ids()).toContain(`secrets ${fault}`);
   });
 
-  test('both, the instance starts in time, and its first delivery is answered 503 in Chat’s time once it has started', async () => {
+  test('both. The instance starts in time, and then its first delivery gets a 503 in time', async () => {
     receiver.store.fault = fault;
     receiver.secrets.fault = fault;
     expect(await initMs()).toBeLessThan(INIT_MS);
@@ -178,7 +175,7 @@ describe.each<Fault>(FAULTS)('when at init a service %s:', (fault) => {
 
 const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
 
-/** Starts an instance of the receiver with these variables in its environment, in front of the same services. */
+/** Starts an instance of the receiver with the same services and these environment variables. */
 function startInstance(environment: Record<string, string>, context: Record<string, string> = {}) {
   const { receiver: spec } = specOf(context);
   const services = {
@@ -192,7 +189,7 @@ function startInstance(environment: Record<string, string>, context: Record<stri
   );
 }
 
-/** Delivers a new account to an instance with these variables in its environment. @returns the reply. */
+/** Delivers a new account to an instance with these environment variables. @returns the reply. */
 async function deliverTo(environment: Record<string, string>) {
   const instance = await startInstance(environment);
   const { route } = receiver.spec;
@@ -200,7 +197,7 @@ async function deliverTo(environment: Record<string, string>) {
   try {
     return await post(
       gateway.url + route.path,
-      httpDelivery(({ payload }) => (payload['Official_Account'] = `@TOA#_${randomUUID()}`)),
+      ({ payload }) => (payload['Official_Account'] = `@TOA#_${randomUUID()}`),
     );
   } finally {
     await gateway.close();
@@ -208,7 +205,7 @@ async function deliverTo(environment: Record<string, string>) {
   }
 }
 
-test('where nobody listens, the instance starts all the same, and its first delivery is answered 503', async () => {
+test('without any service, the instance starts, and its first delivery gets a 503', async () => {
   const start = performance.now();
   const reply = await deliverTo({
     ...CREDENTIALS,
@@ -222,14 +219,14 @@ test('where nobody listens, the instance starts all the same, and its first deli
 describe('credentials', () => {
   beforeEach(() => void receiver.askedNow());
 
-  test('with a session token are read from the environment, and those renewed there by a new instance', async () => {
+  test('with a session token are read from the environment of the instance', async () => {
     for (const n of ['1', '2']) {
       const credentials = { AWS_ACCESS_KEY_ID: `ID${n}`, AWS_SECRET_ACCESS_KEY: `key ${n}` };
       expect(await deliverTo({ ...credentials, AWS_SESSION_TOKEN: `session ${n}` })).toEqual(OK);
       const asked = receiver.asked.splice(0);
       expect(asked.map(({ operation }) => operation).toSorted()).toEqual([UPDATE, PING, READ]);
       for (const { operation, headers } of asked) {
-        // The ping needs no rights, so that it shows none.
+        // The ping needs no permissions, so it has no credentials.
         const isPing = operation === PING;
         const signed = new RegExp(`^AWS4-HMAC-SHA256 Credential=ID${n}/\\d{8}/eu-central-1/.*x-amz-security-token`);
         expect(headers.authorization).toEqual(isPing ? undefined : expect.stringMatching(signed));
@@ -238,8 +235,8 @@ describe('credentials', () => {
     }
   });
 
-  test('that are not there end in a 503, not in a search for others', async () => {
-    // Where the SDK would search, somebody listens.
+  test('that are missing cause a 503, and the SDK does not search for others', async () => {
+    // The SDK would find these servers.
     const elsewhere = {
       AWS_EC2_METADATA_SERVICE_ENDPOINT: receiver.dynamoDb.url,
       AWS_CONTAINER_CREDENTIALS_FULL_URI: receiver.secretsManager.url,

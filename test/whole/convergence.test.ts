@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => table.close());
 
-/** One step of a history. `event` says which of the account's events it is about, `pick` which parked delivery. */
+/** One step of a history. `event` is the index of the account's event, `pick` the index of the parked delivery. */
 type Step =
   | { do: 'deliver'; event: number; store: 'works' | 'fails' | 'works, but says it failed' }
   | { do: 'redrive'; pick: number; store: 'works' | 'fails' | 'works, but says it failed'; isRepeated: boolean };
@@ -28,7 +28,7 @@ const events = fc.array(accountEvent, { minLength: 6, maxLength: 6 });
 
 let histories = 0;
 
-test('whatever order deliveries, repeats, failures, parkings and redrives take, the record ends as the events’ times say', async () => {
+test('after any history of deliveries, repeats, failures and redrives, the record is that of the independent model', async () => {
   await fc.assert(
     fc.asyncProperty(events, fc.array(step, { minLength: 1, maxLength: 25 }), async (ofAccount, steps) => {
       const id = `@TOA#_${(histories += 1)}`;
@@ -45,7 +45,7 @@ test('whatever order deliveries, repeats, failures, parkings and redrives take, 
       const receiveOnce = dispatch(faulty);
       const receiver = parkOnFailure(receiveOnce, async () => ({
         park: async (failed) => void parked.push(failed),
-        deadLetter: () => Promise.reject(new Error('nothing here is refused')),
+        deadLetter: () => Promise.reject(new Error('nothing here is rejected')),
         destroy() {},
       }));
 
@@ -56,9 +56,9 @@ test('whatever order deliveries, repeats, failures, parkings and redrives take, 
         try {
           await receiveOnce(failed);
         } catch {
-          return; // it stays in the queue
+          return; // the delivery stays in the queue
         }
-        if (!isRepeated) parked.splice(index, 1); // SQS may hand a message out again
+        if (!isRepeated) parked.splice(index, 1); // SQS may deliver a message again
       }
 
       const delivered: AccountEvent[] = [];

@@ -37,13 +37,10 @@ test('creations are stored in time among forwarded deliveries, while the backend
   const statuses: Record<number, number> = {};
   const forward = async () => {
     for (let number = next++; number < FORWARDED; number = next++) {
-      const { status } = await post(
-        running.url,
-        httpDelivery((delivery) => {
-          delivery.query.set('CallbackCommand', 'C2C.CallbackBeforeSendMsg');
-          delivery.body = JSON.stringify({ number });
-        }),
-      );
+      const { status } = await post(running.url, (delivery) => {
+        delivery.query.set('CallbackCommand', 'C2C.CallbackBeforeSendMsg');
+        delivery.body = JSON.stringify({ number });
+      });
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
   };

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { BusEvent } from '../../infra/local/aws/event-bus.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
-import { PROFILE_ATTRIBUTES, TIMESTAMP_ATTRIBUTES } from '../../lambda/commands/index.ts';
+import { COMMANDS } from '../../lambda/commands/index.ts';
+import { officialAccountChanged } from '../../lambda/commands/official-account-changed.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { accountEvent, eventTimes, FIRST_EVENT_TIME as TIME, modelOf, payloadOf, visible } from '../account-events.ts';
 import { eventProblems } from '../event-problems.ts';
-import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, OK, post, recorded, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { faultyDynamoDb } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
@@ -24,26 +25,23 @@ beforeAll(async () => {
 });
 afterAll(() => receiver?.stop());
 beforeEach(async () => {
-  await allPublished(); // what the test before has left
+  await allPublished(); // events of the previous test
   published.length = 0;
 });
 
 const details = () => published.map(({ detail }) => detail as Record<string, any>);
 
-/** Delivers a body as Chat does, with the command in the URL as well. */
+/** Delivers a body as Chat does: with the command also in the URL. */
 const deliver = (payload: Record<string, unknown>, change: (query: URLSearchParams) => void = () => {}) =>
-  post(
-    receiver.url,
-    httpDelivery((delivery) => {
-      delivery.payload = payload;
-      delivery.query.set('CallbackCommand', String(payload['CallbackCommand']));
-      change(delivery.query);
-    }),
-  );
+  post(receiver.url, (delivery) => {
+    delivery.payload = payload;
+    delivery.query.set('CallbackCommand', String(payload['CallbackCommand']));
+    change(delivery.query);
+  });
 
 const recordOf = (id: string) => recordIn(store.serviceUrl, receiver.spec.tableName, id);
 
-/** Once all that was written before has been published: events come in order here. */
+/** Waits until all earlier changes have been published. Local events arrive in order. */
 async function allPublished(): Promise<void> {
   const id = `last ${published.length} ${Math.random()}`;
   await deliver({ ...recorded('created'), Official_Account: id });
@@ -51,7 +49,7 @@ async function allPublished(): Promise<void> {
   published.pop();
 }
 
-test('the life of an account, as documented: each command is stored, and published under its own detail type', async () => {
+test('each command in the life of an account is stored, and published with its own detail type', async () => {
   const id = '@TOA#_test_OA_for_penn';
   const life = ['created', 'changed', 'full', 'destroyed'].map((name, n) => ({
     ...recorded(name),
@@ -96,7 +94,7 @@ test('the life of an account, as documented: each command is stored, and publish
   });
 });
 
-test('the documented samples, which all have the same EventTime, end the same in whatever order they come', async () => {
+test('the documented samples, which have the same EventTime, give the same record in any order', async () => {
   const names = ['created', 'changed', 'full', 'destroyed'];
   const ends: unknown[] = [];
   for (const [n, order] of [names, names.toReversed(), ['full', 'destroyed', 'created', 'changed']].entries()) {
@@ -112,7 +110,7 @@ test('the documented samples, which all have the same EventTime, end the same in
   });
 });
 
-test('a repeat is published no more, nor is a late event that changes nothing to be seen', async () => {
+test('a repeated event is not published again, nor is a late event that changes no published attribute', async () => {
   const id = 'late';
   const changed = { ...recorded('changed'), Official_Account: id };
   await deliver({ ...changed, EventTime: TIME + 30, Name: '新名字' });
@@ -131,7 +129,7 @@ test('a repeat is published no more, nor is a late event that changes nothing to
   ]);
 });
 
-test('an event out of order is answered in time although it takes two calls of a slow store', async () => {
+test('an event out of order gets its reply in time, although it takes two calls of a slow DynamoDB', async () => {
   await deliver({ ...recorded('changed'), Official_Account: 'slow', EventTime: TIME + 2 });
   store.fault = 'is slow';
   const before = store.requests;
@@ -139,11 +137,11 @@ test('an event out of order is answered in time although it takes two calls of a
   expect(await deliver({ ...recorded('created'), Official_Account: 'slow', EventTime: TIME + 1 })).toEqual(OK);
   expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
   store.fault = undefined;
-  expect(store.requests - before).toBe(2); // the write that is refused, and the second one
+  expect(store.requests - before).toBe(2); // the write with a failed condition, and the second one
   expect(await recordOf('slow')).toMatchObject({ createdTime: TIME + 1, eventTime: TIME + 2, revision: 2 });
 });
 
-test('where the store hangs half-way through an event out of order, the delivery is parked in time, and completed later', async () => {
+test('if DynamoDB hangs between the two writes of an event out of order, the delivery is parked and stored later', async () => {
   await deliver({ ...recorded('changed'), Official_Account: 'half-way', EventTime: TIME + 2 });
   const before = store.requests;
   store.onRequest = () => {
@@ -154,16 +152,16 @@ test('where the store hangs half-way through an event out of order, the delivery
   expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
   expect(await recordOf('half-way')).not.toHaveProperty('createdTime');
   [store.onRequest, store.fault] = [undefined, undefined];
-  await until(async () => ('createdTime' in ((await recordOf('half-way')) ?? {}) ? true : undefined));
+  await until(async () => 'createdTime' in ((await recordOf('half-way')) ?? {}));
   expect(await recordOf('half-way')).toMatchObject({ name: 'NewName', createdTime: TIME + 1, eventTime: TIME + 2 });
 });
 
-test('100 mixed deliveries of one account, 16 at a time and with the store throttling, end as their times say; so does who listens', async () => {
+test('100 mixed deliveries, 16 at a time and throttled, give the record of the model, and listeners get the same values', async () => {
   const id = '@TOA#_life';
   log.text = '';
   const sample = fc.sample(fc.tuple(accountEvent, eventTimes(121)), { numRuns: 100, seed: 20261125 });
   const events = sample.map(([event, eventTime]): AccountEvent => {
-    // In a URL an empty parameter is none.
+    // An empty parameter counts as absent.
     const [clientIp, optPlatform] = [event.clientIp || undefined, event.optPlatform || undefined];
     return { ...event, officialAccountId: id, eventTime, clientIp, optPlatform };
   });
@@ -199,7 +197,10 @@ test('100 mixed deliveries of one account, 16 at a time and with the store throt
     const isLater = kept?.['eventTime'] === detail['eventTime'] && detail['revision'] > kept?.['revision'];
     if (isNewer || isLater) kept = detail;
   }
-  const PUBLISHED = [...PROFILE_ATTRIBUTES, ...TIMESTAMP_ATTRIBUTES].filter((name) => name !== 'operatorAccount');
-  const seen = (of: Record<string, unknown> = {}) => PUBLISHED.map((name) => [name, of[name]]);
+  const names = [
+    ...Object.keys(officialAccountChanged.event.schema.properties.previous.properties),
+    ...[...COMMANDS.values()].flatMap(({ event, timestampAttribute }) => (event && timestampAttribute) ?? []),
+  ];
+  const seen = (of: Record<string, unknown> = {}) => names.map((name) => [name, of[name]]);
   expect(seen(kept)).toEqual(seen(record));
 });

@@ -3,19 +3,19 @@ import { faultyDynamoDb, faultySqs } from '../faults/faulty.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { FORWARD_OUTCOMES, NAMESPACE, type ForwardOutcome } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
-import { httpDelivery, post, sign, type HttpDelivery } from '../delivery.ts';
+import { post, sign, type HttpDelivery } from '../delivery.ts';
 import { resourcesOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer } from '../raw-backend.ts';
 import { slowed, TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
-/** A metric as CloudWatch knows it: its name and its dimensions. */
+/** Name and dimensions of a metric, which identify it in CloudWatch. */
 type Metric = string;
 const metric = (name: string, dimensions: Record<string, unknown>): Metric =>
   `${name} ${JSON.stringify(Object.entries(dimensions).toSorted())}`;
 
-/** The metrics that a log line in the embedded format makes. */
+/** Returns the metrics of a log line in the embedded metric format. */
 function metricsOf(line: Record<string, any>): Metric[] {
   return line['_aws'].CloudWatchMetrics.flatMap(({ Dimensions, Metrics }: Record<string, any[]>) =>
     Dimensions!.flatMap((names: string[]) =>
@@ -29,7 +29,7 @@ afterAll(backend.close);
 
 const context = { silenceHours: '24', allowedCidrs: '127.0.0.1', forwardUrl: `${backend.url}/hook` };
 
-/** What the dashboard holds, with each reference to a resource as its logical ID. */
+/** Body of the dashboard. A reference to a resource is its logical ID. */
 const dashboard = (() => {
   const [properties] = resourcesOf('AWS::CloudWatch::Dashboard', context);
   const parts: unknown[] = properties!['DashboardBody']['Fn::Join'][1];
@@ -37,7 +37,7 @@ const dashboard = (() => {
   return JSON.parse(text.join('')) as { widgets: { type: string; properties: Record<string, any> }[] };
 })();
 
-/** Our own metrics in the dashboard's graphs: each is [namespace, name, dimension, value, …, options], without repeats. */
+/** Our own metrics in the graphs of the dashboard, each as [namespace, name, dimension, value, …, options]. */
 const shown: Metric[] = dashboard.widgets
   .flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][])
   .filter(([namespace]) => namespace === NAMESPACE)
@@ -52,7 +52,7 @@ interface AlarmMetric {
   Dimensions: { Name: string; Value: string }[];
 }
 
-/** What the alarms watch, alone or in an expression. */
+/** Metrics of the alarms, alone or in an expression. */
 const ofAlarms: AlarmMetric[] = resourcesOf('AWS::CloudWatch::Alarm', context).flatMap(
   (properties) => properties['Metrics']?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [properties],
 );
@@ -62,7 +62,7 @@ const watched: Metric[] = ofAlarms
     metric(MetricName, Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))),
   );
 
-/** The log fields in the queries, without those that CloudWatch and Lambda add themselves, and the queries' own names. */
+/** Log fields in the queries, without those of CloudWatch and Lambda and without names that a query defines. */
 const queried: string[] = dashboard.widgets
   .filter(({ type }) => type === 'log')
   .flatMap(({ properties }) => {
@@ -85,7 +85,7 @@ beforeAll(async () => {
 });
 afterAll(() => receiver?.stop());
 
-/** One delivery for each outcome, and for each reason of a refusal. */
+/** One delivery for each outcome and each reason. */
 const DELIVERIES: [string, (delivery: HttpDelivery) => void][] = [
   ['stored', () => {}],
   ['stale', () => {}],
@@ -120,13 +120,13 @@ async function forward([result, respond]: (typeof FORWARDED)[number]): Promise<v
     Object.assign(delivery, { headers, payload: {} });
     delivery.query.set('CallbackCommand', 'C2C.CallbackBeforeSendMsg');
   };
-  await post(receiver.url, httpDelivery(change));
+  await post(receiver.url, change);
 }
 
-describe('what the bundle logs', () => {
+describe('the log of the bundle', () => {
   let lines: Record<string, any>[];
   beforeAll(async () => {
-    for (const [, change] of DELIVERIES) await post(receiver.url, httpDelivery(change));
+    for (const [, change] of DELIVERIES) await post(receiver.url, change);
     for (const each of FORWARDED) await forward(each);
     const logged = () =>
       log.text
@@ -140,7 +140,7 @@ describe('what the bundle logs', () => {
     });
   });
 
-  test('is what became of each delivery, and a count of it', () => {
+  test('has a line with the outcome and a line with the metrics for each delivery', () => {
     const outcomes = lines.filter(({ message }) => message === 'delivery');
     const expected = [...DELIVERIES.map(([name]) => name), ...FORWARDED.map(() => 'forwarded')];
     expect(outcomes.map(({ outcome, reason }) => reason ?? outcome)).toEqual(expected);
@@ -153,11 +153,11 @@ describe('what the bundle logs', () => {
     }
   });
 
-  test('is nothing else: no warning of a library’s', () => {
+  test('has no other lines, such as warnings of a library', () => {
     expect(log.text.split('\n').filter((line) => line !== '' && !line.startsWith('{'))).toEqual([]);
   });
 
-  test('measures the age of what was read, and the time to store what was stored', () => {
+  test('measures the age of readable events, and the time to store them', () => {
     const measured = (name: string) =>
       lines.filter((line) => line['_aws'] && line[name] !== undefined).map(({ outcome }) => outcome);
     expect(measured('EventAge')).toEqual(['stored', 'stale', 'parked']);
@@ -168,14 +168,14 @@ describe('what the bundle logs', () => {
     expect(StoreTime).toBeLessThan(slowed(1_000));
   });
 
-  test('has no dimension but the stack, the outcome, the reason and the result of forwarding', () => {
+  test('has only the dimensions service, outcome, reason and forward', () => {
     const names = lines.flatMap(({ _aws }) => _aws?.CloudWatchMetrics[0].Dimensions.flat() ?? []);
     expect([...new Set(names)].toSorted()).toEqual(['forward', 'outcome', 'reason', 'service']);
   });
 
   test('has each metric of the dashboard and of the alarms', () => {
     const logged = new Set(lines.filter(({ _aws }) => _aws).flatMap(metricsOf));
-    // Nobody else can call from an address that isn't this machine's: the test of the reasons makes up for it.
+    // This machine cannot call from another address: checks.test.ts tests wrongAddress.
     const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
     expect(shown).toHaveLength(Object.keys(OUTCOMES).length + Object.keys(REASONS).length + FORWARDED.length + 6);
     expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere, notHere]);
@@ -188,13 +188,10 @@ describe('what the bundle logs', () => {
     expect([...new Set(queried)].filter((field) => !(field in line))).toEqual([]);
   });
 
-  test('has no age below nothing, of which CloudWatch would make no percentiles, where Tencent’s clock is ahead', async () => {
+  test('has no negative age if Tencent’s clock is ahead, because CloudWatch has no percentiles for it', async () => {
     [store.fault, queue.fault] = [undefined, undefined];
     const ahead = { Official_Account: 'ahead', EventTime: Date.now() + 60_000 };
-    await post(
-      receiver.url,
-      httpDelivery(({ payload }) => Object.assign(payload, ahead)),
-    );
+    await post(receiver.url, ({ payload }) => Object.assign(payload, ahead));
     expect((await log.deliveryOf('ahead'))['eventAgeMs']).toBeLessThan(-50_000);
     const [last] = log.text
       .split('\n')
@@ -203,20 +200,19 @@ describe('what the bundle logs', () => {
     expect(JSON.parse(last ?? '')).toMatchObject({ EventAge: 0, outcome: 'stored' });
   });
 
-  test('has the name and the owner as they were sent, cut short where they are long', async () => {
+  test('has the name and the owner, cut to 128 characters', async () => {
     const long = '新'.repeat(1_000);
     const before = log.linesOf('delivery').length;
     [store.fault, queue.fault] = [undefined, undefined];
-    await post(
-      receiver.url,
-      httpDelivery(({ payload }) => Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 })),
+    await post(receiver.url, ({ payload }) =>
+      Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 }),
     );
     const line = await until(() => log.linesOf('delivery')[before]);
     expect(line).toMatchObject({ name: '新'.repeat(128), ownerAccount: '"李雷"\n', outcome: 'stale' });
   });
 });
 
-test('every reason and outcome that the code knows has its line in the dashboard', () => {
+test('the dashboard shows every outcome, every reason and every result of forwarding', () => {
   const drawn = (dimension: string) =>
     shown.flatMap((each) => new RegExp(`^Deliveries .*"${dimension}","(\\w+)"`).exec(each)?.[1] ?? []);
   expect(drawn('outcome')).toEqual(Object.keys(OUTCOMES));
@@ -225,7 +221,7 @@ test('every reason and outcome that the code knows has its line in the dashboard
   expect([...new Set(results)]).toEqual(FORWARD_OUTCOMES);
 });
 
-test('the metrics of AWS that dashboard and alarms refer to have the names and dimensions that AWS documents', () => {
+test('dashboard and alarms use AWS metrics with the documented names and dimensions', () => {
   const DOCUMENTED: Record<string, { dimensions: string[]; metrics: string[] }[]> = {
     'AWS/ApiGateway': [{ dimensions: ['ApiId'], metrics: ['4xx', '5xx', 'Latency'] }],
     'AWS/Lambda': [{ dimensions: ['FunctionName'], metrics: ['Errors', 'IteratorAge', 'Throttles'] }],

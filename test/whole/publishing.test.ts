@@ -9,7 +9,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { eventProblems } from '../event-problems.ts';
-import { httpDelivery, post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { post, recorded, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { faultyEventBus, faultySqs, type Fault } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
@@ -17,7 +17,7 @@ import { startLocalReceiver } from '../local-receiver.ts';
 import { TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
-/** Reads Server-Sent Events, as `curl -N` and a browser's EventSource do. */
+/** Reads Server-Sent Events like a browser's EventSource. */
 async function listen(url: string) {
   const events: Record<string, any>[] = [];
   const abort = new AbortController();
@@ -60,19 +60,16 @@ beforeEach(() => {
 });
 
 const deliver = (id: string, change: Record<string, unknown> = {}) =>
-  post(
-    deployment.url,
-    httpDelivery(({ payload }) => Object.assign(payload, { Official_Account: id }, change)),
-  );
+  post(deployment.url, ({ payload }) => Object.assign(payload, { Official_Account: id }, change));
 
-/** The events so far, once that of a last delivery has come: they come in order. */
+/** Publishes a last event and returns all events before it. Local events arrive in order. */
 async function eventsBefore(last: string): Promise<Record<string, any>[]> {
   await deliver(last);
   await until(() => listener.events.find(({ detail }) => detail.officialAccountId === last));
   return listener.events.slice(0, -1);
 }
 
-test('one event is published for an official account, and none for a repeated or a stale delivery', async () => {
+test('a creation is published once, and a repeated or stale delivery is not published', async () => {
   await deliver('@TOA#_once');
   await deliver('@TOA#_once');
   await deliver('@TOA#_once', { EventTime: 1670574414122, Name: 'older' });
@@ -107,7 +104,7 @@ test('one event is published for an official account, and none for a repeated or
   expect(listener.type).toBe('text/event-stream');
 });
 
-test('one more is published where a newer delivery changes the record', async () => {
+test('a newer delivery that changes the record is published', async () => {
   await deliver('changed');
   await deliver('changed', { EventTime: 1670574414124, Name: '改名' });
   const events = await eventsBefore('after changed');
@@ -117,24 +114,18 @@ test('one more is published where a newer delivery changes the record', async ()
   ]);
 });
 
-test('nothing is published of a delivery that is refused or ignored', async () => {
-  await deliver('refused', { Name: 1 });
-  await post(
-    deployment.url,
-    httpDelivery(({ query }) => query.set('Sign', '0')),
-  );
-  await post(
-    deployment.url,
-    httpDelivery(({ query, payload }) => {
-      query.set('CallbackCommand', 'x');
-      Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
-    }),
-  );
-  expect(await eventsBefore('after refused')).toEqual([]);
+test('a rejected or ignored delivery is not published', async () => {
+  await deliver('rejected', { Name: 1 });
+  await post(deployment.url, ({ query }) => query.set('Sign', '0'));
+  await post(deployment.url, ({ query, payload }) => {
+    query.set('CallbackCommand', 'x');
+    Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
+  });
+  expect(await eventsBefore('after rejected')).toEqual([]);
 });
 
 test.each(['新闻公众号 🗞️', '"quoted\\"', 'two\nlines', '\u2028\u2029', '</script>', 'data: x\n\ndata: y'])(
-  'the name %j arrives as it is, and the event meets its schema',
+  'the name %j is unchanged in the event, and the event is valid',
   async (Name) => {
     await deliver(`named ${Name}`, { Name });
     const [event, ...others] = await eventsBefore(`after ${Name}`);
@@ -144,17 +135,17 @@ test.each(['新闻公众号 🗞️', '"quoted\\"', 'two\nlines', '\u2028\u2029'
   },
 );
 
-test('200 deliveries at once make 200 events, each once', async () => {
+test('200 concurrent deliveries are published as 200 events', async () => {
   const ids = Array.from({ length: 200 }, (_, n) => `many ${n}`);
   await Promise.all(ids.map((id) => deliver(id)));
   const { sqs, spec } = deployment;
-  const parked = () => spec.consumers.flatMap(({ queueName }) => sqs.messages(queueName)); // by a busy machine
-  await until(() => parked().length === 0 || undefined);
+  const parked = () => spec.consumers.flatMap(({ queueName }) => sqs.messages(queueName)); // on a busy machine
+  await until(() => parked().length === 0);
   const published = (await eventsBefore('after many')).map(({ detail }) => detail.officialAccountId);
   expect(published.toSorted()).toEqual(ids.toSorted());
 });
 
-test('what people write into the table is published where it is an event, and not where it is a note of theirs', async () => {
+test('a manual change of a record is published, but not a change of a custom attribute', async () => {
   const TableName = deployment.spec.tableName;
   const Key = { sdkAppId: SDK_APP_ID, officialAccountId: 'by hand' };
   const record = {
@@ -180,7 +171,7 @@ test('what people write into the table is published where it is an event, and no
   ]);
 });
 
-test('a delivery that was parked is published once it is stored', async () => {
+test('a parked delivery is published when it is stored', async () => {
   const [{ queueName } = { queueName: '' }] = deployment.spec.consumers;
   const body = Buffer.from(JSON.stringify({ ...recorded('created'), Official_Account: 'parked' })).toString('base64');
   const query = { sdkAppId: SDK_APP_ID };
@@ -193,38 +184,38 @@ test('a delivery that was parked is published once it is stored', async () => {
   expect(eventProblems(detail)).toEqual([]);
 });
 
-describe('while the event bus fails', () => {
-  /** What goes wrong, one after another, and with how many calls. More than three in a row use up the attempts. */
-  const FAULTS: [Fault | 'refuses the first entry', number][] = [
-    ['refuses the first entry', 5],
+describe('if the event bus fails', () => {
+  /** Faults in order, with their numbers of calls. More than three in a row use up the attempts. */
+  const FAULTS: [Fault | 'rejects the first entry', number][] = [
+    ['rejects the first entry', 5],
     ['throttles', 4],
     ['answers nonsense', 4],
     ['breaks', 4],
-    ['hangs', 1], // each takes the two seconds of an attempt
-    ['does it, then cuts the connection', 4],
-    ['refuses the first entry', 2],
+    ['hangs', 1], // each takes the 2 s of an attempt
+    ['succeeds, then cuts the connection', 4],
+    ['rejects the first entry', 2],
     ['denies', 4],
   ];
 
-  /** Lets the faults come between calls that succeed. */
+  /** Lets the faults occur between successful calls. */
   function failInTurn(): string[] {
     const plan = FAULTS.flatMap(([fault, calls]) => [undefined, ...Array(calls).fill(fault)]);
     const seen: string[] = [];
     bus.onRequest = () => {
       const fault = plan.shift();
       if (fault !== undefined) seen.push(fault);
-      bus.fault = fault === 'refuses the first entry' ? undefined : fault;
-      bus.refusesFirst = fault === 'refuses the first entry';
+      bus.fault = fault === 'rejects the first entry' ? undefined : fault;
+      bus.rejectsFirst = fault === 'rejects the first entry';
     };
     return seen;
   }
   afterEach(() => {
     bus.onRequest = undefined;
     bus.fault = undefined;
-    bus.refusesFirst = false;
+    bus.rejectsFirst = false;
   });
 
-  /** The records of an account after each event of its life. */
+  /** Record of an account after each event of its life. */
   const LIFE = [
     { name: 'created', createdTime: 1, revision: 1 },
     { name: 'changed', createdTime: 1, revision: 2 },
@@ -233,7 +224,7 @@ describe('while the event bus fails', () => {
   ];
   const TYPES = ['Created', 'Changed', 'Full', 'Destroyed'].map((type) => `Official Account ${type}`);
 
-  test('1,000 mixed changes are each published at least once, under their own detail type', async () => {
+  test('each of 1,000 mixed changes is published at least once, with its detail type', async () => {
     const seen = failInTurn();
     const ids = Array.from({ length: 250 }, (_, n) => `mixed ${n}`);
     const TableName = deployment.spec.tableName;
@@ -253,7 +244,7 @@ describe('while the event bus fails', () => {
           ({ 'detail-type': type, detail }) => `${detail.officialAccountId}, revision ${detail.revision}: ${type}`,
         ),
       );
-    await until(() => published().size >= expected.length || undefined, 60_000);
+    await until(() => published().size >= expected.length, 60_000);
     expect([...published()].toSorted()).toEqual(expected.toSorted());
     expect(listener.events.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
     expect(seen).toEqual(FAULTS.flatMap(([fault, calls]) => Array(calls).fill(fault)));
@@ -264,28 +255,25 @@ describe('while the event bus fails', () => {
 const unpublishedQueue = () => deployment.spec.streamMappings[0]?.onFailureQueueName ?? '';
 const unpublished = () => deployment.sqs.messages(unpublishedQueue()).map((message) => JSON.parse(message));
 
-describe('a record that can never be published', () => {
+describe('an unpublishable change', () => {
   afterEach(() => deployment.sqs.purge(unpublishedQueue()));
 
   const RECORD = { sdkAppId: SDK_APP_ID, name: 'a', createdTime: 1, eventTime: 1, receivedTime: 1, revision: 1 };
   const TOO_LARGE = 'x'.repeat(390_000);
-  const put = (officialAccountId: string, change: Record<string, unknown>) =>
-    client.send(
-      new PutItemCommand({
-        TableName: deployment.spec.tableName,
-        Item: marshall({ ...RECORD, officialAccountId, ...change }),
-      }),
-    );
+  const put = (officialAccountId: string, change: Record<string, unknown>) => {
+    const Item = marshall({ ...RECORD, officialAccountId, ...change }, { removeUndefinedValues: true });
+    return client.send(new PutItemCommand({ TableName: deployment.spec.tableName, Item }));
+  };
 
   test.each<[string, string, Record<string, unknown>, string, boolean]>([
-    ['with a text that is a number', 'types', { name: 1 }, 'name is of another type than the JSON Schema says', true],
-    ['with a time that is a text', 'times', { createdTime: '1' }, 'createdTime is of another type', true],
+    ['whose name is a number', 'types', { name: 1 }, 'name is of another type than the JSON Schema says', true],
+    ['whose creation time is a string', 'times', { createdTime: '1' }, 'createdTime is of another type', true],
     ['of 400 KB', 'size', { introduction: TOO_LARGE }, 'TooLarge', false],
-  ])('%s is set aside in the queue, and holds up nothing', async (_what, id, change, reason, isWhole) => {
+  ])('%s is set aside, and does not block others', async (_what, id, change, reason, isWhole) => {
     await put(id, change);
     const others = await eventsBefore(`after ${id}`);
     expect(others).toEqual([]);
-    const message = await until(() => unpublished()[0]); // what is published goes first
+    const message = await until(() => unpublished()[0]); // changes are set aside after the others are published
     expect(message).toMatchObject({
       version: 1,
       reason: expect.stringContaining(reason),
@@ -296,15 +284,10 @@ describe('a record that can never be published', () => {
   });
 
   test.each<[string, string, Record<string, unknown>]>([
-    ['that is no official account', 'none', { createdTime: undefined, revision: undefined, total: 1 }],
-    ['that people have made 400 KB large is published without what they added', 'large', { notes: TOO_LARGE }],
-  ])('is not one %s', async (_what, id, change) => {
-    await client.send(
-      new PutItemCommand({
-        TableName: deployment.spec.tableName,
-        Item: marshall({ ...RECORD, officialAccountId: id, ...change }, { removeUndefinedValues: true }),
-      }),
-    );
+    ['a record without a creation time', 'none', { createdTime: undefined, revision: undefined, total: 1 }],
+    ['a record of 400 KB whose event is small', 'large', { notes: TOO_LARGE }],
+  ])('is not %s', async (_what, id, change) => {
+    await put(id, change);
     const events = await eventsBefore(`after ${id}`);
     expect(events.map(({ detail }) => detail)).toEqual(
       id === 'large' ? [{ ...RECORD, officialAccountId: id, version: 1, type: 'Official Account Created' }] : [],
@@ -312,21 +295,21 @@ describe('a record that can never be published', () => {
     expect(unpublished()).toEqual([]);
   });
 
-  test('comes again until the queue takes it', async () => {
+  test('is repeated until the queue accepts it', async () => {
     queues.fault = 'breaks';
-    await put('kept', { name: 1 });
+    await put('set aside', { name: 1 });
     await deliver('behind it');
-    await until(() => log.text.includes('the change can neither be published nor set aside') || undefined);
+    await until(() => log.text.includes('the change can neither be published nor set aside'));
     expect(unpublished()).toEqual([]);
     queues.fault = undefined;
     await until(() => listener.events.find(({ detail }) => detail.officialAccountId === 'behind it'));
     const { keys } = await until(() => unpublished()[0]);
-    expect(keys.officialAccountId).toEqual({ S: 'kept' });
+    expect(keys.officialAccountId).toEqual({ S: 'set aside' });
     expect(unpublished()).toHaveLength(1);
   });
 });
 
-test('npm start prints the events, and serves them where it says', async () => {
+test('npm start prints the events, and serves them at the printed URL', async () => {
   const local = await startLocalReceiver();
   const served = await listen(local.eventsUrl);
   try {
@@ -334,15 +317,9 @@ test('npm start prints the events, and serves them where it says', async () => {
       /Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/,
     );
     for (let repeat = 0; repeat < 2; repeat += 1) {
-      await post(
-        local.url,
-        httpDelivery(({ payload }) => (payload['Official_Account'] = '@TOA#_新')),
-      );
+      await post(local.url, ({ payload }) => (payload['Official_Account'] = '@TOA#_新'));
     }
-    await post(
-      local.url,
-      httpDelivery(({ payload }) => (payload['Official_Account'] = 'last')),
-    );
+    await post(local.url, ({ payload }) => (payload['Official_Account'] = 'last'));
     await until(() => served.events[1]);
     expect(served.events.map(({ detail }) => detail.officialAccountId)).toEqual(['@TOA#_新', 'last']);
     const printed = await until(() => {

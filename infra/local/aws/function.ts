@@ -53,8 +53,8 @@ export interface FunctionOptions {
   log?: Writable;
   maxInstances?: number;
   /**
-   * Factor by which the function's timers are slower: with 4, a deadline of 275 ms becomes 1,100 ms. Tests use it so that
-   * the function keeps its deadlines on a slow or busy machine. Default: 1.
+   * Factor by which the function's timers are slower: with 4, a deadline of 275 ms becomes 1,100 ms. Tests use it so
+   * that the function keeps its deadlines on a slow or busy machine. Default: 1.
    */
   timeScale?: number;
 }
@@ -62,8 +62,8 @@ export interface FunctionOptions {
 /**
  * Starts a function with one instance. Each instance is a process that has only the given environment.
  *
- * As in Lambda, an instance handles one invocation at a time, and is replaced after a crash or a timeout. Unlike Lambda, an
- * invocation waits if all instances are busy.
+ * As in Lambda, an instance handles one invocation at a time, and is replaced after a crash or a timeout. Unlike
+ * Lambda, an invocation waits if all instances are busy.
  *
  * @throws If the function's init fails.
  */
@@ -172,7 +172,8 @@ function startInstance(
     execArgv: [],
     silent: true,
   });
-  for (const output of [child.stdout, child.stderr]) if (output) passLines(output, log); // undefined if the process did not start
+  // Undefined if the process did not start.
+  for (const output of [child.stdout, child.stderr]) if (output) passLines(output, log);
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   ready.promise.catch(() => {}); // callers that wait for it get the error

@@ -193,8 +193,8 @@ function joinRepeats(pairs: readonly (readonly string[])[]): Record<string, stri
 }
 
 /**
- * Removes scheme and host from a request target in absolute form (`http://127.0.0.1:3000/webhook?a=1`), which a server must
- * accept.
+ * Removes scheme and host from a request target in absolute form (`http://127.0.0.1:3000/webhook?a=1`), which a server
+ * must accept.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
  */

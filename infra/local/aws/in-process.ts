@@ -18,9 +18,9 @@ export interface HttpAnswer {
 export type Call = (call: HttpCall) => Promise<HttpAnswer>;
 
 /**
- * Removes the request listener from a server, and returns a function that calls it without a connection. This takes a third
- * of the time of a call over HTTP. The listener gets substitutes for request and response, with the members that dynalite
- * uses. The function rejects if the listener throws.
+ * Removes the request listener from a server, and returns a function that calls it without a connection. This takes a
+ * third of the time of a call over HTTP. The listener gets substitutes for request and response, with the members that
+ * dynalite uses. The function rejects if the listener throws.
  */
 export function takeRequests(server: Server): Call {
   const listeners = server.listeners('request');

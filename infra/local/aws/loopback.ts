@@ -11,9 +11,9 @@ export interface Loopback {
 }
 
 /**
- * Starts a server for this machine only, and rejects requests from web pages of other sites. A page of any site can make the
- * browser send requests to the loopback address, also under a host name whose DNS record points there. So the Host header
- * must be a name of the loopback address, and the Origin header must be missing or match it.
+ * Starts a server for this machine only, and rejects requests from web pages of other sites. A page of any site can
+ * make the browser send requests to the loopback address, also under a host name whose DNS record points there. So the
+ * Host header must be a name of the loopback address, and the Origin header must be missing or match it.
  *
  * @param port 0 chooses a free port.
  * @throws The system's error if the port is not available: EADDRINUSE, EACCES.

@@ -45,8 +45,8 @@ export interface Sqs extends Loopback {
 /**
  * Starts a local SQS with the operations that the functions and the commands call.
  *
- * @param secondMs Duration of a second of the queues' clock, because developers do not wait for pauses of minutes. Only the
- * VisibilityTimeout of ReceiveMessage counts real seconds, because people look at the messages in the meantime.
+ * @param secondMs Duration of a second of the queues' clock, because developers do not wait for pauses of minutes. Only
+ * the VisibilityTimeout of ReceiveMessage counts real seconds, because people look at the messages in the meantime.
  * @param directory Folder for the messages, created if it is missing. Without it, they are in memory.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
  */

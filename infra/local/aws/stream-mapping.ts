@@ -44,8 +44,8 @@ type Waiting = { record: DynamoDBRecord; time: number };
  * Starts a local event source mapping on a DynamoDB stream with one shard, from the start of the stream:
  *
  * - Batches are processed one after another, in order. Records that match no filter are skipped.
- * - After `batchItemFailures`, the batch is sent again from the lowest failed sequence number. An answer with an unknown
- *   sequence number counts as an error.
+ * - After `batchItemFailures`, the batch is sent again from the lowest failed sequence number. An answer with an
+ *   unknown   sequence number counts as an error.
  * - After an error, the batch is split into halves. A single record is sent again.
  * - A record that exceeds the maximum age is dropped. The failure queue gets its sequence number, but not the record.
  *

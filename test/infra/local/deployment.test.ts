@@ -12,7 +12,7 @@ import { startSlowDeployment } from '../../deployment.ts';
 import { recordsOf } from '../../records.ts';
 
 let deployment: Deployment;
-/** Every server that the deployment has started. */
+/** All servers of the deployment. */
 const servers: Server[] = [];
 beforeAll(async () => {
   const { listen } = Server.prototype;
@@ -31,11 +31,11 @@ afterAll(() => deployment?.stop());
 
 const ports = () => servers.map((server) => (server.address() as AddressInfo).port);
 
-/** Sends headers as they stand, which fetch would not. */
+/** Sends headers without changes. fetch would change them. */
 function send(port: number, method: string, path: string, headers: Record<string, string>, body = '') {
   return new Promise<{ status: number | undefined; headers: string[]; body: string }>((resolve, reject) => {
     const sent = request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
-      // The events are a stream that never ends.
+      // The stream of events never ends.
       const isStream = response.headers['content-type'] === 'text/event-stream';
       const received = isStream ? (response.destroy(), Promise.resolve('')) : text(response);
       received.then(
@@ -47,12 +47,12 @@ function send(port: number, method: string, path: string, headers: Record<string
   });
 }
 
-test('every server listens to this machine alone', () => {
+test('every server listens only on this machine', () => {
   expect(servers).toHaveLength(5);
   expect(servers.map((server) => (server.address() as AddressInfo).address)).toEqual(Array(5).fill('127.0.0.1'));
 });
 
-describe('what a web page can send', () => {
+describe('a request of a web page', () => {
   const OURS = (port: number) => [`127.0.0.1:${port}`, `localhost:${port}`, '[::1]:1', 'LOCALHOST', '127.0.0.1'];
   const FOREIGN_HOSTS = [
     'example.com',
@@ -65,12 +65,12 @@ describe('what a web page can send', () => {
   const METHODS = ['GET', 'POST', 'OPTIONS', 'PUT', 'HEAD'];
   const PATHS = ['/', '/webhook', '/events', '/deployment'];
 
-  test('is refused by every port where it comes under another name or from another origin', async () => {
+  test('with another host name or origin is rejected by every port', async () => {
     for (const port of ports()) {
       const foreign = [
         ...FOREIGN_HOSTS.map((host) => ({ host })),
         ...OURS(port).flatMap((host) => FOREIGN_ORIGINS.map((origin) => ({ host, origin }))),
-        { host: 'example.com', origin: 'http://example.com' }, // by its own name server
+        { host: 'example.com', origin: 'http://example.com' }, // a name that the page's own name server resolves to this machine
       ];
       for (const headers of foreign) {
         for (const method of METHODS) {
@@ -84,7 +84,7 @@ describe('what a web page can send', () => {
     }
   });
 
-  test('is let through by every port where it comes under this machine’s name, and no page may read the answer', async () => {
+  test('with a name of this machine is accepted by every port, but the page may not read the answer', async () => {
     for (const port of ports()) {
       for (const host of OURS(port)) {
         for (const headers of [{ host }, { host, origin: `http://${host}` }]) {

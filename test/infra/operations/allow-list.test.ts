@@ -24,7 +24,7 @@ beforeEach(() => {
 const environment = () => ({ ...aws.environment, CHAT_APP_KEY: KEY });
 const allowList = (...args: string[]) => inProcess(allowListProgram, [...args, '--chat-url', chat.url], environment());
 
-test('show prints what Chat says, for a deployment and for an app', async () => {
+test('show prints Chat’s addresses, for a deployment and for an app', async () => {
   const lines = '203.0.113.0/24\n198.51.100.7\n2001:db8::/32\n';
   const args = ['show', '--stack', STACK, '--chat-url', chat.url];
   expect(await program('infra/operations/allow-list.ts', args, environment()).ended).toEqual({
@@ -63,11 +63,11 @@ describe('check', () => {
     expect(code).toBe(0);
   });
 
-  test('a list that lacks addresses, and has others, is shown with the difference', async () => {
+  test('a list that lacks addresses and has others is printed with the differences', async () => {
     aws.variables['ALLOWED_CIDRS'] = '203.0.113.0/25,198.51.100.7,2001:db8::/32,192.0.2.1';
     const { code, stdout } = await allowList('check', '--stack', STACK);
     expect(stdout).toBe(
-      'missing     203.0.113.0/24  Chat calls from there, and is refused\n' +
+      'missing     203.0.113.0/24  Chat calls from there, and is rejected\n' +
         'additional  192.0.2.1  Chat does not call from all of it\n' +
         `The allow-list of the stack ${STACK} is out of date. ` +
         'Deploy it with -c allowedCidrs=203.0.113.0/24,198.51.100.7,2001:db8::/32,192.0.2.1\n' +
@@ -85,7 +85,7 @@ describe('check', () => {
     expect(json.code).toBe(1);
   });
 
-  test('a list that has addresses of your own in addition is up to date, and they are named', async () => {
+  test('a list with additional addresses is up to date, and the additional ones are named', async () => {
     aws.variables['ALLOWED_CIDRS'] = [...chat.addresses, '192.0.2.1'].join();
     const { code, stdout } = await allowList('check', '--stack', STACK);
     expect(stdout).toBe(
@@ -98,7 +98,7 @@ describe('check', () => {
     expect(json.code).toBe(0);
   });
 
-  test('a deployment without an allow-list has nothing that could be out of date', async () => {
+  test('a deployment without an allow-list is up to date', async () => {
     const { code, stdout } = await allowList('check', '--stack', STACK);
     expect(stdout).toBe(`There is no allow-list in the stack ${STACK}: every address may call.\n`);
     expect(code).toBe(0);
@@ -132,13 +132,13 @@ test.each([
     ['check', '--stack', STACK, '--nettype', '7'],
     "option '--nettype <n>' argument '7' is invalid. Allowed choices are 5, 6.",
   ],
-])('options that make no sense end it with exit code 2: %j', async (args, message) => {
+])('invalid options have the exit code 2: %j', async (args, message) => {
   const { code, stderr } = await allowList(...args);
   expect(stderr).toBe(`${message}\nSee --help.\n`);
   expect(code).toBe(2);
 });
 
-test('without a command it prints the help and ends with exit code 2', async () => {
+test('without a command, the help is printed and the exit code is 2', async () => {
   const { code, stdout, stderr } = await program('infra/operations/allow-list.ts', []).ended;
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/^Usage: npm run allow-list --/);
@@ -147,7 +147,7 @@ test('without a command it prints the help and ends with exit code 2', async () 
 const ipv4 = fc.tuple(fc.ipV4(), fc.integer({ min: 20, max: 32 })).map(([address, bits]) => `${address}/${bits}`);
 const ipv6 = fc.tuple(fc.ipV6(), fc.integer({ min: 100, max: 128 })).map(([address, bits]) => `${address}/${bits}`);
 
-test('a list covers itself, in 300 random lists', () => {
+test('each of 300 random lists covers itself', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(ipv4, ipv6), { maxLength: 5 }), (cidrs) => {
       expect(notCovered(cidrs, cidrs)).toEqual([]);
@@ -156,8 +156,8 @@ test('a list covers itself, in 300 random lists', () => {
   );
 });
 
-test('whether an address is covered is what Node’s own block list says, in 300 random lists', () => {
-  // Near each other, so that some are covered.
+test('for 300 random lists, the same addresses are covered as in Node’s BlockList', () => {
+  // Close to each other, so that some are covered.
   const near = fc.tuple(fc.constantFrom('10.0.0.', '::10.0.0.', 'fe80::'), fc.nat(255), fc.integer({ min: 0, max: 8 }));
   const cidr = near.map(([start, end, free]) => [`${start}${end}`, (start.includes('::') ? 128 : 32) - free] as const);
   fc.assert(

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { SDK_APP_ID } from '../../delivery.ts';
 
-/** An error as AWS answers it. */
+/** Name and message of an AWS error. */
 export interface AwsError {
   status: number;
   code: string;
@@ -11,13 +11,13 @@ export interface AwsError {
 }
 
 export interface FakeAws extends Loopback {
-  /** For the environment of a command: any credentials will do. */
+  /** Environment variables for a command. */
   environment: Record<string, string>;
-  /** Of the stack. */
+  /** Outputs of the stack. */
   outputs: Record<string, string>;
-  /** Of the receiver. */
+  /** Environment variables of the receiver. */
   variables: Record<string, string>;
-  /** The error that a call is answered with, by its name. */
+  /** Errors by the name of the call that gets them. */
   errors: Record<string, AwsError>;
   calls: string[];
 }
@@ -42,7 +42,7 @@ export const AWS_ERRORS = {
 };
 
 /**
- * CloudFormation and Lambda, as far as the commands ask them, answered as documented.
+ * Starts a CloudFormation and a Lambda that answer the calls of our commands as documented.
  *
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
  * @see https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
@@ -111,7 +111,7 @@ export async function startFakeAws(): Promise<FakeAws> {
 
 const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
 
-/** The receiver's environment but for its authentication. */
+/** Environment of the receiver, without authentication. */
 export function receiverVariables(tableName: string): Record<string, string> {
   return {
     SERVICE_NAME: STACK,

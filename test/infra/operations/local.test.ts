@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { chatAccount, KEY, startChatRestServer, type ChatRestServer } from '../../chat-rest-server.ts';
-import { httpDelivery, post } from '../../delivery.ts';
+import { post } from '../../delivery.ts';
 import { startLocalReceiver, type LocalReceiver } from '../../local-receiver.ts';
 import { program } from '../../program.ts';
 import { until } from '../../until.ts';
@@ -19,14 +19,11 @@ const local = () => ['--local', '--port', new URL(receiver.url).port];
 const operate = (name: string, ...args: string[]) =>
   program(`infra/operations/${name}.ts`, [...args, ...local()], { CHAT_APP_KEY: KEY }).ended;
 
-test('a dead letter is found, sent back, found again where it is still wrong, and dropped', async () => {
+test('a dead letter is listed, sent back, listed again because it is still wrong, and deleted', async () => {
   const list = async (): Promise<Record<string, unknown>[]> =>
     JSON.parse((await operate('dead-letters', 'list', '--json')).stdout);
   expect(await list()).toEqual([]);
-  await post(
-    receiver.url,
-    httpDelivery(({ payload }) => delete payload['Name']),
-  );
+  await post(receiver.url, ({ payload }) => delete payload['Name']);
   const [letter] = await list();
   expect(letter).toMatchObject({ reason: 'badPayload', field: 'Name', officialAccountId: '@TOA#_test_OA_for_penn' });
 
@@ -39,13 +36,13 @@ test('a dead letter is found, sent back, found again where it is still wrong, an
   expect(await list()).toEqual([]);
 });
 
-test('an account from before the receiver is stored, and published', async () => {
+test('an account that is older than the receiver is stored and published', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'backfill-'));
   try {
     writeFileSync(join(directory, 'ids.txt'), '@TOA#_before\n');
     chat.accounts.set('@TOA#_before', chatAccount({ Name: '新闻' }));
     const args = ['--ids', 'ids.txt', '--chat-url', chat.url, ...local()];
-    // npm's variable, for a user who stands in another folder: the file is where they stand.
+    // npm's variable for the user's working directory, to which the path of the file is relative.
     const environment = { CHAT_APP_KEY: KEY, INIT_CWD: directory };
     const { code, stdout } = await program('infra/operations/backfill.ts', args, environment).ended;
     expect(stdout).toMatch(/^1 asked for: 1 found \(1 stored/);
@@ -57,23 +54,20 @@ test('an account from before the receiver is stored, and published', async () =>
     officialAccountId: '@TOA#_before',
     createdTime: 1670574414000,
   });
-  await until(() => /^event .*"Official Account Created".*@TOA#_before/m.test(receiver.output.stdout) || undefined);
+  await until(() => /^event .*"Official Account Created".*@TOA#_before/m.test(receiver.output.stdout));
 });
 
 test('the events of ten accounts are published again, and --dry-run publishes none', async () => {
   const since = Date.now();
   for (let n = 0; n < 10; n += 1) {
-    await post(
-      receiver.url,
-      httpDelivery(({ payload }) => (payload['Official_Account'] = `@TOA#_again ${n}`)),
-    );
+    await post(receiver.url, ({ payload }) => (payload['Official_Account'] = `@TOA#_again ${n}`));
   }
-  /** The details of their events, in order. */
+  /** Returns the details of the events, in order. */
   const details = (): { officialAccountId: string }[] =>
     [...receiver.output.stdout.matchAll(/^event (.*"@TOA#_again .*)\n/gm)].map(
       ([, event = '']) => JSON.parse(event).detail,
     );
-  await until(() => details().length === 10 || undefined);
+  await until(() => details().length === 10);
 
   const records = await receiver.records();
   const dryRun = await operate('republish', '--since', String(since), '--dry-run');
@@ -81,12 +75,12 @@ test('the events of ten accounts are published again, and --dry-run publishes no
   const { code, stdout } = await operate('republish', '--since', String(since));
   expect(stdout).toContain('10 found, 10 published (10 as created, 0 as destroyed)');
   expect(code).toBe(0);
-  await until(() => details().length === 20 || undefined);
+  await until(() => details().length === 20);
   expect(details().slice(10)).toEqual(details().slice(0, 10));
   expect(await receiver.records()).toEqual(records);
 });
 
-test('the allow-list on this machine is compared as well', async () => {
+test('the allow-list of a local deployment is compared', async () => {
   const { code, stdout } = await operate('allow-list', 'check', '--chat-url', chat.url);
   expect(stdout).toBe('There is no allow-list in the deployment on this machine: every address may call.\n');
   expect(code).toBe(0);

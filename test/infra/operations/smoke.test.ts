@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { awsJsonServer, ServiceError } from '../../../infra/local/aws/aws-json.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { startSecretsManager, type SecretsManager } from '../../../infra/local/aws/secrets-manager.ts';
 import type { Description } from '../../../infra/cli/local-deployment.ts';
@@ -14,77 +12,11 @@ import { inProcess } from '../../in-process.ts';
 import { program } from '../../program.ts';
 import { recordsOf } from '../../records.ts';
 import { until } from '../../until.ts';
-import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type AwsError, type FakeAws } from './fake-aws.ts';
-
-/**
- * EventBridge and SQS, as far as a watch of the event bus takes them: one rule, one queue.
- *
- * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
- */
-async function startFakeBus() {
-  const there = new Set<string>();
-  const waiting: string[] = [];
-  const operation = (name: string, act: (input: Record<string, string>) => object) => ({
-    [name]: (input: Record<string, string>) => {
-      bus.calls.push(name);
-      const error = bus.errors[name];
-      if (error !== undefined) throw new ServiceError(error.code, error.message);
-      return act(input);
-    },
-  });
-  const add = (what: string, answer: object) => (there.add(what), answer);
-  const remove = (what: string) => (there.delete(what), {});
-  const arn = 'arn:aws:sqs:eu-central-1:111122223333:queue';
-  const server = awsJsonServer({
-    ...operation('AmazonSQS.CreateQueue', ({ QueueName }) =>
-      add('queue', { QueueUrl: `${bus.url}/111122223333/${QueueName}` }),
-    ),
-    ...operation('AmazonSQS.GetQueueAttributes', () => ({ Attributes: { QueueArn: arn } })),
-    ...operation('AmazonSQS.SetQueueAttributes', () => ({})),
-    ...operation('AmazonSQS.ReceiveMessage', () => {
-      const Body = waiting.shift();
-      const md5 = createHash('md5')
-        .update(Body ?? '')
-        .digest('hex');
-      return Body === undefined ? {} : { Messages: [{ MessageId: '1', ReceiptHandle: '1', Body, MD5OfBody: md5 }] };
-    }),
-    ...operation('AmazonSQS.DeleteQueue', () => remove('queue')),
-    ...operation('AWSEvents.PutRule', ({ EventPattern = '' }) => {
-      bus.wanted = JSON.parse(EventPattern).detail.officialAccountId;
-      return add('rule', { RuleArn: 'arn:aws:events:eu-central-1:111122223333:rule/bus/rule' });
-    }),
-    ...operation('AWSEvents.PutTargets', () => add('target', { FailedEntryCount: 0 })),
-    ...operation('AWSEvents.RemoveTargets', () => add('-', remove('target'))),
-    ...operation('AWSEvents.DeleteRule', () => {
-      if (there.has('target'))
-        throw new ServiceError('ValidationException', "Rule can't be deleted since it has targets.");
-      return remove('rule');
-    }),
-  });
-  const bus = {
-    ...(await listen(server, 0)),
-    calls: [] as string[],
-    errors: {} as Record<string, AwsError>,
-    wanted: [] as string[],
-    /** What was made and not deleted. */
-    left: () => ['queue', 'rule', 'target'].filter((what) => there.has(what)),
-    /** An event on the bus, which the rule may let through. */
-    put(event: { 'detail-type': string; detail: { officialAccountId: string } }) {
-      if (there.has('target') && bus.wanted.includes(event.detail.officialAccountId))
-        waiting.push(JSON.stringify(event));
-    },
-    clear() {
-      there.clear();
-      waiting.splice(0);
-      bus.calls.splice(0);
-      bus.errors = {};
-    },
-  };
-  return bus;
-}
+import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
+import { startFakeEventBus } from './fake-event-bus.ts';
 
 const smoke = (args: string[], env: Record<string, string> = {}) => inProcess(smokeProgram, args, env);
-/** In a process of its own, as a user does. */
+/** Runs the command as a process. */
 const smokeAlone = (args: string[], env: Record<string, string> = {}) =>
   program('infra/operations/smoke.ts', args, env);
 
@@ -92,7 +24,7 @@ const ALL_WELL = [
   'ok    the deployment is found',
   'ok    the token is in Secrets Manager',
   'ok    a signed delivery without a command is answered OK in time',
-  'ok    a wrong Sign is refused',
+  'ok    a wrong Sign is rejected',
   'ok    a test account is delivered, and answered OK in time',
   'ok    its record is in the table',
   'ok    its event is on the event bus',
@@ -101,9 +33,9 @@ const ALL_WELL = [
 const linesOf = (stdout: string) => stdout.trimEnd().split('\n');
 
 let aws: FakeAws;
-let bus: Awaited<ReturnType<typeof startFakeBus>>;
+let bus: Awaited<ReturnType<typeof startFakeEventBus>>;
 beforeAll(async () => {
-  [aws, bus] = await Promise.all([startFakeAws(), startFakeBus()]);
+  [aws, bus] = await Promise.all([startFakeAws(), startFakeEventBus()]);
 });
 afterAll(() => Promise.all([aws.close(), bus.close()]));
 beforeEach(() => {
@@ -116,7 +48,7 @@ const environment = () => ({
   AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
 });
 
-describe('with a receiver that runs', () => {
+describe('with a working receiver', () => {
   let receiver: LocalReceiver;
   let description: Description;
   beforeAll(async () => {
@@ -127,15 +59,15 @@ describe('with a receiver that runs', () => {
 
   test.each<[string, Record<string, string>]>([
     ['', {}],
-    [', with a proxy that leads nowhere', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
-  ])('each check passes on this machine, and nothing is left in the table%s', async (_how, env) => {
+    [', with a proxy that does not work', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
+  ])('each check passes on this machine, and the table is empty afterwards%s', async (_how, env) => {
     const before = await receiver.records();
     const { code, stdout, stderr } = await smokeAlone(['--local', '--port', new URL(receiver.url).port], env).ended;
     expect({ code, lines: linesOf(stdout), stderr }).toEqual({ code: 0, lines: ALL_WELL, stderr: '' });
     expect(await receiver.records()).toEqual(before);
   });
 
-  test('each check passes with a stack, and nothing is left in the table, on the bus or in a queue', async () => {
+  test('each check passes with a stack, and no record, rule or queue is left', async () => {
     const before = await receiver.records();
     const over = new AbortController();
     const { body } = await fetch(receiver.eventsUrl, { signal: over.signal });
@@ -170,7 +102,7 @@ describe('with a receiver that runs', () => {
   });
 });
 
-describe('with a receiver that may be broken', () => {
+describe('with a receiver that can fail', () => {
   let server: Loopback;
   let table: AccountsTable;
   let secrets: SecretsManager;
@@ -179,8 +111,8 @@ describe('with a receiver that may be broken', () => {
     JSON.stringify({ ActionStatus: ErrorCode ? 'FAIL' : 'OK', ErrorInfo: '', ErrorCode });
 
   let stored: string;
-  /** Answers as the receiver does, stores what it should, and publishes what changes the record. */
-  const rightly: typeof answer = async (query, body) => {
+  /** Replies, stores and publishes like the receiver. */
+  const workingReceiver: typeof answer = async (query, body) => {
     const { Sign } = signed(query.get('RequestTime') ?? '');
     if (query.get('Sign') !== Sign) return reply(120003);
     const { Official_Account: officialAccountId, EventTime: eventTime, Name: name } = body;
@@ -208,7 +140,7 @@ describe('with a receiver that may be broken', () => {
   });
   afterAll(() => Promise.all([server.close(), table.close(), secrets.close()]));
   beforeEach(() => {
-    answer = rightly;
+    answer = workingReceiver;
     stored = '';
     secrets.put('token', TOKEN);
     aws.outputs['WebhookUrl'] = server.url;
@@ -232,7 +164,12 @@ describe('with a receiver that may be broken', () => {
       1,
       'because the secret contains JSON: store only the token',
     ],
-    ['no token', () => void secrets.put('token', ''), 1, 'The receiver refuses the token, because the secret is empty'],
+    [
+      'an empty token',
+      () => void secrets.put('token', ''),
+      1,
+      'The receiver rejects the token, because the secret is empty',
+    ],
     ['another token', () => void secrets.put('token', 'other'), 2, 'The reply is HTTP 200 {"ActionStatus":"FAIL"'],
     [
       'a wrong URL',
@@ -240,29 +177,29 @@ describe('with a receiver that may be broken', () => {
       2,
       'There is no reply from http://127.0.0.1:1: ',
     ],
-    ['no JSON', () => void (answer = () => '<html>'), 2, 'The reply is HTTP 200 <html>'],
+    ['a reply that is not JSON', () => void (answer = () => '<html>'), 2, 'The reply is HTTP 200 <html>'],
     ['another clock', () => void (answer = () => reply(120004)), 2, "check this machine's clock"],
     ['no check of the signature', () => void (answer = () => OK.body), 3, 'anyone who knows the URL can write records'],
     [
-      'no right to write to the table',
-      () => void (answer = (query, body) => rightly(query, { ...body, Official_Account: undefined })),
+      'no permission to write to the table',
+      () => void (answer = (query, body) => workingReceiver(query, { ...body, Official_Account: undefined })),
       5,
       'It is not, because DynamoDB failed',
     ],
-    ['a bus that gets no event', () => void (bus.put = () => {}), 6, "It is not: see the publisher's log"],
+    ['a missing event', () => void (bus.put = () => {}), 6, "It is not: see the publisher's log"],
     [
-      'a reply that is late',
+      'a late reply',
       () =>
         void (answer = async (query, body) => {
           if (body['Official_Account'] !== undefined) await new Promise((resolve) => setTimeout(resolve, 2_100));
-          return rightly(query, body);
+          return workingReceiver(query, body);
         }),
       4,
       'but Chat waits for 2000',
     ],
-  ])('%s makes it fail there, with the reason, and nothing is left', async (_what, break_, passed, message) => {
+  ])('%s fails the check with the reason, and nothing is left', async (_what, arrange, passed, message) => {
     const { put } = bus;
-    break_();
+    arrange();
     const { code, stdout, stderr } = await start();
     bus.put = put;
     const lines = linesOf(stdout);
@@ -278,7 +215,7 @@ describe('with a receiver that may be broken', () => {
   });
 
   test.each(['AmazonSQS.CreateQueue', 'AWSEvents.PutRule', 'AWSEvents.PutTargets'])(
-    'without the right to %s the event bus is left out, and nothing remains',
+    'without the permission for %s, the event bus is not checked, and nothing is left',
     async (call) => {
       bus.errors = { [call]: AWS_ERRORS.denied(call) };
       const { code, stdout } = await start();
@@ -289,7 +226,7 @@ describe('with a receiver that may be broken', () => {
     },
   );
 
-  test('what can’t be deleted is named', async () => {
+  test('resources that cannot be deleted are named', async () => {
     bus.errors = { 'AmazonSQS.DeleteQueue': AWS_ERRORS.denied('sqs:DeleteQueue') };
     const { code, stderr } = await start();
     expect(stderr).toMatch(/^Can't delete the queue tencent-chat-smoke-[\da-f-]{36}: delete it by hand\n$/);
@@ -297,18 +234,18 @@ describe('with a receiver that may be broken', () => {
     expect(bus.left()).toEqual(['queue']);
   });
 
-  test('where the allow-list turns this machine away, the rest is left out', async () => {
+  test('if the allow-list rejects this machine, the remaining checks are skipped', async () => {
     answer = (query) => (query.get('Sign') === '0'.repeat(64) ? reply(120003) : reply(120002));
     const { code, stdout } = await start();
     expect(linesOf(stdout).slice(2)).toEqual([
       'ok    a signed delivery without a command is answered OK in time',
-      'ok    a wrong Sign is refused',
-      "skip  a test account: this machine's address is not in allowedCidrs, and was refused as it should be",
+      'ok    a wrong Sign is rejected',
+      "skip  a test account: this machine's address is not in allowedCidrs, and was rejected as it should be",
     ]);
     expect(code).toBe(0);
   });
 
-  test('a rule that sees nothing at first sees a later event', async () => {
+  test('the event is seen even if the rule does not match at first', async () => {
     const { put } = bus;
     let events = 0;
     bus.put = (event) => void ((events += 1) > 3 && put(event));
@@ -318,13 +255,13 @@ describe('with a receiver that may be broken', () => {
     expect(code).toBe(0);
   });
 
-  test('Ctrl-C while it waits leaves nothing', async () => {
+  test('Ctrl-C while the command waits leaves nothing', async () => {
     const { put } = bus;
     let delivered = 0;
     bus.put = () => void (delivered += 1);
     const [args, env] = stack();
     const { child, ended } = smokeAlone([...args, '--patience', '60'], env);
-    await until(() => delivered > 0 || undefined);
+    await until(() => delivered > 0);
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     bus.put = put;

@@ -10,7 +10,7 @@ import dynalite from 'dynalite';
 import { dynamoDbClient, startDynamoDb } from '../../../../infra/local/aws/dynamodb.ts';
 import { listen } from '../../../../infra/local/aws/loopback.ts';
 
-test('a caller who hangs up in the middle of a request ends nothing', async () => {
+test('a client that disconnects during a request does not stop the service', async () => {
   const dynamoDb = await startDynamoDb([]);
   const { hostname, port } = new URL(dynamoDb.url);
   const socket = connect(Number(port), hostname);
@@ -18,18 +18,18 @@ test('a caller who hangs up in the middle of a request ends nothing', async () =
   socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
   await sleep(100);
   socket.resetAndDestroy();
-  await sleep(100); // what is thrown meanwhile would end the test, as it would end npm start
+  await sleep(100); // an error in this time would end the test, as it would end npm start
   expect((await fetch(dynamoDb.url)).status).toBe(200);
   await dynamoDb.close();
 });
 
-test('a caller who never ends its request does not keep the database open', async () => {
+test('an unfinished request does not prevent the service from closing', async () => {
   const dynamoDb = await startDynamoDb([]);
   const { hostname, port } = new URL(dynamoDb.url);
   const socket = connect(Number(port), hostname).on('error', () => {});
   await once(socket, 'connect');
   socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
-  expect((await fetch(dynamoDb.url)).status).toBe(200); // by then the request before it has begun
+  expect((await fetch(dynamoDb.url)).status).toBe(200); // now the earlier request has begun
   await dynamoDb.close();
   socket.destroy();
 });
@@ -42,7 +42,7 @@ const headersOf = (operation: string) => ({
 });
 
 test.each(['GetItem', 'UpdateItem', 'PutItem', 'BatchWriteItem'])(
-  'a body that dynalite can’t deal with ends nothing: %s',
+  'a body that breaks dynalite does not stop the service: %s',
   async (operation) => {
     const dynamoDb = await startDynamoDb([]);
     for (const body of [
@@ -64,14 +64,14 @@ test.each(['GetItem', 'UpdateItem', 'PutItem', 'BatchWriteItem'])(
   },
 );
 
-test('a body of more than 16 MiB is answered 413', async () => {
+test('a body of more than 16 MiB gets a 413', async () => {
   const dynamoDb = await startDynamoDb([]);
   const body = ' '.repeat(16 * 1024 * 1024 + 1);
   expect((await fetch(dynamoDb.url, { method: 'POST', headers: headersOf('GetItem'), body })).status).toBe(413);
   await dynamoDb.close();
 });
 
-test('what is no write of an item is answered as dynalite answers it, byte for byte', async () => {
+test('a request that is not a write of an item gets exactly dynalite’s answer', async () => {
   const [plain, dynamoDb] = [await listen(dynalite({}), 0), await startDynamoDb([])];
   const requests: [string, RequestInit][] = [
     ['/', {}],
@@ -97,7 +97,7 @@ test('what is no write of an item is answered as dynalite answers it, byte for b
   }
 });
 
-test('a table whose deletion the end of the process cut short is deleted and made anew', async () => {
+test('a table that was being deleted when the process ended is deleted and created again', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'dynamodb-test-'));
   const table: CreateTableInput = {
     TableName: 'table',

@@ -23,7 +23,7 @@ afterAll(async () => {
 const ENTRY: PutEventsRequestEntry = { EventBusName: 'bus', Source: 's', DetailType: 't', Detail: '{"a":"新"}' };
 const put = (...Entries: PutEventsRequestEntry[]) => client.send(new PutEventsCommand({ Entries }));
 
-test('each entry is an event with an ID of its own, and one that is at fault stops no other', async () => {
+test('each entry becomes an event with its own ID, and a wrong entry does not affect others', async () => {
   seen.length = 0;
   const { FailedEntryCount, Entries } = await put(
     ENTRY,
@@ -53,13 +53,13 @@ test.each<[string, PutEventsRequestEntry[]]>([
   ['no entry', []],
   ['eleven entries', Array.from({ length: 11 }, () => ENTRY)],
   ['256 KB', [1, 2].map(() => ({ ...ENTRY, Detail: JSON.stringify({ a: 'x'.repeat(131_072 - 10) }) }))],
-])('a call with %s is refused as a whole', async (_what, entries) => {
+])('a call with %s is rejected', async (_what, entries) => {
   seen.length = 0;
   await expect(put(...entries)).rejects.toThrow(expect.objectContaining({ name: 'ValidationException' }));
   expect(seen).toEqual([]);
 });
 
-test('a call of a byte less than 256 KB is taken', async () => {
+test('a call of one byte less than 256 KB is accepted', async () => {
   const Detail = JSON.stringify({ a: 'x'.repeat(262_144 - 2 - '{"a":""}'.length - 1) });
   expect(await put({ ...ENTRY, Detail })).toMatchObject({ FailedEntryCount: 0 });
 });

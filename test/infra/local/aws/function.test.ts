@@ -30,7 +30,7 @@ async function start(
   return running;
 }
 
-test('a function sees its event and its own environment only', async () => {
+test('a function gets its event and only its own environment', async () => {
   const { invoke } = await start('export const handler = async (event) => ({ event, env: { ...process.env } })');
   const { event, env } = (await invoke({ n: 1 })) as { event: unknown; env: Record<string, string> };
   expect(event).toEqual({ n: 1 });
@@ -38,7 +38,7 @@ test('a function sees its event and its own environment only', async () => {
   expect(env['NAME']).toBe('值');
 });
 
-test('answers find their own invocation', async () => {
+test('each invocation gets its own result', async () => {
   const { invoke } = await start(
     'export const handler = (n) => new Promise((resolve) => setTimeout(() => resolve(n), 50 - n))',
   );
@@ -57,20 +57,20 @@ describe('as in Lambda, an instance', () => {
     }`;
   type Busy = { atOnce: number; pid: number };
 
-  test('has one invocation at a time, and others take what comes meanwhile, up to the number of instances', async () => {
+  test('has one invocation at a time; other instances get concurrent ones, up to the maximum', async () => {
     const { invoke } = await start(BUSY, { maxInstances: 3 });
     const done = (await Promise.all(Array.from({ length: 24 }, () => invoke({})))) as Busy[];
     expect(done.map(({ atOnce }) => atOnce)).toEqual(Array(24).fill(1));
     expect(new Set(done.map(({ pid }) => pid)).size).toBe(3);
   });
 
-  test('is used again where it is free', async () => {
+  test('that is free is used again', async () => {
     const { invoke } = await start(BUSY);
     const [first, second] = [(await invoke({})) as Busy, (await invoke({})) as Busy];
     expect(second.pid).toBe(first.pid);
   });
 
-  test('that dies in its init fails the one invocation that it was started for', async () => {
+  test('that crashes during init fails only the invocation for which it was started', async () => {
     const marker = join(directory, `${Math.random()}`);
     const { invoke } = await start(`
       import { existsSync, writeFileSync } from 'node:fs';
@@ -85,7 +85,7 @@ describe('as in Lambda, an instance', () => {
   });
 });
 
-test('an invocation is told when it begins, and is throttled where a thousand wait', async () => {
+test('an invocation reports its start, and is throttled if a thousand others wait', async () => {
   const { invoke } = await start('export const handler = (ms) => new Promise((resolve) => setTimeout(resolve, ms))', {
     maxInstances: 1,
   });
@@ -115,7 +115,7 @@ test('the lines of several instances do not mix', async () => {
   expect(lines.toSorted()).toEqual(['a', 'b', 'c'].map((n) => `${n.repeat(20)}\u2028新`));
 });
 
-test('with a timeScale the timers of a function run so many times slower, and its clock as ever', async () => {
+test('timeScale slows the timers of a function, but not its clock', async () => {
   const { invoke } = await start(
     `export const handler = async () => {
       const start = performance.now();
@@ -136,7 +136,7 @@ test('an error of the function is an error of the invocation', async () => {
   await expect(invoke({})).rejects.toThrow('on purpose');
 });
 
-test('an instance that dies fails its invocation and is replaced at the next', async () => {
+test('an instance that crashes fails its invocation and is replaced for the next one', async () => {
   const { invoke } = await start('export const handler = async (die) => (die ? process.exit(3) : process.pid)');
   const before = await invoke(false);
   await expect(invoke(true)).rejects.toThrow("the function's process ended (exit code 3)");
@@ -144,22 +144,22 @@ test('an instance that dies fails its invocation and is replaced at the next', a
   expect(after).not.toBe(before);
 });
 
-test('an instance that runs into the timeout is killed and replaced', async () => {
+test('an instance that exceeds the timeout is killed and replaced', async () => {
   const { invoke } = await start('export const handler = (n) => (n ? n : new Promise(() => {}))', { timeoutMs: 500 });
   await expect(invoke(0)).rejects.toThrow("the function's process ended (SIGKILL)");
   expect(String(log.read())).toBe("the function's process ended (SIGKILL)\n");
   expect(await invoke(1)).toBe(1);
 });
 
-test('an init that fails is an error at the start', async () => {
+test('a failed init fails the start', async () => {
   await expect(start('throw new Error("at init")')).rejects.toThrow("the function's process ended (exit code 1)");
   expect(String(log.read())).toContain('Error: at init');
 });
 
-test('a process that can’t be started fails the invocation that it was for, and the next one is tried', async () => {
+test('a process that cannot be started fails its invocation, and the next one is tried', async () => {
   const file = join(directory, 'fork.mjs');
   writeFileSync(file, 'export const handler = async () => "done"');
-  // In a process of its own: jest's copy of process is not the one that fork reads.
+  // In a separate process, because fork does not read jest's copy of process.
   const source = `
     import { startFunction } from ${JSON.stringify(join(ROOT, 'infra/local/aws/function.ts'))};
     const spec = { file: ${JSON.stringify(file)}, handlerName: 'handler', timeoutMs: 5000, environment: {} };
@@ -175,7 +175,7 @@ test('a process that can’t be started fails the invocation that it was for, an
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "[ 'ENOENT', 'ENOENT' ]\ndone\n", stderr: '' });
 });
 
-test('a function that is stopped starts no instance any more', async () => {
+test('a stopped function starts no instance', async () => {
   const { invoke, stop } = await start('export const handler = async () => process.pid');
   stop();
   await expect(invoke({})).rejects.toThrow('the function is stopped');

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** Sends a request as it stands, which fetch would tidy up. */
+/** Sends a request without changes. fetch would normalize it. */
 async function send(
   method: string,
   target: string,
@@ -41,21 +41,21 @@ async function send(
   });
 }
 
-describe('a request becomes the event that API Gateway makes of it:', () => {
-  test('query undecoded and decoded, repeats joined by a comma', async () => {
+describe('a request becomes API Gateway’s event:', () => {
+  test('with the raw and the decoded query, and with repeated parameters joined by commas', async () => {
     await send('POST', '/webhook?a=1&a=%40TOA%23_%E6%96%B0&B=&c&a=x+y');
     expect(events[0]?.rawQueryString).toBe('a=1&a=%40TOA%23_%E6%96%B0&B=&c&a=x+y');
     expect(events[0]?.queryStringParameters).toEqual({ a: '1,@TOA#_新,x y', B: '', c: '' });
   });
 
-  test('no query, no parameters', async () => {
+  test('without parameters if there is no query', async () => {
     await send('POST', '/webhook');
     expect(events[0]).toMatchObject({ rawQueryString: '', isBase64Encoded: false });
     expect(events[0]).not.toHaveProperty('queryStringParameters');
     expect(events[0]).not.toHaveProperty('body');
   });
 
-  test('header names in lower case, repeats joined by a comma, cookies apart', async () => {
+  test('with header names in lower case, repeated headers joined by commas, and separate cookies', async () => {
     await send('POST', '/webhook', { 'X-Two': ['1', '2'], Cookie: 'a=1; b=2' });
     expect(events[0]?.headers).toMatchObject({ 'x-two': '1,2' });
     expect(events[0]?.headers).not.toHaveProperty('cookie');
@@ -71,13 +71,13 @@ describe('a request becomes the event that API Gateway makes of it:', () => {
     ['application/x-www-form-urlencoded', true],
     ['application/vnd.api+json', true],
     [undefined, true],
-  ])('a body with the content type %s is base64: %s', async (contentType, isBase64Encoded) => {
+  ])('with a body of the content type %s in base64: %s', async (contentType, isBase64Encoded) => {
     await send('POST', '/webhook', contentType === undefined ? {} : { 'content-type': contentType }, '{"a":"新"}');
     expect(events[0]?.isBase64Encoded).toBe(isBase64Encoded);
     expect(Buffer.from(events[0]?.body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString()).toBe('{"a":"新"}');
   });
 
-  test('who called, when and what', async () => {
+  test('with address, time, method and path', async () => {
     const before = Date.now();
     await send('POST', '/webhook?a=1', { 'user-agent': 'me' });
     expect(events[0]).toMatchObject({ version: '2.0', routeKey: 'POST /webhook', rawPath: '/webhook' });
@@ -97,39 +97,42 @@ describe('a request becomes the event that API Gateway makes of it:', () => {
   });
 });
 
-/** Frees what nobody holds any more: only what is kept shall count. */
+/** Frees unused memory, so that only used memory counts. */
 const collectGarbage = (() => {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;
 })();
 
 describe('the answer is', () => {
-  test('the function’s', async () => {
+  test('that of the function', async () => {
     expect(await send('POST', '/webhook')).toEqual({ status: 200, body: '好' });
   });
 
   test.each(['http://127.0.0.1:3000', 'HTTPS://chat.example.com', 'http://user@[::1]'])(
-    'the function’s for a target in absolute form as well, whatever its host: %s',
+    'that of the function for a target in absolute form with any host: %s',
     async (origin) => {
       expect(await send('POST', `${origin}/webhook?a=http://x/%2F?`)).toEqual({ status: 200, body: '好' });
       expect(events[0]).toMatchObject({ rawPath: '/webhook', rawQueryString: 'a=http://x/%2F?' });
     },
   );
 
-  test.each(['at once', 'after 50 ms'])('the function’s for a client that closes its side, given %s', async (when) => {
-    events = [];
-    answer = async () => {
-      if (when !== 'at once') await sleep(50);
-      return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body: '好' };
-    };
-    const { hostname, port } = new URL(gateway.url);
-    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
-    socket.end(`POST /webhook HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 2\r\n\r\n{}`);
-    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*好/); // and then the gateway closes its own
-    expect(events).toHaveLength(1);
-  });
+  test.each(['at once', 'after 50 ms'])(
+    'that of the function, for a client that has closed its side, %s',
+    async (when) => {
+      events = [];
+      answer = async () => {
+        if (when !== 'at once') await sleep(50);
+        return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body: '好' };
+      };
+      const { hostname, port } = new URL(gateway.url);
+      const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+      socket.end(`POST /webhook HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 2\r\n\r\n{}`);
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*好/); // then the gateway closes its side
+      expect(events).toHaveLength(1);
+    },
+  );
 
-  test('for a local path, without end until the client closes the connection, and over then', async () => {
+  test('an endless stream for a local path, until the client closes the connection', async () => {
     const open = new Set<ServerResponse>();
     const local = await startGateway({ method: 'POST', path: '/webhook' }, async () => ({}), 0, {
       '/listen': (_request, response) => {
@@ -145,7 +148,7 @@ describe('the answer is', () => {
         await once(socket, 'data');
         expect(open.size).toBe(1);
         socket[close]();
-        await until(() => open.size === 0 || undefined);
+        await until(() => open.size === 0);
       }
     } finally {
       await local.close();
@@ -161,12 +164,12 @@ describe('the answer is', () => {
     ['POST', 'http://127.0.0.1'],
     ['POST', 'http://127.0.0.1?/webhook'],
     ['GET', 'http://127.0.0.1/webhook'],
-  ])('404 where there is no route: %s %s', async (method, target) => {
+  ])('404 without a route: %s %s', async (method, target) => {
     expect(await send(method, target)).toEqual({ status: 404, body: '{"message":"Not Found"}' });
     expect(events).toEqual([]);
   });
 
-  test('413 for more than 10 MB, and for an event of more than the 6 MB that Lambda takes', async () => {
+  test('413 for more than 10 MB, and for an event of more than Lambda’s 6 MB', async () => {
     const tooLarge = { status: 413, body: '{"message":"Request Entity Too Large"}' };
     const sizes: [number, object][] = [
       [10_000_001, tooLarge],
@@ -178,7 +181,7 @@ describe('the answer is', () => {
     }
   });
 
-  test('413 as soon as it is too much, and nothing is kept of what still comes', async () => {
+  test('413 as soon as the body is too large, and the rest does not stay in memory', async () => {
     events = [];
     const { hostname, port } = new URL(gateway.url);
     const socket = connect(Number(port), hostname);
@@ -190,7 +193,7 @@ describe('the answer is', () => {
       if (!socket.write(Buffer.alloc(1e6))) await once(socket, 'drain');
     }
     socket.destroy();
-    // Node frees such memory from a thread of its own: on a busy machine it is not free after the first collection.
+    // Node frees this memory in another thread. On a busy machine, one garbage collection is not enough.
     await until(() => {
       collectGarbage();
       return process.memoryUsage().arrayBuffers < 150e6 || undefined;
@@ -198,13 +201,13 @@ describe('the answer is', () => {
     expect(events).toEqual([]);
   });
 
-  test('429 where too many invocations wait', async () => {
+  test('429 if too many invocations wait', async () => {
     const replied = send('POST', '/webhook');
     answer = () => Promise.reject(new ThrottledError('on purpose'));
     expect(await replied).toEqual({ status: 429, body: '{"message":"Too Many Requests"}' });
   });
 
-  test('with the time that the delivery waited for an instance, which it would not on AWS', async () => {
+  test('a reply that contains the time of waiting for a local instance', async () => {
     const timing = async (waitMs: number) => {
       answer = async (onStart) => {
         if (waitMs > 0) await sleep(waitMs);
@@ -218,7 +221,7 @@ describe('the answer is', () => {
     expect(await timing(0)).toBeNull();
   });
 
-  test('still given to a delivery under way when the gateway stops', async () => {
+  test('still sent to a running delivery when the gateway stops', async () => {
     const invoked = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
     const stopping = await startGateway(
@@ -238,7 +241,7 @@ describe('the answer is', () => {
     await stopped;
   });
 
-  test('500 where the function fails', async () => {
+  test('500 if the function fails', async () => {
     const replied = send('POST', '/webhook');
     answer = () => Promise.reject(new Error('on purpose'));
     expect(await replied).toEqual({ status: 500, body: '{"message":"Internal Server Error"}' });

@@ -38,7 +38,7 @@ const keyOf = (id: string): Item => ({ kind: { S: '类' }, id: { S: id } });
 const itemOf = (id: string, n: number): Item => ({ ...keyOf(id), n: { N: String(n) }, name: { S: `第"${n}"号` } });
 const put = (Item: Item) => client.send(new PutItemCommand({ TableName, Item }));
 
-/** A write of item `id` on condition that the table's `n` is less than this one. */
+/** Writes of item `id`, on the condition that its `n` is less than this one. */
 const newer = (n: number) =>
   ({
     TableName,
@@ -53,8 +53,8 @@ const writesOf = (id: string, n: number) => ({
 });
 type Write = ReturnType<typeof writesOf>[keyof ReturnType<typeof writesOf>];
 
-/** Returns the error of a write that is refused because of its condition, or undefined if it takes place. */
-async function refusal(command: Write): Promise<ConditionalCheckFailedException | undefined> {
+/** Returns the error of a write whose condition fails, or undefined if it succeeds. */
+async function failedCondition(command: Write): Promise<ConditionalCheckFailedException | undefined> {
   try {
     await client.send(command as UpdateItemCommand);
     return undefined;
@@ -69,30 +69,30 @@ const OPERATIONS = ['PutItem', 'UpdateItem', 'DeleteItem'] as const;
 test.each(OPERATIONS)('%s whose condition fails returns the item, and changes nothing', async (operation) => {
   await put(itemOf(operation, 5));
   for (const n of [4, 5]) {
-    expect(await refusal(writesOf(operation, n)[operation])).toMatchObject({
+    expect(await failedCondition(writesOf(operation, n)[operation])).toMatchObject({
       message: 'The conditional request failed',
       Item: itemOf(operation, 5),
     });
   }
-  expect(await refusal(writesOf(operation, 6)[operation])).toBeUndefined();
+  expect(await failedCondition(writesOf(operation, 6)[operation])).toBeUndefined();
 });
 
-test.each(OPERATIONS)('%s whose condition fails returns no item where there is none', async (operation) => {
-  const error = await refusal(writesOf('nowhere', 1)[operation]);
+test.each(OPERATIONS)('%s whose condition fails returns no item if there is none', async (operation) => {
+  const error = await failedCondition(writesOf('nowhere', 1)[operation]);
   expect(error).toBeInstanceOf(ConditionalCheckFailedException);
   expect(error?.Item).toBeUndefined();
 });
 
-test.each(['NONE', undefined] as const)('a refused write that asks for %s gets no item', async (wanted) => {
+test.each(['NONE', undefined] as const)('a failed write that asks for %s gets no item', async (wanted) => {
   await put(itemOf('not asked for', 5));
   const { UpdateItem } = writesOf('not asked for', 1);
   Object.assign(UpdateItem.input, { ReturnValuesOnConditionCheckFailure: wanted });
-  const error = await refusal(UpdateItem);
+  const error = await failedCondition(UpdateItem);
   expect(error).toBeInstanceOf(ConditionalCheckFailedException);
   expect(error?.Item).toBeUndefined();
 });
 
-test('an error for another reason than the condition has no item, even if it mentions one', async () => {
+test('an error for another reason than the condition has no item, even if its text mentions a condition', async () => {
   await put(itemOf('other', 5));
   const { UpdateItem } = writesOf('other', 1);
   Object.assign(UpdateItem.input, { UpdateExpression: 'SET #ConditionalCheckFailedException = :n' });
@@ -104,19 +104,19 @@ test('an error for another reason than the condition has no item, even if it men
   expect(error).not.toHaveProperty('Item');
 });
 
-test('of many writes of one item at once, each that is refused gets the item that refuses it', async () => {
+test('of many concurrent writes of one item, each failed one gets the item that failed its condition', async () => {
   const id = 'at once';
   await put(itemOf(id, 0));
-  const numbers = Array.from({ length: 200 }, (_, index) => 1 + ((index * 73) % 100)); // each twice, in a mixed order
+  const numbers = Array.from({ length: 200 }, (_, index) => 1 + ((index * 73) % 100)); // each number twice, in mixed order
   const errors = await Promise.all(
-    numbers.map((n, index) => refusal(writesOf(id, n)[index % 2 === 0 ? 'PutItem' : 'UpdateItem'])),
+    numbers.map((n, index) => failedCondition(writesOf(id, n)[index % 2 === 0 ? 'PutItem' : 'UpdateItem'])),
   );
-  const refused = errors.flatMap((error, index) => (error ? [[numbers[index], Number(error.Item?.['n']?.N)]] : []));
-  expect(refused.length).toBeGreaterThanOrEqual(100);
-  for (const [n = NaN, found = NaN] of refused) expect(found).toBeGreaterThanOrEqual(n);
+  const failed = errors.flatMap((error, index) => (error ? [[numbers[index], Number(error.Item?.['n']?.N)]] : []));
+  expect(failed.length).toBeGreaterThanOrEqual(100);
+  for (const [n = NaN, found = NaN] of failed) expect(found).toBeGreaterThanOrEqual(n);
 });
 
-/** Sends an operation without the SDK, as it is. */
+/** Sends an operation without the SDK. */
 const send = (operation: string, body: string) =>
   fetch(store.url, {
     method: 'POST',
@@ -129,12 +129,12 @@ const send = (operation: string, body: string) =>
     body,
   });
 
-test('a write that dynalite throws at holds up none after it', async () => {
+test('a write that breaks dynalite does not block later ones', async () => {
   expect((await send('UpdateItem', '{"Key":null}')).status).toBe(400);
   await put(itemOf('after', 1));
 });
 
-test('the answer with the item has its own length and checksum, which some SDKs verify', async () => {
+test('the answer with the item has the correct length and checksum, which some SDKs verify', async () => {
   await put(itemOf('checksum', 5));
   const answer = await send('UpdateItem', JSON.stringify(writesOf('checksum', 1).UpdateItem.input));
   const content = Buffer.from(await answer.arrayBuffer());

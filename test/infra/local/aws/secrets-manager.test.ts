@@ -2,10 +2,10 @@ import { expect, test } from '@jest/globals';
 import { startSecretsManager } from '../../../../infra/local/aws/secrets-manager.ts';
 
 test.each([
-  ['no JSON', 'secretsmanager.GetSecretValue', 'x'],
+  ['a body that is not JSON', 'secretsmanager.GetSecretValue', 'x'],
   ['another operation', 'secretsmanager.DeleteSecret', '{}'],
-  ['nothing at all', '', ''],
-])('a request of %s is answered 400, and the service goes on', async (_what, target, body) => {
+  ['an empty body', '', ''],
+])('a request with %s gets a 400, and the service continues', async (_what, target, body) => {
   const service = await startSecretsManager();
   service.put('token', '令牌');
   const ask = async (headers: Record<string, string>, text: string) => {

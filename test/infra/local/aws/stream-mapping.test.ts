@@ -29,7 +29,7 @@ const failed = (...numbers: number[]) => ({
 let mapping: StreamMapping | undefined;
 afterEach(() => mapping?.stop());
 
-/** Starts a mapping to a function, and keeps what it is invoked with. */
+/** Starts a mapping to a function, and records the function's events. */
 function start(
   invoke: (numbers: number[]) => unknown,
   spec: Partial<typeof SPEC> = {},
@@ -56,7 +56,7 @@ const numbered = (count: number) => Array.from({ length: count }, (_, n) => reco
 const whole = (batches: readonly number[][], length: number) =>
   until(() => (batches.length >= length ? batches : undefined));
 
-test('records come in their order, in batches', async () => {
+test('the function gets the records in order, in batches', async () => {
   const { batches, take } = start(() => null);
   take(...numbered(10));
   expect(await whole(batches, 3)).toEqual([
@@ -66,7 +66,7 @@ test('records come in their order, in batches', async () => {
   ]);
 });
 
-test('a batch is never larger than the payload of an invocation may be', async () => {
+test('a batch is not larger than the maximum payload of an invocation', async () => {
   const { batches, take } = start(() => ({ batchItemFailures: [] }));
   const NewImage = { text: { S: 'x'.repeat(2_500_000) } };
   take(
@@ -77,34 +77,34 @@ test('a batch is never larger than the payload of an invocation may be', async (
   expect(await whole(batches, 3)).toEqual([[0, 1], [2, 3], [4]]);
 });
 
-test('records that match no pattern do not come', async () => {
+test('the function does not get records that match no pattern', async () => {
   const { batches, take } = start(() => ({}));
   take({ ...record(0), eventName: 'REMOVE' }, { ...record(1), eventName: 'MODIFY' });
   expect(await whole(batches, 1)).toEqual([[1]]);
 });
 
-test('a batch that is reported as failed comes again from the lowest sequence number on, and is not split', async () => {
+test('a batch with reported failures is repeated from the lowest sequence number on, without halving', async () => {
   let isWell = false;
   const { batches, take } = start((numbers) => (isWell ? {} : numbers.includes(2) ? failed(3, 2) : {}));
   take(...numbered(5));
   await whole(batches, 3);
   isWell = true;
-  await until(() => batches.flat().includes(4) || undefined);
+  await until(() => batches.flat().includes(4));
   expect(batches[0]).toEqual([0, 1, 2, 3]);
   expect(new Set(batches.slice(1, -1).map(String))).toEqual(new Set(['2,3']));
   expect(batches.at(-1)).toEqual([4]);
 });
 
 test.each<[string, unknown]>([
-  ['a record that is not in it', failed(9)],
-  ['nothing', failed(NaN)],
-])('a batch whose answer names %s as failed counts as failed', async (_what, answer) => {
+  ['an unknown record', failed(9)],
+  ['an empty sequence number', failed(NaN)],
+])('a batch whose answer reports %s as failed is repeated', async (_what, answer) => {
   const { batches, take } = start((numbers) => (numbers.length > 1 ? answer : {}));
   take(...numbered(2));
   expect(await whole(batches, 3)).toEqual([[0, 1], [0], [1]]);
 });
 
-test('a record that makes the function fail is found by halving, and is all that is tried again', async () => {
+test('halving finds the record that fails the function, and only this record is repeated', async () => {
   let isWell = false;
   const { batches, take } = start((numbers) => {
     if (numbers.includes(1) && !isWell) throw new Error('told to');
@@ -112,12 +112,12 @@ test('a record that makes the function fail is found by halving, and is all that
   take(...numbered(5));
   await whole(batches, 6);
   isWell = true;
-  await until(() => batches.flat().includes(4) || undefined);
+  await until(() => batches.flat().includes(4));
   expect(batches.slice(0, 4)).toEqual([[0, 1, 2, 3], [0, 1], [0], [1]]);
   expect(batches.slice(-2)).toEqual([[2, 3], [4]]);
 });
 
-test('without halving, the whole batch is tried again', async () => {
+test('without halving, the whole batch is repeated', async () => {
   const { batches, take } = start(
     () => {
       if (batches.length < 3) throw new Error('told to');
@@ -132,7 +132,7 @@ test('without halving, the whole batch is tried again', async () => {
   ]);
 });
 
-test('a record that has grown too old is given up with a message that does not hold it; younger ones go on', async () => {
+test('a record that is too old goes to the queue as a message without its content; newer ones continue', async () => {
   const messages: string[] = [];
   const { batches, take } = start(
     (numbers) => {
@@ -157,7 +157,7 @@ test('a record that has grown too old is given up with a message that does not h
   expect(batches.slice(0, 2)).toEqual([[0], [0]]);
 });
 
-test('what is given up is tried again where the queue does not take the message', async () => {
+test('records are repeated if the queue does not accept their message', async () => {
   let messages = 0;
   const { batches, take } = start(
     () => {
@@ -167,11 +167,11 @@ test('what is given up is tried again where the queue does not take the message'
     { onFailure: () => ((messages += 1) < 3 ? Promise.reject(new Error('no queue')) : Promise.resolve()) },
   );
   take(record(0));
-  await until(() => messages === 3 || undefined);
+  await until(() => messages === 3);
   expect(batches).toEqual([[0], [0]]);
 });
 
-test('a mapping that is stopped while it waits for more records hands none on', async () => {
+test('a mapping that is stopped while it waits for a full batch invokes nothing', async () => {
   const { batches, take } = start(() => ({}));
   take(record(0));
   mapping?.stop();

@@ -53,11 +53,11 @@ const update = (id: string, name: string, condition?: string) =>
       ExpressionAttributeValues: { ':name': { S: name } },
     }),
   );
-/** What a stream tells of each change. */
+/** Returns the parts of a stream record that describe the change. */
 const told = () =>
   changes.map(([table, { eventName, dynamodb }]) => [table, eventName, dynamodb?.OldImage, dynamodb?.NewImage]);
 
-test('a write is told with its images, whatever it is written with', async () => {
+test('every kind of write has a stream record with its images', async () => {
   await client.send(new PutItemCommand({ TableName, Item: item('a', '新') }));
   await update('a', '"旧"');
   await client.send(new DeleteItemCommand({ TableName, Key: { id: { S: 'a' } } }));
@@ -75,7 +75,7 @@ test('a write is told with its images, whatever it is written with', async () =>
   expect(changes[0]?.[1]).toMatchObject({ eventSource: 'aws:dynamodb', dynamodb: { Keys: { id: { S: 'a' } } } });
 });
 
-test('a write that changes nothing is not told, nor one that is refused or of nothing', async () => {
+test('a write that changes nothing, that fails or that has no item has no stream record', async () => {
   await client.send(new PutItemCommand({ TableName, Item: item('same', 'x') }));
   changes = [];
   await update('same', 'x');
@@ -85,14 +85,14 @@ test('a write that changes nothing is not told, nor one that is refused or of no
   expect(told()).toEqual([]);
 });
 
-test('many writes to one item are told in the order in which they took place', async () => {
+test('many writes to one item have stream records in the order of the writes', async () => {
   await Promise.all(Array.from({ length: 50 }, (_, n) => update('many', String(n))));
   const names = changes.map(([, { dynamodb }]) => [dynamodb?.OldImage?.['name']?.S, dynamodb?.NewImage?.['name']?.S]);
   expect(names).toHaveLength(50);
   for (const [index, [before]] of names.entries()) expect(before).toBe(names[index - 1]?.[1]);
 });
 
-test('a write is told once it can be read, on a slow disk as well', async () => {
+test('a stream record comes only after the write can be read, even on a slow disk', async () => {
   const { put } = Level.prototype;
   Object.assign(Level.prototype, {
     async put(this: Level, key: unknown, value: unknown, options: object) {
@@ -122,7 +122,7 @@ test('a write is told once it can be read, on a slow disk as well', async () => 
   }
 });
 
-test('another store is not listened to', async () => {
+test('a stream has no records of another store', async () => {
   const other = await startDynamoDb([]);
   await other.close();
   await update('mine', 'x');

@@ -1,0 +1,101 @@
+import { createServer } from 'node:http';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { listen } from '../../../infra/local/aws/loopback.ts';
+import { deadLettersProgram } from '../../../infra/operations/dead-letters.ts';
+import { inProcess } from '../../in-process.ts';
+import { program } from '../../program.ts';
+import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from '../operations/fake-aws.ts';
+
+// All operator commands find their deployment in the same way. These tests use the shortest one.
+
+let aws: FakeAws;
+beforeAll(async () => {
+  aws = await startFakeAws();
+  aws.variables = { ...receiverVariables('accounts'), AUTHENTICATION: 'off' };
+});
+afterAll(() => aws.close());
+
+const CREDENTIAL_FILES = { AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' };
+const NO_CREDENTIALS = { ...CREDENTIAL_FILES, AWS_ACCESS_KEY_ID: '', AWS_EC2_METADATA_DISABLED: 'true' };
+
+test.each<[string, { args?: string[]; env?: Record<string, string>; fake?: Partial<FakeAws> }, string]>([
+  ['a stack that does not exist', { args: ['--stack', 'Nowhere'] }, 'There is no stack Nowhere in eu-central-1'],
+  [
+    'an older stack',
+    { fake: { outputs: { WebhookUrl: 'https://chat.example.com/webhook', EventBusName: 'bus' } } },
+    'has no output ReceiverName',
+  ],
+  [
+    'a missing permission to find the stack',
+    { fake: { errors: { DescribeStacks: AWS_ERRORS.denied('cloudformation:DescribeStacks') } } },
+    `Can't find the stack ${STACK}: your credentials lack the right cloudformation:DescribeStacks`,
+  ],
+  [
+    'a missing permission to read the function',
+    { fake: { errors: { GetFunctionConfiguration: AWS_ERRORS.denied('lambda:GetFunctionConfiguration') } } },
+    'your credentials lack the right lambda:GetFunctionConfiguration',
+  ],
+  [
+    'expired credentials',
+    { fake: { errors: { DescribeStacks: AWS_ERRORS.expired } } },
+    'your AWS credentials have expired: log in again',
+  ],
+  [
+    'unknown credentials',
+    { fake: { errors: { DescribeStacks: AWS_ERRORS.unknownKey } } },
+    'AWS does not know your credentials',
+  ],
+  ['missing credentials', { env: NO_CREDENTIALS }, 'there are no AWS credentials'],
+  ['a missing region', { env: { ...CREDENTIAL_FILES, AWS_REGION: '' } }, 'the region is missing: give --region'],
+])('%s is reported in one line', async (_what, { args = ['--stack', STACK], env = {}, fake = {} }, message) => {
+  const { outputs, errors } = aws;
+  Object.assign(aws, fake);
+  const { code, stdout, stderr } = await inProcess(deadLettersProgram, ['list', ...args], {
+    ...aws.environment,
+    ...env,
+  });
+  Object.assign(aws, { outputs, errors });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain(message);
+  expect(stderr.trimEnd()).not.toContain('\n');
+});
+
+test.each<[string, string[]]>([
+  ['is missing', []],
+  ['names a receiver that the stack does not contain', ['--construct', 'Third']],
+])('if a stack contains several receivers and --construct %s, the message lists them', async (_what, args) => {
+  const { outputs } = aws;
+  aws.outputs = { FirstReceiverName: 'a', SecondReceiverName: 'b' };
+  const result = await inProcess(deadLettersProgram, ['list', '--stack', STACK, ...args], aws.environment);
+  aws.outputs = outputs;
+  const stderr = `the stack ${STACK} contains First, Second: give one of them with --construct\nSee --help.\n`;
+  expect(result).toEqual({ code: 2, stdout: '', stderr });
+});
+
+test.each([
+  [[], 'give either --stack <name> or --local\nSee --help.\n'],
+  [['--local', '--stack', STACK], "option '--local' cannot be used with option '--stack <name>'\nSee --help.\n"],
+])('the deployment must be given in one way: %j', async (args, stderr) => {
+  expect(await inProcess(deadLettersProgram, ['list', ...args])).toEqual({ code: 2, stdout: '', stderr });
+});
+
+test('a missing connection to AWS is reported in one line', async () => {
+  // In a separate process, because the SDK does not recognize Node's errors in Jest's context.
+  const env = { ...aws.environment, AWS_ENDPOINT_URL_CLOUDFORMATION: 'http://127.0.0.1:1', AWS_MAX_ATTEMPTS: '1' };
+  const { code, stderr } = await program('infra/operations/dead-letters.ts', ['list', '--stack', STACK], env).ended;
+  expect(stderr).toMatch(/^Can't .*: AWS can't be reached \(ECONNREFUSED\)\n$/);
+  expect(code).toBe(1);
+});
+
+test('if npm start does not run on the port, the message says how to start it', async () => {
+  const server = createServer((_request, response) => response.writeHead(404).end('{"message":"Not Found"}'));
+  const other = await listen(server, 0);
+  for (const port of ['1', new URL(other.url).port]) {
+    expect(await inProcess(deadLettersProgram, ['list', '--local', '--port', port])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `'npm start' does not run on port ${port}: start it, or give its port with --port\n`,
+    });
+  }
+  await other.close();
+});
