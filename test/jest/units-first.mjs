@@ -1,7 +1,18 @@
 import Sequencer from '@jest/test-sequencer';
 
 /** The slowest files, the slowest first. At the end of a run, a slow file would leave the second worker idle. */
-const SLOW = ['local/main', 'whole/faults', 'infra/nag', 'whole/cold-start', 'whole/publishing', 'whole/checks'];
+const SLOW = [
+  'local/main',
+  'whole/faults',
+  'infra/nag',
+  'whole/cold-start',
+  'whole/forward-load',
+  'infra/package',
+  'test/scripts',
+  'operations/proxy',
+  'whole/publishing',
+  'whole/checks',
+];
 
 /** Runs the unit tests first, then the slow ones. */
 export default class UnitsFirst extends Sequencer {
