@@ -115,7 +115,7 @@ function storeConfig(env: v.InferOutput<v.ObjectSchema<ReturnType<typeof store>,
   };
 }
 
-/** Returns the Secrets Manager secret with the webhook token, or undefined if authentication is off. */
+/** Returns the ARN of the secret with the webhook token, or undefined if authentication is off. */
 function tokenSecretArn(env: { AUTHENTICATION: 'off' } | { AUTHENTICATION: 'token'; TOKEN_SECRET_ARN: string }) {
   return env.AUTHENTICATION === 'token' ? env.TOKEN_SECRET_ARN : undefined;
 }

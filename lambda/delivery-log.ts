@@ -54,11 +54,11 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         }),
       });
     });
-    // A Verify request does not prove traffic, and its rejection loses no data.
+    // A Verify request does not prove that Chat sends deliveries, and its rejection loses no data.
     if (isVerifyRequest(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
     // The times are measured only for accepted deliveries.
     tryToWrite(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
-    // A backend may reject what a stranger sends. This proves nothing about the backend.
+    // A delivery with a reason may come from a stranger. That the backend rejects it says nothing about the backend.
     if (forwarded === undefined || reason !== undefined) return;
     tryToWrite(() => countForward(metrics, forwardOutcome(forwarded), forwarded.ms));
   }

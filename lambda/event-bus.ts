@@ -24,8 +24,8 @@ export const MAX_ENTRIES = 10;
 export const MAX_CALL_BYTES = 256 * 1024;
 
 /**
- * Error codes of permanent failures. An entry with another code may succeed later, for AccessDeniedException after a
- * correction of the deployment.
+ * Error codes of permanent failures. An entry with another code may succeed later. For example,
+ * AccessDeniedException ends when the deployment is corrected.
  *
  * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
  */

@@ -138,7 +138,7 @@ class NoAnswerError extends Error {
   override name = 'NoAnswerError';
 }
 
-/** Headers of one connection. @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
+/** Headers for a single connection, which are not forwarded. @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
 const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -151,7 +151,11 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** Returns a filter of end-to-end headers. @param connection Value of the header Connection, which names others. */
+/**
+ * Returns a filter of end-to-end headers.
+ *
+ * @param connection Value of the header Connection, which names further headers that must not be forwarded.
+ */
 function isEndToEnd(connection = ''): (name: string) => boolean {
   const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
   return (name) => !HOP_BY_HOP.has(name) && !named.has(name);

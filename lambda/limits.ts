@@ -63,7 +63,7 @@ export const MAX_ATTEMPTS = 10;
 /**
  * Limits the time of a call. The SDK alone would notice the limit only after its pause between two attempts.
  *
- * The call may continue after the timeout. That is harmless, because every write may come twice or late.
+ * The call may continue after the timeout. That does no harm, because a repeated or late write has no further effect.
  *
  * @param onTimeout must close the connection of the call, because a stalled connection stays in the client's pool,
  * which has at most 50 connections.

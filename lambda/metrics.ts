@@ -23,7 +23,7 @@ export interface DeliveryMetrics {
 
 /**
  * Counts a delivery by its outcome and, if it has one, by its reason. An ignored or forwarded delivery with a reason
- * counts only by its reason, because it does not prove traffic.
+ * counts only by its reason: strangers can send it, so it does not prove that Chat reaches the receiver.
  *
  * CloudWatch bills each combination of values as one metric. So dimensions have few values, and never an ID or another
  * value from the caller.

@@ -97,8 +97,8 @@ const REMOVE_OLDER_ACCOUNT: Changes = Object.fromEntries(
 );
 
 /**
- * Returns a timestamp after the event: if the event sets it, the later of the record's value and the event's time;
- * otherwise the record's value.
+ * Returns the value of a timestamp attribute after the merge. If the event sets the attribute, this is the later of the
+ * record's value and the event's time; otherwise it is the record's value.
  */
 function latestTime(
   name: string,

@@ -1,6 +1,6 @@
 /**
  * Outcomes of a delivery, as in the log and the metrics. `provesTraffic` marks those that prove that Chat can reach the
- * receiver. It does not apply to a delivery with a reason: the metrics count such a delivery by its reason instead.
+ * receiver. An ignored or forwarded delivery with a reason proves nothing, and the metrics count it only by its reason.
  */
 export const OUTCOMES = {
   stored: { provesTraffic: true },
@@ -27,7 +27,7 @@ export interface Reason {
   errorCode: number;
   /** Short sentence, without a token, a signature or any text from the delivery. */
   errorInfo: string;
-  /** Whether a signed delivery goes to the dead-letter queue. Chat does not repeat it after a FAIL. */
+  /** Whether a signed delivery with this reason goes to the dead-letter queue. Chat does not repeat it after a FAIL. */
   isDeadLettered: boolean;
 }
 

@@ -7,15 +7,15 @@ import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
 /**
- * Minimum time between two reads of all versions, because strangers can cause reads. After a failed read and a
- * mismatch, RETRY_MS applies instead.
+ * Minimum time between two reads of all versions, because strangers can cause reads. If the last read has failed, a
+ * mismatch may read again after RETRY_MS.
  */
 const REREAD_MS = 60_000;
 
 /** Pause after a failed read. It is shorter, because a new token cannot be verified until a read succeeds. */
 const RETRY_MS = 2_000;
 
-/** Age at which the token is read again although it matches, so that a leaked token can be replaced. */
+/** Age of the last successful read after which a match also reads, so that an old token stops working. */
 const REFRESH_MS = 5 * 60_000;
 
 /** The webhook token of the Chat console, as this instance knows it. */
@@ -26,9 +26,9 @@ export interface WebhookToken {
    * Returns whether an accepted version of the token gives this Sign.
    *
    * - Mismatch: reads the current and the previous version, so that a new token works without a deployment. This
-   *   happens at most once a minute, or every 2 seconds after a failed read.
+   *   happens at most once a minute, every 2 seconds after a failed read, and always if no version is known.
    * - Match: reads them if the last successful read is 5 minutes old, so that an old token stops working. If the read
-   *   fails, the known versions stay valid.
+   *   fails, the known versions stay valid, and the next match after a minute reads again.
    *
    * The delivery always waits for the end of the read. Lambda freezes an instance after its reply, so that a read in
    * the background would fail during a later delivery.
@@ -78,10 +78,10 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
     load: () => read('current'),
     async verify(signature, requestTime) {
       const matches = () => known.values.some((token) => verifySignature(token, signature, requestTime));
-      const sinceReadMs = now() - fullRead.endTime; // negative while a read is running
+      const sinceFullReadMs = now() - fullRead.endTime; // negative while a read is running
       if (matches()) {
         const isFresh = now() - known.readTime < REFRESH_MS;
-        if (isFresh || sinceReadMs < REREAD_MS) return true;
+        if (isFresh || sinceFullReadMs < REREAD_MS) return true;
         try {
           await readAll();
         } catch {
@@ -90,7 +90,8 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
         return matches();
       }
       // Without a version no delivery can be verified: each of them tries to read.
-      const isTooSoon = known.values.length > 0 && sinceReadMs < (fullRead.state === 'failed' ? RETRY_MS : REREAD_MS);
+      const isTooSoon =
+        known.values.length > 0 && sinceFullReadMs < (fullRead.state === 'failed' ? RETRY_MS : REREAD_MS);
       // The last read is awaited even if it has ended: if it has failed, the mismatch proves nothing, and this throws.
       await (isTooSoon ? fullRead.result : readAll());
       return matches();

@@ -9,7 +9,7 @@ export interface Command {
   /** Profile attributes that the command sets, each with the field of the body that holds its value. */
   attributes: Readonly<Record<string, Field>>;
   /**
-   * Event that is published to other systems. Without it, a change is published only if it matches another command's
+   * Published event, for other systems. Without it, a change is published only if it matches another command's
    * event, for example because the name has changed.
    */
   event?: CommandEvent;
