@@ -37,6 +37,7 @@ async function start(args: readonly string[]) {
     dynamoDbUrl,
     tableName,
     eventsUrl: printed(/curl -N (\S+)/) ?? '',
+    inspectorUrl: printed(/Inspector: (\S+)/) ?? '',
     output,
     records: () => recordsOf(dynamoDbUrl, tableName),
     /** The lines that the function logged, one a delivery. */

@@ -5,7 +5,7 @@ import { readConfig, receiverVariables, type Config } from '../../lambda/config.
 import { tryTo } from './aws-errors.ts';
 import { createProgram, nonEmpty, wholeNumber } from './command-line.ts';
 import { OperationError, UsageError } from './errors.ts';
-import { describeLocalDeployment, LOCAL_PORT } from './local-deployment.ts';
+import { describeLocalDeployment, inspectorPortFor, LOCAL_PORT } from './local-deployment.ts';
 
 /** Creates the program of an operator command, with the options that name the deployment. */
 export function createOperatorProgram(script: string, description: string) {
@@ -16,9 +16,9 @@ export function createOperatorProgram(script: string, description: string) {
       new Option('--local', "the deployment that 'npm start' runs on this machine").conflicts(['stack', 'region']),
     )
     .addOption(
-      new Option('--port <port>', "with --local: the port of 'npm start'")
+      new Option('--inspector-port <port>', "with --local: the port of the inspector that 'npm start' prints")
         .argParser(wholeNumber(1, 65_535))
-        .default(LOCAL_PORT)
+        .default(inspectorPortFor(LOCAL_PORT))
         .conflicts('stack'),
     );
 }
@@ -32,7 +32,7 @@ export interface DeploymentOptions {
   stack?: string | undefined;
   region?: string | undefined;
   local?: true | undefined;
-  port: number;
+  inspectorPort: number;
 }
 
 /** A deployment that a command works on. */
@@ -63,8 +63,8 @@ interface ClientSettings {
 }
 
 /** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
-export async function findDeployment({ stack, region, local, port }: DeploymentOptions): Promise<DeployedStack> {
-  if (local) return localDeployment(port);
+export async function findDeployment({ stack, region, local, inspectorPort }: DeploymentOptions): Promise<DeployedStack> {
+  if (local) return localDeployment(inspectorPort);
   if (stack === undefined) throw new UsageError('give either --stack <name> or --local');
   return deployedStack(stack, region === undefined ? {} : { region });
 }
@@ -106,8 +106,8 @@ async function outputsOf(cloudFormation: CloudFormationClient, stackName: string
   }
 }
 
-async function localDeployment(port: number): Promise<DeployedStack> {
-  const { environment, ...description } = await describeLocalDeployment(port);
+async function localDeployment(inspectorPort: number): Promise<DeployedStack> {
+  const { environment, ...description } = await describeLocalDeployment(inspectorPort);
   const name = 'the deployment on this machine';
   const variable = (variableName: string) => environment[variableName] ?? '';
   const region = variable('AWS_REGION');

@@ -6,7 +6,7 @@ import { DIRECT, REPLY_TIMEOUT_MS } from '../cli/http.ts';
 import { isLocal } from '../cli/loopback.ts';
 import { LOCAL_PORT } from '../cli/local-deployment.ts';
 import { parseJson } from '../cli/terminal.ts';
-import { WAITED } from './aws/gateway.ts';
+import { REQUEST_ID_HEADER, WAITED } from './aws/gateway.ts';
 
 /** The token of Tencent's documented example, and the default token of `npm start`. */
 export const EXAMPLE_TOKEN = 'xxxxyyyy';
@@ -86,9 +86,15 @@ export function deliveryUrl(sender: Sender, callbackCommand?: string, requestTim
     contenttype: 'json',
     ClientIP: sender.clientIp,
     OptPlatform: sender.optPlatform,
-    ...(sender.token !== undefined && { Sign: sign(sender.token, requestTime), RequestTime: requestTime }),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return sender.token === undefined ? url : signUrl(url, sender.token, requestTime);
+}
+
+/** Sets Sign and RequestTime. */
+export function signUrl(url: URL, token: string, requestTime = unixSeconds()): URL {
+  url.searchParams.set('Sign', sign(token, requestTime));
+  url.searchParams.set('RequestTime', requestTime);
   return url;
 }
 
@@ -106,6 +112,8 @@ export interface HttpReply {
   milliseconds: number;
   /** How much of it the delivery waited for a function instance. Only `npm start` reports this. */
   waitedMs: number;
+  /** Request ID of API Gateway. Empty if the reply has none. */
+  requestId: string;
 }
 
 /**
@@ -113,13 +121,17 @@ export interface HttpReply {
  *
  * @throws if no reply comes. The message has the URL's origin, but not its Sign.
  */
-export async function post(url: URL, body: string | Uint8Array): Promise<HttpReply> {
+export async function post(
+  url: URL,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpReply> {
   const start = performance.now();
   const protocol = url.protocol as keyof typeof DIRECT;
   try {
     const request = (protocol === 'https:' ? https : http).request(url, {
       method: 'POST',
-      headers: { 'content-length': Buffer.byteLength(body) },
+      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
       signal: AbortSignal.timeout(REPLY_TIMEOUT_MS),
       ...(isLocal(url) && { agent: DIRECT[protocol] }),
     });
@@ -132,6 +144,7 @@ export async function post(url: URL, body: string | Uint8Array): Promise<HttpRep
       body: redactSign(await firstBytes(response), url),
       milliseconds: Math.round(performance.now() - start),
       waitedMs: Number(new RegExp(`${WAITED};dur=(\\d+)`).exec(String(response.headers['server-timing']))?.[1] ?? 0),
+      requestId: String(response.headers[REQUEST_ID_HEADER] ?? ''),
     };
   } catch (error) {
     const { name, message, code, cause } = error as NodeJS.ErrnoException & { cause?: Error };

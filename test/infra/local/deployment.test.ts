@@ -48,8 +48,8 @@ function send(port: number, method: string, path: string, headers: Record<string
 }
 
 test('every server listens to this machine alone', () => {
-  expect(servers).toHaveLength(5);
-  expect(servers.map((server) => (server.address() as AddressInfo).address)).toEqual(Array(5).fill('127.0.0.1'));
+  expect(servers).toHaveLength(6);
+  expect(servers.map((server) => (server.address() as AddressInfo).address)).toEqual(Array(6).fill('127.0.0.1'));
 });
 
 describe('what a web page can send', () => {
@@ -63,7 +63,7 @@ describe('what a web page can send', () => {
   ];
   const FOREIGN_ORIGINS = ['https://example.com', 'null', '', 'http://localhost:1', 'https://127.0.0.1', 'file://'];
   const METHODS = ['GET', 'POST', 'OPTIONS', 'PUT', 'HEAD'];
-  const PATHS = ['/', '/webhook', '/events', '/deployment'];
+  const PATHS = ['/', '/webhook', '/events', '/deployment', '/deliveries', '/state'];
 
   test('is refused by every port where it comes under another name or from another origin', async () => {
     for (const port of ports()) {

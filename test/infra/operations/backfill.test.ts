@@ -331,9 +331,11 @@ describe('the command', () => {
 });
 
 test('where npm start does not run, the message says how to start it', async () => {
-  const args = ['--ids', import.meta.filename, '--local', '--port', '1', '--chat-region', 'tokyo'];
+  const args = ['--ids', import.meta.filename, '--local', '--inspector-port', '1', '--chat-region', 'tokyo'];
   const { code, stderr } = await inProcess(backfillProgram, args);
-  expect(stderr).toBe("'npm start' does not run on port 1: start it, or give its port with --port\n");
+  expect(stderr).toBe(
+    "The inspector of 'npm start' does not run on port 1: start it, or give its port with --inspector-port\n",
+  );
   expect(code).toBe(1);
 });
 
@@ -347,10 +349,18 @@ test.each([
 test('another program on that port is not taken for it', async () => {
   const server = createServer((_request, response) => response.writeHead(404).end('{"message":"Not Found"}'));
   const other = await listen(server, 0);
-  const args = ['--ids', import.meta.filename, '--local', '--port', new URL(other.url).port, '--chat-region', 'tokyo'];
+  const args = [
+    '--ids',
+    import.meta.filename,
+    '--local',
+    '--inspector-port',
+    new URL(other.url).port,
+    '--chat-region',
+    'tokyo',
+  ];
   const { code, stderr } = await inProcess(backfillProgram, args);
   await other.close();
-  expect(stderr).toMatch(/^'npm start' does not run on port \d+: .*\n$/);
+  expect(stderr).toMatch(/^The inspector of 'npm start' does not run on port \d+: .*\n$/);
   expect(code).toBe(1);
 });
 

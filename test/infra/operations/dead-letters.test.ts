@@ -435,7 +435,7 @@ describe('the command', () => {
     [['list', '--yes'], 2, "unknown option '--yes'\nSee --help.\n"],
     [['replay', 'x', '--json'], 2, "unknown option '--json'\nSee --help.\n"],
     [
-      ['list', '--port', '3000'],
+      ['list', '--inspector-port', '3001'],
       2,
       "option '--port <port>' cannot be used with option '--stack <name>'\nSee --help.\n",
     ],
