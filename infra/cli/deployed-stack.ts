@@ -63,7 +63,12 @@ interface ClientSettings {
 }
 
 /** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
-export async function findDeployment({ stack, region, local, inspectorPort }: DeploymentOptions): Promise<DeployedStack> {
+export async function findDeployment({
+  stack,
+  region,
+  local,
+  inspectorPort,
+}: DeploymentOptions): Promise<DeployedStack> {
   if (local) return localDeployment(inspectorPort);
   if (stack === undefined) throw new UsageError('give either --stack <name> or --local');
   return deployedStack(stack, region === undefined ? {} : { region });

@@ -67,7 +67,7 @@ function form(
         rows="12"
         aria-describedby="json"
         .value=${draft.body}
-        @change=${format}
+        @blur=${format}
         @input=${(event: Event) => setBody(valueOf(event))}
         @paste=${() => setTimeout(format)}
       ></textarea>

@@ -76,7 +76,7 @@ export function outcomeOf({ log, reply }: InspectedDelivery): string {
 }
 
 export function reasonOf({ log }: InspectedDelivery): string | undefined {
-  return (log?.['reason'] ?? log?.['forwardFailure']) as string | undefined;
+  return (log?.['forwardFailure'] ?? log?.['reason']) as string | undefined;
 }
 
 /** Quotes a text for a POSIX shell. */
