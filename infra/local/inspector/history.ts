@@ -61,7 +61,7 @@ export function createHistory(bounds = BOUNDS) {
     const [command, officialAccountId] = [callbackCommand(delivery), field(json, 'Official_Account')].map((value) =>
       typeof value === 'string' ? value : undefined,
     );
-    const account = officialAccountId && keyOf(delivery.query.sdkAppId, officialAccountId);
+    const account = officialAccountId && JSON.stringify([delivery.query.sdkAppId, officialAccountId]);
     number += 1;
     const shown = { body: viewOf(body), headers: requestHeaders(event), query: event.rawQueryString };
     const view = { number, id, time, sourceIp: http.sourceIp, command, officialAccountId, ...shown };
@@ -89,7 +89,7 @@ export function createHistory(bounds = BOUNDS) {
     },
     /** Takes a change of the table. */
     recordChanged({ dynamodb: { Keys = {}, OldImage, NewImage } = {} }: DynamoDBRecord): void {
-      const account = keyOf(Keys['sdkAppId']?.S, Keys['officialAccountId']?.S);
+      const account = JSON.stringify([Keys['sdkAppId']?.S, Keys['officialAccountId']?.S]);
       for (const kept of open) {
         if (kept.account !== account) continue;
         // Of a parked delivery, only the last change before its end can be its own.
@@ -129,12 +129,8 @@ export function createHistory(bounds = BOUNDS) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    bytes: () => bytes,
   };
 }
-
-const keyOf = (sdkAppId: string | undefined, officialAccountId: string | undefined) =>
-  JSON.stringify([sdkAppId, officialAccountId]);
 
 function viewOf(body: Buffer | undefined): InspectedDelivery['body'] {
   if (body === undefined) return { text: '', bytes: 0, isTruncated: true };

@@ -69,9 +69,10 @@ export interface Composed {
 /** Result of an action: the new delivery, or why there is none. */
 export type ActionResult = { id: string; status: number } | { error: string };
 
-/** What the deployment contains, the newest first. */
-export interface State {
-  accounts: Json[];
-  events: Json[];
-  queues: { name: string; count: number; messages: string[] }[];
+/** One of the lists of what the deployment contains. */
+export interface StateList {
+  title: string;
+  count: number;
+  /** The newest ones first. */
+  items: readonly Json[];
 }

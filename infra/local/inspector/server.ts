@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { stripTypeScriptTypes } from 'node:module';
@@ -9,8 +9,9 @@ import type { EventBus } from '../aws/event-bus.ts';
 import { listen, readBody, type Loopback } from '../aws/loopback.ts';
 import type { Sqs } from '../aws/sqs.ts';
 import { deliveryUrl, DOCUMENTED_SAMPLES, EXAMPLE_CLIENT, post, signUrl } from '../chat.ts';
+import { parseJson } from '../../cli/terminal.ts';
 import { plain, type History } from './history.ts';
-import type { ActionResult, Composed, Hello, Json, State } from './protocol.ts';
+import type { ActionResult, Composed, Hello, Json, StateList } from './protocol.ts';
 
 export interface InspectorOptions {
   /** 0 chooses a free port. */
@@ -29,13 +30,10 @@ export interface InspectorOptions {
 
 const PAGE = join(import.meta.dirname, 'page');
 const LIT_HTML = join(import.meta.dirname, '../../../node_modules/lit-html');
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-  '.ts': 'text/javascript',
-  '.js': 'text/javascript',
-};
+const JAVASCRIPT = 'text/javascript';
+const TYPES = new Map(
+  Object.entries({ html: 'text/html', css: 'text/css', svg: 'image/svg+xml', ts: JAVASCRIPT, js: JAVASCRIPT }),
+);
 
 /** Only files of this server run, only lit-html's templates become markup, and no other site can frame or read a page. */
 const HEADERS = {
@@ -53,10 +51,8 @@ const HEADERS = {
 const MAX_ACTION_BYTES = 16 * 1024 * 1024;
 /** Pause between two messages to a page, so that many changes become one message. */
 const NEWS_MS = 100;
-/** Interval of comments, which show that the connection is alive. */
-const HEARTBEAT_MS = 15_000;
-const MAX_ACCOUNTS = 200;
-const MAX_MESSAGES = 100;
+/** Maximum number of records or messages that are shown. */
+const MAX_ITEMS = 200;
 /** Headers that belong to a connection. */
 const HOP_HEADERS =
   /^(host|connection|keep-alive|transfer-encoding|content-length|expect|te|trailer|upgrade|proxy-.*)$/;
@@ -80,21 +76,27 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
     ...settings,
   };
 
-  async function state(): Promise<State> {
-    const { Items = [] } = await dynamoDb.send(new ScanCommand({ TableName: tableName, Limit: MAX_ACCOUNTS }));
-    const accounts = Items.map((item) => plain(item) as Json);
-    const queues = queueNames.map((name) => {
+  async function state(): Promise<StateList[]> {
+    const { Items = [] } = await dynamoDb.send(new ScanCommand({ TableName: tableName, Limit: MAX_ITEMS }));
+    const records = Items.map((item) => plain(item) as Json);
+    const accounts = records.toSorted((a, b) => Number(b['receivedTime']) - Number(a['receivedTime']));
+    const queues = queueNames.map((name): StateList => {
       const messages = sqs.messages(name);
-      return { name, count: messages.length, messages: messages.slice(-MAX_MESSAGES).toReversed() };
+      const items = messages.slice(-MAX_ITEMS).toReversed().map(readMessage);
+      return { title: `Queue ${name}`, count: messages.length, items };
     });
-    accounts.sort((a, b) => Number(b['receivedTime']) - Number(a['receivedTime']));
-    return { accounts, events: history.events as unknown as Json[], queues };
+    const events = history.events as unknown as Json[];
+    return [
+      { title: 'Official accounts', count: accounts.length, items: accounts },
+      { title: 'Events', count: events.length, items: events },
+      ...queues,
+    ];
   }
 
   const actions: Record<string, (input: Json) => Promise<ActionResult>> = {
     '/replay': async ({ id }) => {
       const { view, body } = history.get(String(id)) ?? {};
-      if (view === undefined || body === undefined) return { error: 'the delivery is not in the history' };
+      if (view === undefined || body === undefined) throw new Error('the delivery is not in the history');
       const headers = Object.entries(view.headers).filter(([name]) => !HOP_HEADERS.test(name));
       return send(new URL(`${webhookUrl}?${view.query}`), body, Object.fromEntries(headers));
     },
@@ -107,12 +109,8 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
   };
 
   async function send(url: URL, body: string | Buffer, headers = {}): Promise<ActionResult> {
-    try {
-      const { status, requestId } = await post(url, body, headers);
-      return { id: requestId, status };
-    } catch (error) {
-      return { error: (error as Error).message };
-    }
+    const { status, requestId } = await post(url, body, headers);
+    return { id: requestId, status };
   }
 
   /** Sends the history to a page, then each change. A slow page gets the changes when it can take them. */
@@ -130,10 +128,8 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
       }
     };
     const unsubscribe = history.subscribe(() => (timer ??= setTimeout(flush, NEWS_MS)));
-    const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
     response.on('drain', flush).on('close', () => {
       unsubscribe();
-      clearInterval(heartbeat);
       clearTimeout(timer);
     });
     response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream' });
@@ -144,12 +140,12 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '', 'http://127.0.0.1');
     const reply = (status: number, body: object) =>
-      void response.writeHead(status, { ...HEADERS, 'content-type': TYPE_JSON }).end(JSON.stringify(body));
+      void response.writeHead(status, { ...HEADERS, 'content-type': 'application/json' }).end(JSON.stringify(body));
     const action = actions[pathname];
     if (request.method === 'POST' && action !== undefined) {
-      const isFromPage = isEqual(String(request.headers['x-inspector-token']), actionToken);
       const body = await readBody(request, MAX_ACTION_BYTES);
-      if (!isFromPage) return reply(403, { error: 'the token of the page is missing or old' });
+      if (request.headers['x-inspector-token'] !== actionToken)
+        return reply(403, { error: 'the token of the page is missing or old' });
       if (body === undefined) return reply(413, { error: 'the delivery is too large' });
       return reply(200, await action(JSON.parse(body.toString()) as Json));
     }
@@ -162,14 +158,13 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
     const file = fileOf(pathname);
     const content = file && (await readFile(file, 'utf8').catch(() => undefined));
     if (file === undefined || content === undefined) return reply(404, { error: 'Not Found' });
-    const contentType = `${TYPES[extname(file)]}; charset=utf-8`;
-    response.writeHead(200, { ...HEADERS, 'content-type': contentType });
+    response.writeHead(200, { ...HEADERS, 'content-type': `${TYPES.get(extname(file).slice(1))}; charset=utf-8` });
     response.end(extname(file) === '.ts' ? toJavaScript(content) : content);
   }
 
   const server = createServer((request, response) => {
     answer(request, response).catch(({ message }: Error) => {
-      if (!response.headersSent) response.writeHead(500, { ...HEADERS, 'content-type': TYPE_JSON });
+      if (!response.headersSent) response.writeHead(500, HEADERS);
       response.end(JSON.stringify({ error: message }));
     });
   });
@@ -177,8 +172,6 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
   const eventsUrl = `${loopback.url}/events`;
   return { ...loopback, eventsUrl };
 }
-
-const TYPE_JSON = 'application/json';
 
 /** Returns the file at a path. No path leads out of the two folders, because it contains no `..`. */
 function fileOf(pathname: string): string | undefined {
@@ -194,7 +187,9 @@ function toJavaScript(content: string): string {
   return stripTypeScriptTypes(content).replaceAll(names, (_, path = '/lit-html.js') => `/lit-html${path}`);
 }
 
-function isEqual(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
+/** Reads a message of a queue, and decodes its body. Another program may have put the message there. */
+function readMessage(text: string): Json {
+  const message = Object(parseJson(text) ?? { text }) as Json;
+  const { body } = message;
+  return typeof body === 'string' ? { ...message, body: Buffer.from(body, 'base64').toString() } : message;
 }

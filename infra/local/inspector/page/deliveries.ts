@@ -19,15 +19,8 @@ const NAMES = Object.keys(CHOICES) as (keyof typeof CHOICES)[];
 export type Filters = Record<keyof typeof CHOICES | 'text', string>;
 export const NO_FILTERS: Filters = { text: '', outcome: '', reason: '', command: '' };
 
-/** What the search looks at. A changed delivery is a new object. */
-const searchTexts = new WeakMap<InspectedDelivery, string>();
-
-function searchText(delivery: InspectedDelivery): string {
-  const { id, query, body } = delivery;
-  const text =
-    searchTexts.get(delivery) ?? `${id}\n${new URLSearchParams(query).toString()}\n${body.text}`.toLowerCase();
-  searchTexts.set(delivery, text);
-  return text;
+function isFound({ id, officialAccountId = '', body }: InspectedDelivery, text: string): boolean {
+  return [id, officialAccountId, body.text].some((each) => each.toLowerCase().includes(text));
 }
 
 export function filtered(all: readonly InspectedDelivery[], filters: Filters): readonly InspectedDelivery[] {
@@ -36,8 +29,7 @@ export function filtered(all: readonly InspectedDelivery[], filters: Filters): r
   if (text === '' && names.length === 0) return all;
   return all.filter(
     (delivery) =>
-      names.every((name) => CHOICES[name](delivery) === filters[name]) &&
-      (text === '' || searchText(delivery).includes(text)),
+      names.every((name) => CHOICES[name](delivery) === filters[name]) && (text === '' || isFound(delivery, text)),
   );
 }
 
@@ -64,8 +56,6 @@ export function filterBar(
       type="search"
       placeholder="Search in IDs and bodies"
       aria-label="Search in IDs and bodies"
-      autocomplete="off"
-      spellcheck="false"
       .value=${filters.text}
       @input=${set('text')}
     />
@@ -123,7 +113,7 @@ function row(delivery: InspectedDelivery, selectedId: string): TemplateResult {
 
 export function badge(delivery: InspectedDelivery): TemplateResult {
   const outcome = outcomeOf(delivery);
-  return html`<span class="badge" data-outcome=${outcome}>${outcome}</span>`;
+  return html`<strong data-outcome=${outcome}>${outcome}</strong>`;
 }
 
 /** Sets the height of the list and the place of its rows, which the Content-Security-Policy allows only from a script. */

@@ -76,15 +76,11 @@ function pairs(list: readonly (readonly [name: string, value: string | undefined
 }
 
 function bodyNote({ bytes, isTruncated, base64, text }: InspectedDelivery['body']): string {
-  if (isTruncated && bytes === 0) return 'More than 10 MB: not kept.';
-  const remark = isTruncated
-    ? ', the first 64 KiB are shown'
-    : base64 !== undefined
-      ? ', not UTF-8: wrong bytes are shown as �'
-      : bytes > 0 && jsonProblem(text) !== undefined
-        ? ', not JSON'
-        : '';
-  return `${bytes.toLocaleString()} bytes${remark}`;
+  if (isTruncated && bytes === 0) return 'More than 10 MB: not kept';
+  const size = `${bytes.toLocaleString()} bytes`;
+  if (isTruncated) return `${size}, the first 64 KiB are shown`;
+  if (base64 !== undefined) return `${size}, not UTF-8: wrong bytes are shown as �`;
+  return bytes > 0 && jsonProblem(text) !== undefined ? `${size}, not JSON` : size;
 }
 
 /** Compares the record before and after. A changed row has marks, not only a colour. */

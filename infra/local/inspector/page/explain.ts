@@ -1,6 +1,6 @@
 import type { ReasonName } from '../../../../lambda/outcomes.ts';
 import type { Hello, InspectedDelivery, Json } from '../protocol.ts';
-import { localDate, parameter, reasonOf, show } from './text.ts';
+import { localDate, parameter, show } from './text.ts';
 
 type Compared = [name: string, value: string | undefined][];
 
@@ -38,31 +38,21 @@ const CHECKS: Record<ReasonName | 'forwardFailure', Check> = {
   },
   expired: {
     rule: 'RequestTime must be Unix seconds, at most 60 seconds before or after the receipt.',
-    compared: (delivery) => {
-      const requestTime = Number(parameter(delivery, 'RequestTime'));
-      return [
-        ...inUrl(delivery, 'RequestTime'),
-        ['RequestTime, local', localDate(requestTime * 1000)],
-        ['Received', `${Math.floor(delivery.time / 1000)}`],
-        ['Received, local', localDate(delivery.time)],
-      ];
-    },
+    compared: (delivery) => [
+      ...inUrl(delivery, 'RequestTime'),
+      ['as local time', localDate(Number(parameter(delivery, 'RequestTime')) * 1000)],
+      ['Received', `${Math.floor(delivery.time / 1000)}`],
+    ],
     advice: `The delivery is a repetition, or the clock of its sender is wrong. ${SIGN_ANEW}`,
   },
   wrongAddress: {
     rule: 'The calling address must be in the allow-list.',
-    compared: ({ sourceIp }, { allowedCidrs }) => [
-      ['Calling address', sourceIp],
-      ['allowedCidrs', allowedCidrs.join(', ')],
-    ],
+    compared: ({ sourceIp }, { allowedCidrs }) => [[`${sourceIp} is not in`, allowedCidrs.join(', ')]],
     advice: 'A tunnel calls from 127.0.0.1. Add this address to allowedCidrs, or leave the option out.',
   },
   badBody: {
     rule: 'The body must be JSON in UTF-8, of 1 to 65,536 bytes.',
-    compared: ({ body: { bytes, base64 } }) => [
-      ['Size', `${bytes.toLocaleString()} bytes`],
-      ['Encoding', base64 === undefined ? 'UTF-8' : 'not UTF-8'],
-    ],
+    compared: ({ body: { bytes, base64 } }) => [[`${bytes.toLocaleString()} bytes`, base64 ? 'not UTF-8' : 'UTF-8']],
     advice: EDIT,
   },
   commandsDisagree: {
@@ -84,21 +74,18 @@ const CHECKS: Record<ReasonName | 'forwardFailure', Check> = {
     rule: 'The backend of forwardUrl must answer completely within 2 seconds.',
     compared: ({ log }, { forwardUrl }) => [
       ['forwardUrl', forwardUrl],
-      ['Failure', `${show(log?.['forwardFailure'])} ${show(log?.['backendError'])}`],
-      ['Waited', `${show(log?.['forwardMs'])} ms`],
+      ['Failure', `${show(log?.['backendError'])} after ${show(log?.['forwardMs'])} ms`],
     ],
     advice: 'See whether the backend runs at this URL.',
   },
 };
 
 /** Explains why a delivery was rejected or is suspicious. Returns undefined if nothing is wrong with it. */
-export function explain(
-  delivery: InspectedDelivery,
-  hello: Hello,
-): (Omit<Check, 'compared'> & { compared: Compared }) | undefined {
+export function explain(delivery: InspectedDelivery, hello: Hello) {
   const { log } = delivery;
-  if (log === undefined || reasonOf(delivery) === undefined) return undefined;
-  const check = CHECKS[log['forwardFailure'] === undefined ? (log['reason'] as ReasonName) : 'forwardFailure'];
-  const detail: Compared = log['detail'] === undefined ? [] : [['Detail', show(log['detail'])]];
-  return { ...check, compared: [...check.compared(delivery, hello), ...detail] };
+  const reason = log?.['forwardFailure'] === undefined ? (log?.['reason'] as ReasonName | undefined) : 'forwardFailure';
+  if (reason === undefined) return undefined;
+  const { rule, compared, advice } = CHECKS[reason];
+  const detail: Compared = log?.['detail'] === undefined ? [] : [['Detail', show(log['detail'])]];
+  return { rule, compared: [...compared(delivery, hello), ...detail], advice };
 }

@@ -1,5 +1,5 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html';
-import type { ActionResult, Hello, InspectedDelivery, News, State } from '../protocol.ts';
+import type { ActionResult, Hello, InspectedDelivery, News, StateList } from '../protocol.ts';
 import { deliveryList, filterBar, filtered, NO_FILTERS, placeRows, revealRow } from './deliveries.ts';
 import { detail } from './detail.ts';
 import { draftOf, editor, sampleDraft, type Draft } from './editor.ts';
@@ -7,7 +7,7 @@ import { stateView } from './state.ts';
 import { curlCommand, sendCommand } from './text.ts';
 
 /** Pause after which the state of the deployment is read again while deliveries arrive. */
-const REFRESH_MS = 1_000;
+const REFRESH_MS = 500;
 
 let hello: Hello | undefined;
 let isLive = false;
@@ -20,7 +20,7 @@ let draft: Draft | undefined;
 let notice = '';
 /** ID of a delivery that an action has sent, until the page has got it. */
 let awaited: string | undefined;
-let state: State | undefined;
+let state: StateList[] = [];
 
 function connect(): void {
   const source = new EventSource('/deliveries');
@@ -54,16 +54,12 @@ let refreshing: number | undefined;
 /** Reads the state of the deployment again if it is shown. */
 function refresh(): void {
   if (route() !== 'state') return;
-  refreshing ??= setTimeout(
-    async () => {
-      refreshing = undefined;
-      state = await fetch('/state')
-        .then((response) => response.json() as Promise<State>)
-        .catch(() => state);
-      update();
-    },
-    state === undefined ? 0 : REFRESH_MS,
-  );
+  refreshing ??= setTimeout(async () => {
+    refreshing = undefined;
+    const response = await fetch('/state').catch(() => undefined); // npm start has ended
+    if (response?.ok) state = (await response.json()) as StateList[];
+    update();
+  }, REFRESH_MS);
 }
 
 /** Makes a request that changes something, and selects the new delivery. */

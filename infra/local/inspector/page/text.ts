@@ -46,13 +46,8 @@ export function show(value: unknown): string {
   });
 }
 
-const [TIME, DATE] = (['none', 'medium'] as const).map(
-  (date) =>
-    new Intl.DateTimeFormat(
-      undefined,
-      date === 'none' ? { timeStyle: 'medium' } : { dateStyle: date, timeStyle: 'long' },
-    ),
-) as [Intl.DateTimeFormat, Intl.DateTimeFormat];
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 
 /** Formats a time in the viewer's zone, or returns an empty text for anything but Unix milliseconds. */
 export function localDate(time: unknown, format = DATE): string {
