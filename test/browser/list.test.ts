@@ -10,7 +10,7 @@ import { slowed } from '../time.ts';
 import { until } from '../until.ts';
 import { startChromium } from './chromium.ts';
 import { openInspector, type Inspector } from './inspector-page.ts';
-import { startFastInspector } from './fast-inspector.ts';
+import { startFastInspector } from '../fast-inspector.ts';
 
 let deployment: Deployment;
 let browser: Browser;

@@ -1,11 +1,11 @@
 import type { Page } from 'playwright-core';
-import { startDynamoDb, dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
-import { startEventBus } from '../../infra/local/aws/event-bus.ts';
-import { startGateway } from '../../infra/local/aws/gateway.ts';
-import { startSqs } from '../../infra/local/aws/sqs.ts';
-import { createHistory } from '../../infra/local/inspector/history.ts';
-import { startInspector } from '../../infra/local/inspector/server.ts';
-import { httpDelivery, OK, post, SDK_APP_ID } from '../delivery.ts';
+import { startDynamoDb, dynamoDbClient } from '../infra/local/aws/dynamodb.ts';
+import { startEventBus } from '../infra/local/aws/event-bus.ts';
+import { startGateway } from '../infra/local/aws/gateway.ts';
+import { startSqs } from '../infra/local/aws/sqs.ts';
+import { createHistory } from '../infra/local/inspector/history.ts';
+import { startInspector } from '../infra/local/inspector/server.ts';
+import { httpDelivery, OK, post, SDK_APP_ID } from './delivery.ts';
 
 /** Starts the gateway and the inspector with a function that replies at once, because thousands of deliveries take time. */
 export async function startFastInspector() {
@@ -68,3 +68,5 @@ export async function startFastInspector() {
     close: () => running.disposeAsync(),
   };
 }
+
+export type FastInspector = Awaited<ReturnType<typeof startFastInspector>>;
