@@ -5,7 +5,8 @@ import { startGateway } from '../infra/local/aws/gateway.ts';
 import { startSqs } from '../infra/local/aws/sqs.ts';
 import { createHistory } from '../infra/local/inspector/history.ts';
 import { startInspector } from '../infra/local/inspector/server.ts';
-import { httpDelivery, OK, post, SDK_APP_ID } from './delivery.ts';
+import { post } from '../infra/local/chat.ts';
+import { httpDelivery, OK, SDK_APP_ID } from './delivery.ts';
 
 /** Starts the gateway and the inspector with a function that replies at once, because thousands of deliveries take time. */
 export async function startFastInspector() {
@@ -48,13 +49,9 @@ export async function startFastInspector() {
       const worker = async () => {
         while (sent < end) {
           sent += 1;
-          const id = `@TOA#_${sent}`;
-          await post(
-            `${gateway.url}/webhook`,
-            httpDelivery(({ payload }) =>
-              Object.assign(payload, { Official_Account: id, Introduction: '新'.repeat(500) }),
-            ),
-          );
+          const { query, payload } = httpDelivery();
+          const account = { Official_Account: `@TOA#_${sent}`, Introduction: '新'.repeat(500) };
+          await post(new URL(`${gateway.url}/webhook?${query}`), JSON.stringify({ ...payload, ...account }));
         }
       };
       await Promise.all(Array.from({ length: 20 }, worker));

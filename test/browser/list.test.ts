@@ -106,7 +106,7 @@ test('everything can be reached with the keyboard, and the focus is visible', as
     await keyboard.press('Tab');
     const [name, outline] = await page.evaluate<[string, string]>(`(() => {
       const { activeElement: element } = document;
-      const name = element.ariaLabel || element.innerText || element.tagName;
+      const name = element === document.body ? 'BODY' : element.ariaLabel || element.innerText || element.tagName;
       return [name.split('\\n')[0], getComputedStyle(element).outlineStyle];
     })()`);
     visited.push(name);

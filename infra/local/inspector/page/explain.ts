@@ -22,6 +22,12 @@ const inBody = ({ body: { text } }: InspectedDelivery, name: string): Compared =
   return [[`${name} in the body`, JSON.stringify(value)]];
 };
 
+/** Returns the messages of an error in the log, and of the errors in it. */
+function messages(error: unknown): string[] {
+  const { message, failures = [] } = Object(error) as { message?: unknown; failures?: unknown[] };
+  return [show(message), ...failures.flatMap(messages)];
+}
+
 const EDIT = 'Use "Edit and replay" to correct it.';
 const SIGN_ANEW = '"Edit and replay" signs it anew, with the token of this deployment and the current time.';
 
@@ -67,7 +73,7 @@ const CHECKS: Record<ReasonName | 'forwardFailure', Check> = {
   },
   notKept: {
     rule: 'DynamoDB or SQS must accept the delivery in time, and the token must be readable.',
-    compared: ({ log }) => [['Error', show(log?.['error'])]],
+    compared: ({ log }) => messages(log?.['error']).map((message) => ['Error', message]),
     advice: 'The delivery is not at fault. See the error in the log line.',
   },
   forwardFailure: {
