@@ -14,7 +14,7 @@ import { ROOT } from '../program.ts';
 import { TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 import { startChromium } from './chromium.ts';
-import { openInspector, selectedId, type Inspector } from './inspector-page.ts';
+import { newest, openInspector, selectedId, type Inspector } from './inspector-page.ts';
 
 const CHANGED = 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
 const store = faultyDynamoDb(TIME_SCALE);
@@ -212,8 +212,8 @@ describe('a copied command delivers the same body', () => {
     ['npm run send', Buffer.from([0, 255, 10, 39])],
   ])('%s: %j', async (program, body) => {
     await deliver((delivery) => (delivery.body = body));
-    await inspector.rows.first().click();
-    const first = deployment.history.get(selectedId(inspector.page))!;
+    const first = deployment.history.get(newest(deployment.history).id)!;
+    await inspector.rowOf(first.view.id).click();
     await inspector.button(`Copy as ${program}`).click();
     await inspector.page.getByText('Copied').waitFor();
     const shell = await inspector.clipboard();
@@ -221,7 +221,7 @@ describe('a copied command delivers the same body', () => {
     expect(shell).not.toMatch(/[^\P{Cc}\n]/u);
     await promisify(execFile)('sh', ['-c', shell], { cwd: ROOT }).catch(() => {}); // exit code 1 for a FAIL
     const { view, body: sent } = await until(() => {
-      const last = deployment.history.since(0).deliveries.at(-1)!;
+      const last = newest(deployment.history);
       return last.number > first.view.number && last.reply ? deployment.history.get(last.id) : undefined;
     });
     expect(sent).toEqual(first.body);

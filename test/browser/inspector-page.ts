@@ -1,4 +1,5 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { History } from '../../infra/local/inspector/history.ts';
 import { slowed } from '../time.ts';
 
 /** Opens the inspector and waits until it is live. Errors of the page and violations of its policy go to `errors`. */
@@ -24,7 +25,9 @@ export async function openInspector(browser: Browser, url: string, options: Brow
     errors,
     rows: page.locator('ol a'),
     row: (text: string) => page.locator('ol a').filter({ hasText: text }),
-    section: (title: string) => page.locator('section').filter({ has: page.getByRole('heading', { name: title }) }),
+    rowOf: (id: string) => page.locator(`ol a[href="#${id}"]`),
+    section: (title: string | RegExp) =>
+      page.locator('section').filter({ has: page.getByRole('heading', { name: title }) }),
     button: (name: string) => page.getByRole('button', { name, exact: true }),
     clipboard: () => page.evaluate<string>('navigator.clipboard.readText()'),
     close: () => context.close(),
@@ -35,3 +38,6 @@ export type Inspector = Awaited<ReturnType<typeof openInspector>>;
 
 /** Returns the ID of the selected delivery. */
 export const selectedId = (page: Page): string => new URL(page.url()).hash.slice(1);
+
+/** Returns the delivery that arrived last. There must be at most 100. */
+export const newest = (history: History) => history.since(0).deliveries.toSorted((a, b) => b.number - a.number)[0]!;

@@ -43,7 +43,6 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
   'cache-control': 'no-store',
 };
 
@@ -51,7 +50,6 @@ const HEADERS = {
 const MAX_ACTION_BYTES = 16 * 1024 * 1024;
 /** Pause between two messages to a page, so that many changes become one message. */
 const NEWS_MS = 100;
-/** Maximum number of records or messages that are shown. */
 const MAX_ITEMS = 200;
 /** Headers that belong to a connection. */
 const HOP_HEADERS =
@@ -168,12 +166,12 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
       response.end(JSON.stringify({ error: message }));
     });
   });
-  const loopback = await listen(server, options.port);
-  const eventsUrl = `${loopback.url}/events`;
-  return { ...loopback, eventsUrl };
+  const { url, close } = await listen(server, options.port);
+  const eventsUrl = `${url}/events`;
+  return { url, eventsUrl, close };
 }
 
-/** Returns the file at a path. No path leads out of the two folders, because it contains no `..`. */
+/** Returns the file at a path, which contains no `..`. */
 function fileOf(pathname: string): string | undefined {
   const path = pathname === '/' ? '/index.html' : pathname;
   const [, module] = /^\/lit-html\/((?:directives\/)?[a-z-]+\.js)$/.exec(path) ?? [];

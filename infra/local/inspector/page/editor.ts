@@ -22,25 +22,17 @@ export function sampleDraft({ sampleQuery, samples }: Hello, index = 0): Draft {
   return { title: SAMPLE_TITLE, query, body: JSON.stringify(sample, null, 2) };
 }
 
+type Choose = (draft: Draft | undefined) => void;
+type Send = (draft: Draft) => void;
+
 /** Dialog that edits a delivery. @param choose Replaces the draft, or closes the dialog. */
-export function editor(
-  draft: Draft | undefined,
-  hello: Hello,
-  choose: (draft: Draft | undefined) => void,
-  send: (draft: Draft) => void,
-): TemplateResult {
-  const close = () => choose(undefined);
-  return html`<dialog aria-labelledby="editor-title" @close=${close}>
+export function editor(draft: Draft | undefined, hello: Hello, choose: Choose, send: Send): TemplateResult {
+  return html`<dialog aria-labelledby="editor-title" @close=${() => choose(undefined)}>
     ${draft === undefined ? nothing : form(draft, hello, choose, send)}
   </dialog>`;
 }
 
-function form(
-  draft: Draft,
-  hello: Hello,
-  choose: (draft?: Draft) => void,
-  send: (draft: Draft) => void,
-): TemplateResult {
+function form(draft: Draft, hello: Hello, choose: Choose, send: Send): TemplateResult {
   const valueOf = ({ target }: Event) => (target as HTMLInputElement | HTMLTextAreaElement).value;
   const setBody = (body: string) => choose(Object.assign(draft, { body }));
   const format = () => setBody(formatJson(draft.body));
@@ -75,7 +67,7 @@ function form(
     <p id="json" class="note" role="status">${problem === undefined ? 'Valid JSON' : `Not JSON: ${problem}`}</p>
     <div class="toolbar">
       <button class="primary">Send</button>
-      <button type="button" @click=${() => choose()}>Cancel</button>
+      <button type="button" @click=${() => choose(undefined)}>Cancel</button>
     </div>
   </form>`;
 }

@@ -50,7 +50,6 @@ function take({ deliveries, oldest }: News): void {
 }
 
 let refreshing: number | undefined;
-
 /** Reads the state of the deployment again if it is shown. */
 function refresh(): void {
   if (route() !== 'state') return;
@@ -62,7 +61,7 @@ function refresh(): void {
   }, REFRESH_MS);
 }
 
-/** Makes a request that changes something, and selects the new delivery. */
+/** Sends a delivery, and selects it. */
 async function act(path: string, input: object): Promise<void> {
   notify('Sending …');
   const headers = { 'x-inspector-token': hello?.actionToken ?? '' };
@@ -132,7 +131,6 @@ function move(step: number): void {
 }
 
 let isScheduled = false;
-
 /** Renders with the next frame. */
 function update(): void {
   if (isScheduled) return;

@@ -21,7 +21,7 @@ export function stateView(lists: readonly StateList[], isKnown: (id: unknown) =>
   };
   return html`<article>
     <h2>Deployment</h2>
-    ${lists.map(({ title, count, items }) => section(title, note(`${count.toLocaleString()}. The newest:`), items.map(item)))}
+    ${lists.map(({ title, count, items }) => section(title, note(count === 0 ? 'Empty' : `${count.toLocaleString()}, the newest first`), items.map(item)))}
     ${note('To send dead letters back: npm run dead-letters -- --help')}
   </article>`;
 }
