@@ -70,7 +70,9 @@ async function writePackage(folder: string): Promise<void> {
   writeDeclarations(folder);
 }
 
-/** The package.json of the package. That of the repository is private, so that nobody publishes the repository by mistake. */
+/**
+ * The package.json of the package. That of the repository is private, so that nobody publishes the repository by mistake.
+ */
 function manifest(): object {
   const { name, version, description, keywords, license, engines, peerDependencies } = packageJson;
   const [main, types] = [`./${MAIN}.js`, `./${MAIN}.d.ts`];
@@ -81,10 +83,11 @@ function manifest(): object {
 /** Returns a page of the package. A link to a file that the package does not contain becomes plain text. */
 function packagedPage(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8').replaceAll(
-    /\[((?:[^[\]]|\[[^\]]*\])*)\]\((?!https:|#)([^)#]+)(#[^)]*)?\)/g,
-    (_link, text: string, target: string, anchor = '') => {
+    /!?\[((?:[^[\]]|\[[^\]]*\])*)\]\((?!https:|#)([^)#]+)(#[^)]*)?\)/g,
+    (link, text: string, target: string, anchor = '') => {
       const page = PAGES[join(path, '..', target).replaceAll('\\', '/')];
-      return page === undefined ? text : `[${text}](${page}${anchor})`;
+      if (page === undefined) return link.startsWith('!') ? '' : text;
+      return `[${text}](${page}${anchor})`;
     },
   );
 }

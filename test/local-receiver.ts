@@ -37,6 +37,7 @@ async function start(args: readonly string[]) {
     dynamoDbUrl,
     tableName,
     eventsUrl: printed(/curl -N (\S+)/) ?? '',
+    inspectorUrl: printed(/Inspector: (\S+)/) ?? '',
     output,
     records: () => recordsOf(dynamoDbUrl, tableName),
     /** Returns the function's log lines, one per delivery. */

@@ -7,7 +7,7 @@ import { awsClientSettings, type AwsClientSettings } from './aws-client.ts';
 import { tryTo } from './aws-errors.ts';
 import { createProgram, nonEmpty, wholeNumber } from './command-line.ts';
 import { OperationError, UsageError } from './errors.ts';
-import { describeLocalDeployment, LOCAL_PORT } from './local-deployment.ts';
+import { describeLocalDeployment, inspectorPortFor, LOCAL_PORT } from './local-deployment.ts';
 
 /** Creates the program of an operator command, with the options that name the deployment. */
 export function createOperatorProgram(script: string, description: string) {
@@ -23,9 +23,9 @@ export function createOperatorProgram(script: string, description: string) {
       ]),
     )
     .addOption(
-      new Option('--port <port>', "with --local: the port of 'npm start'")
+      new Option('--inspector-port <port>', "with --local: the port of the inspector that 'npm start' prints")
         .argParser(wholeNumber(1, 65_535))
-        .default(LOCAL_PORT)
+        .default(inspectorPortFor(LOCAL_PORT))
         .conflicts('stack'),
     );
 }
@@ -40,7 +40,7 @@ export interface DeploymentOptions {
   construct?: string | undefined;
   region?: string | undefined;
   local?: true | undefined;
-  port: number;
+  inspectorPort: number;
 }
 
 /** A deployment that a command works on. */
@@ -76,8 +76,8 @@ type Settings = Pick<AwsClientSettings, 'region' | 'endpoint' | 'credentials'>;
 
 /** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
 export async function findDeployment(options: DeploymentOptions): Promise<DeployedStack> {
-  const { stack, construct, region, local, port } = options;
-  if (local) return localDeployment(port);
+  const { stack, construct, region, local, inspectorPort } = options;
+  if (local) return localDeployment(inspectorPort);
   if (stack === undefined) throw new UsageError('give either --stack <name> or --local');
   return deployedStack(stack, construct, region === undefined ? {} : { region });
 }
@@ -139,8 +139,8 @@ async function outputsOf(cloudFormation: CloudFormationClient, stackName: string
   }
 }
 
-async function localDeployment(port: number): Promise<DeployedStack> {
-  const { environment, ...description } = await describeLocalDeployment(port);
+async function localDeployment(inspectorPort: number): Promise<DeployedStack> {
+  const { environment, ...description } = await describeLocalDeployment(inspectorPort);
   const name = 'the deployment on this machine';
   const variable = (variableName: string) => environment[variableName] ?? '';
   const region = variable('AWS_REGION');

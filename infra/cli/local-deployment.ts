@@ -3,10 +3,14 @@ import * as v from 'valibot';
 import { OperationError } from './errors.ts';
 import { request } from './http.ts';
 
-/** The default port of `npm start`. */
+/** The default port of the webhook of `npm start`. */
 export const LOCAL_PORT = 3000;
 
-/** The path at which `npm start` describes its deployment to the operator commands. */
+/** Returns the default port of the inspector. 0 chooses a free one. */
+export const inspectorPortFor = (webhookPort: number): number =>
+  webhookPort === 0 || webhookPort === 65_535 ? 0 : webhookPort + 1;
+
+/** The path on the inspector's port at which `npm start` describes its deployment to the operator commands. */
 export const DESCRIPTION_PATH = '/deployment';
 
 const DESCRIPTION = v.object({
@@ -19,14 +23,15 @@ const DESCRIPTION = v.object({
 });
 export type Description = v.InferOutput<typeof DESCRIPTION>;
 
-/** Finds out what `npm start` runs. @throws OperationError if it does not run on this port. */
-export async function describeLocalDeployment(port: number): Promise<Description> {
+/** Finds out what `npm start` runs. @throws OperationError if its inspector does not run on this port. */
+export async function describeLocalDeployment(inspectorPort: number): Promise<Description> {
   try {
-    const response = await request(new URL(DESCRIPTION_PATH, `http://127.0.0.1:${port}`));
+    const response = await request(new URL(DESCRIPTION_PATH, `http://127.0.0.1:${inspectorPort}`));
     return v.parse(DESCRIPTION, await json(response)); // another program may have the port
   } catch (error) {
-    throw new OperationError(`'npm start' does not run on port ${port}: start it, or give its port with --port`, {
-      cause: error,
-    });
+    throw new OperationError(
+      `The inspector of 'npm start' does not run on port ${inspectorPort}: start it, or give its port with --inspector-port`,
+      { cause: error },
+    );
   }
 }

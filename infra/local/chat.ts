@@ -3,7 +3,7 @@ import { sign, redactSign } from '../../lambda/signature.ts';
 import { request } from '../cli/http.ts';
 import { LOCAL_PORT } from '../cli/local-deployment.ts';
 import { parseJson } from '../cli/terminal.ts';
-import { WAITED } from './aws/gateway.ts';
+import { REQUEST_ID_HEADER, WAITED } from './aws/gateway.ts';
 
 /** The token of Tencent's documented example, and the default token of `npm start`. */
 export const EXAMPLE_TOKEN = 'xxxxyyyy';
@@ -83,9 +83,15 @@ export function deliveryUrl(sender: Sender, callbackCommand?: string, requestTim
     contenttype: 'json',
     ClientIP: sender.clientIp,
     OptPlatform: sender.optPlatform,
-    ...(sender.token !== undefined && { Sign: sign(sender.token, requestTime), RequestTime: requestTime }),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return sender.token === undefined ? url : signUrl(url, sender.token, requestTime);
+}
+
+/** Sets Sign and RequestTime. */
+export function signUrl(url: URL, token: string, requestTime = unixSeconds()): URL {
+  url.searchParams.set('Sign', sign(token, requestTime));
+  url.searchParams.set('RequestTime', requestTime);
   return url;
 }
 
@@ -103,6 +109,8 @@ export interface HttpReply {
   milliseconds: number;
   /** How much of it the delivery waited for a function instance. Only `npm start` reports this. */
   waitedMs: number;
+  /** Request ID of API Gateway. Empty if the reply has none. */
+  requestId: string;
 }
 
 /**
@@ -110,16 +118,21 @@ export interface HttpReply {
  *
  * @throws if no reply comes. The message has the URL's origin, but not its Sign.
  */
-export async function post(url: URL, body: string | Uint8Array): Promise<HttpReply> {
+export async function post(
+  url: URL,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpReply> {
   const start = performance.now();
   try {
-    const headers = { 'content-length': Buffer.byteLength(body) };
-    const response = await request(url, { method: 'POST', headers, body });
+    const sent = { ...headers, 'content-length': Buffer.byteLength(body) };
+    const response = await request(url, { method: 'POST', headers: sent, body });
     return {
       status: response.statusCode ?? 0,
       body: redactSign(await firstBytes(response), url),
       milliseconds: Math.round(performance.now() - start),
       waitedMs: Number(new RegExp(`${WAITED};dur=(\\d+)`).exec(String(response.headers['server-timing']))?.[1] ?? 0),
+      requestId: String(response.headers[REQUEST_ID_HEADER] ?? ''),
     };
   } catch (error) {
     const { name, message, code, cause } = error as NodeJS.ErrnoException & { cause?: Error };

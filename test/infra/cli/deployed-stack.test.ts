@@ -91,10 +91,10 @@ test('if npm start does not run on the port, the message says how to start it', 
   const server = createServer((_request, response) => response.writeHead(404).end('{"message":"Not Found"}'));
   const other = await listen(server, 0);
   for (const port of ['1', new URL(other.url).port]) {
-    expect(await inProcess(deadLettersProgram, ['list', '--local', '--port', port])).toEqual({
+    expect(await inProcess(deadLettersProgram, ['list', '--local', '--inspector-port', port])).toEqual({
       code: 1,
       stdout: '',
-      stderr: `'npm start' does not run on port ${port}: start it, or give its port with --port\n`,
+      stderr: `The inspector of 'npm start' does not run on port ${port}: start it, or give its port with --inspector-port\n`,
     });
   }
   await other.close();

@@ -48,8 +48,8 @@ function send(port: number, method: string, path: string, headers: Record<string
 }
 
 test('every server listens only on this machine', () => {
-  expect(servers).toHaveLength(5);
-  expect(servers.map((server) => (server.address() as AddressInfo).address)).toEqual(Array(5).fill('127.0.0.1'));
+  expect(servers).toHaveLength(6);
+  expect(servers.map((server) => (server.address() as AddressInfo).address)).toEqual(Array(6).fill('127.0.0.1'));
 });
 
 describe('a request of a web page', () => {
@@ -63,7 +63,7 @@ describe('a request of a web page', () => {
   ];
   const FOREIGN_ORIGINS = ['https://example.com', 'null', '', 'http://localhost:1', 'https://127.0.0.1', 'file://'];
   const METHODS = ['GET', 'POST', 'OPTIONS', 'PUT', 'HEAD'];
-  const PATHS = ['/', '/webhook', '/events', '/deployment'];
+  const PATHS = ['/', '/webhook', '/events', '/deployment', '/deliveries', '/state'];
 
   test('with another host name or origin is rejected by every port', async () => {
     for (const port of ports()) {

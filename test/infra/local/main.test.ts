@@ -218,14 +218,14 @@ test('a --data-dir that can’t be used is named, with the reason', async () => 
   }
 });
 
-test('a port that is taken is named, with what to do', async () => {
+test.each(['--port', '--inspector-port'])('a port that is taken is named, with what to do: %s', async (option) => {
   const other = await listen(createServer(), 0);
   const { port } = new URL(other.url);
-  const { code, stdout, stderr } = await start('--port', port);
+  const { code, stdout, stderr } = await start('--port', '0', option, port);
   expect(code).toBe(2);
   expect(stdout).toBe('');
   expect(stderr).toBe(
-    `port ${port} is in use: end the program that uses it, or choose another port with --port\nSee --help.\n`,
+    `port ${port} is in use: end the program that uses it, or choose another port with ${option}\nSee --help.\n`,
   );
   await other.close();
 });
@@ -240,7 +240,7 @@ test('a port, or a data directory, that is taken during the synthesis is named a
     await until(() => begun.output.stdout.includes('Synthesizing') || undefined);
     return begun;
   };
-  const { ended: withoutPort } = await begin('--port', port);
+  const { ended: withoutPort } = await begin('--port', port, '--inspector-port', '0');
   const other = await listen(createServer(), Number(port));
   expect(await withoutPort).toMatchObject({
     code: 2,
@@ -360,6 +360,6 @@ test('the sample is delivered without a proxy', async () => {
 test('--help says what there is, with the defaults', async () => {
   const { code, stdout } = await start('--help');
   expect(code).toBe(0);
-  for (const text of ['--port', '3000', '--data-dir', '--token', 'xxxxyyyy', '--context'])
+  for (const text of ['--port', '3000', '--inspector-port', '--data-dir', '--token', 'xxxxyyyy', '--context'])
     expect(stdout).toContain(text);
 });

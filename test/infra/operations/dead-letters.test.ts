@@ -265,9 +265,9 @@ describe('the command', () => {
     [['list', '--yes'], 2, "unknown option '--yes'\nSee --help.\n"],
     [['replay', 'x', '--json'], 2, "unknown option '--json'\nSee --help.\n"],
     [
-      ['list', '--port', '3000'],
+      ['list', '--inspector-port', '3001'],
       2,
-      "option '--port <port>' cannot be used with option '--stack <name>'\nSee --help.\n",
+      "option '--inspector-port <port>' cannot be used with option '--stack <name>'\nSee --help.\n",
     ],
     [['purge'], 2, "unknown command 'purge'\nSee --help.\n"],
     [

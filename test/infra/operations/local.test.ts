@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([receiver.stop(), chat.close()]));
 
-const local = () => ['--local', '--port', new URL(receiver.url).port];
+const local = () => ['--local', '--inspector-port', new URL(receiver.inspectorUrl).port];
 const operate = (name: string, ...args: string[]) =>
   program(`infra/operations/${name}.ts`, [...args, ...local()], { CHAT_APP_KEY: KEY }).ended;
 

@@ -167,7 +167,7 @@ describe('never through the proxy go the calls to this machine of', () => {
     ...Object.fromEntries(VARIABLES.map((name) => [name, proxy.url])),
     NODE_USE_ENV_PROXY: '1',
   });
-  const local = () => ['--local', '--port', new URL(receiver.url).port];
+  const local = () => ['--local', '--inspector-port', new URL(receiver.inspectorUrl).port];
   const chatHere = () => ['--chat-url', chat.url.replace('127.0.0.1', 'localhost')];
 
   test.each<[string, () => string[]]>([

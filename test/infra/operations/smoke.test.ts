@@ -53,7 +53,7 @@ describe('with a working receiver', () => {
   let description: Description;
   beforeAll(async () => {
     receiver = await startLocalReceiver();
-    description = (await (await fetch(new URL('/deployment', receiver.url))).json()) as Description;
+    description = (await (await fetch(new URL('/deployment', receiver.inspectorUrl))).json()) as Description;
   });
   afterAll(() => receiver.stop());
 
@@ -62,7 +62,10 @@ describe('with a working receiver', () => {
     [', with a proxy that does not work', { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' }],
   ])('each check passes on this machine, and the table is empty afterwards%s', async (_how, env) => {
     const before = await receiver.records();
-    const { code, stdout, stderr } = await smokeAlone(['--local', '--port', new URL(receiver.url).port], env).ended;
+    const { code, stdout, stderr } = await smokeAlone(
+      ['--local', '--inspector-port', new URL(receiver.inspectorUrl).port],
+      env,
+    ).ended;
     expect({ code, lines: linesOf(stdout), stderr }).toEqual({ code: 0, lines: ALL_WELL, stderr: '' });
     expect(await receiver.records()).toEqual(before);
   });
@@ -94,7 +97,7 @@ describe('with a working receiver', () => {
 
   test('--no-account stores nothing', async () => {
     const before = await receiver.records();
-    const args = ['--local', '--port', new URL(receiver.url).port, '--no-account'];
+    const args = ['--local', '--inspector-port', new URL(receiver.inspectorUrl).port, '--no-account'];
     const { code, stdout } = await smoke(args);
     expect(linesOf(stdout)).toEqual([...ALL_WELL.slice(0, 4), 'skip  a test account: --no-account was given']);
     expect(code).toBe(0);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request as httpRequest, type ServerResponse } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -132,29 +132,6 @@ describe('the answer is', () => {
     },
   );
 
-  test('an endless stream for a local path, until the client closes the connection', async () => {
-    const open = new Set<ServerResponse>();
-    const local = await startGateway({ method: 'POST', path: '/webhook' }, async () => ({}), 0, {
-      '/listen': (_request, response) => {
-        open.add(response.on('close', () => open.delete(response)));
-        response.writeHead(200).write('listening');
-      },
-    });
-    const { hostname, port } = new URL(local.url);
-    try {
-      for (const close of ['end', 'destroy'] as const) {
-        const socket = connect(Number(port), hostname);
-        socket.write(`GET /listen HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
-        await once(socket, 'data');
-        expect(open.size).toBe(1);
-        socket[close]();
-        await until(() => open.size === 0);
-      }
-    } finally {
-      await local.close();
-    }
-  });
-
   test.each([
     ['GET', '/webhook'],
     ['PUT', '/webhook'],
@@ -239,6 +216,26 @@ describe('the answer is', () => {
     released.resolve();
     expect(await (await reply).text()).toBe('好');
     await stopped;
+  });
+
+  test.each<[number, Parameters<typeof startGateway>[1], string]>([
+    [200, async () => ({ statusCode: 200, body: '好' }), '{}'],
+    [500, () => Promise.reject(new Error('on purpose')), '{}'],
+    [429, () => Promise.reject(new ThrottledError('on purpose')), '{}'],
+    [413, async () => ({}), 'a'.repeat(10_000_001)],
+  ])('seen by the observer as it is given, with the request ID of the event: %s', async (status, invoke, body) => {
+    const seen: unknown[] = [];
+    await using observed = new AsyncDisposableStack();
+    const { url, close } = await startGateway({ method: 'POST', path: '/webhook' }, invoke, 0, (event, bytes) => {
+      seen.push(event.requestContext.requestId, bytes?.length);
+      return (reply) => seen.push(reply.status, reply.body.toString());
+    });
+    observed.defer(close);
+    const reply = await fetch(`${url}/webhook`, { method: 'POST', body });
+    const length = body.length > 10_000_000 ? undefined : body.length;
+    expect(seen).toEqual([reply.headers.get('apigw-requestid'), length, status, await reply.text()]);
+    await fetch(`${url}/other`, { method: 'POST' });
+    expect(seen).toHaveLength(4);
   });
 
   test('500 if the function fails', async () => {
