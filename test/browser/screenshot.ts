@@ -1,7 +1,7 @@
-// Creates .github/inspector.png from the real page, or with a folder as argument, one picture per width, theme and view.
-
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import type { Browser } from 'playwright-core';
+import { createProgram, run, userPath } from '../../infra/cli/command-line.ts';
 import {
   DOCUMENTED_SAMPLES,
   EXAMPLE_CLIENT,
@@ -16,32 +16,51 @@ import { ROOT } from '../program.ts';
 import { startChromium } from './chromium.ts';
 import { openInspector } from './inspector-page.ts';
 
-const [directory] = process.argv.slice(2);
-const spec = await synthesize({ sdkAppId: EXAMPLE_SDK_APP_ID });
-const log = new PassThrough().resume();
-const deployment = await startDeployment({ spec, token: EXAMPLE_TOKEN, port: 0, log, timeScale: 10 });
-const browser = await startChromium();
-try {
-  await deliverExamples();
-  if (directory === undefined) await picture(join(ROOT, '.github/inspector.png'), '新闻频道', 1440, 'light', 860);
-  else {
-    for (const width of [360, 800, 1440]) {
-      for (const theme of ['light', 'dark'] as const) {
-        for (const view of ['', 'badSignature', '新闻频道', '#state']) {
-          const name = { '': 'list', badSignature: 'rejected', '#state': 'deployment' }[view] ?? 'stored';
-          await picture(join(directory, `${width}-${theme}-${name}.png`), view, width, theme);
+const program = createProgram('npm run screenshot --', 'Creates .github/inspector.png from the real page.')
+  .option('--to <folder>', 'creates instead one picture for each width, theme and view, in this folder', userPath)
+  .action(async ({ to: directory }) => {
+    const spec = await synthesize({ sdkAppId: EXAMPLE_SDK_APP_ID });
+    const log = new PassThrough().resume();
+    const deployment = await startDeployment({ spec, token: EXAMPLE_TOKEN, port: 0, log, timeScale: 10 });
+    const browser = await startChromium();
+    try {
+      await deliverExamples(deployment.url);
+      if (directory === undefined)
+        await picture(
+          browser,
+          deployment.inspectorUrl,
+          join(ROOT, '.github/inspector.png'),
+          '新闻频道',
+          1440,
+          'light',
+          860,
+        );
+      else {
+        for (const width of [360, 800, 1440]) {
+          for (const theme of ['light', 'dark'] as const) {
+            for (const view of ['', 'badSignature', '新闻频道', '#state']) {
+              const name = { '': 'list', badSignature: 'rejected', '#state': 'deployment' }[view] ?? 'stored';
+              await picture(
+                browser,
+                deployment.inspectorUrl,
+                join(directory, `${width}-${theme}-${name}.png`),
+                view,
+                width,
+                theme,
+              );
+            }
+          }
         }
       }
+    } finally {
+      await browser.close();
+      await deployment.stop();
     }
-  }
-} finally {
-  await browser.close();
-  await deployment.stop();
-}
+  });
 
 /** Sends deliveries with different outcomes. */
-async function deliverExamples(): Promise<void> {
-  const sender = { url: deployment.url, sdkAppId: EXAMPLE_SDK_APP_ID, ...EXAMPLE_CLIENT };
+async function deliverExamples(url: string): Promise<void> {
+  const sender = { url, sdkAppId: EXAMPLE_SDK_APP_ID, ...EXAMPLE_CLIENT };
   const deliver = async (command: string, change: object, token = EXAMPLE_TOKEN, requestTime?: string) => {
     const sample = DOCUMENTED_SAMPLES.find(({ CallbackCommand }) => CallbackCommand === command);
     const body = { ...sample, CallbackCommand: command, EventTime: Date.now(), ...change };
@@ -66,6 +85,8 @@ async function deliverExamples(): Promise<void> {
 
 /** @param view Text of a delivery to select, or the hash of a view. */
 async function picture(
+  browser: Browser,
+  inspectorUrl: string,
   path: string,
   view: string,
   width: number,
@@ -73,7 +94,7 @@ async function picture(
   height = 900,
 ): Promise<void> {
   const viewport = { width, height };
-  const url = deployment.inspectorUrl + (view.startsWith('#') ? `/${view}` : '');
+  const url = inspectorUrl + (view.startsWith('#') ? `/${view}` : '');
   const { page, rows, errors, close } = await openInspector(browser, url, { colorScheme, viewport });
   if (view.startsWith('#')) await page.locator('summary').first().waitFor();
   else if (view !== '') {
@@ -89,3 +110,5 @@ async function picture(
   if (errors.length > 0) throw new Error(errors.join('\n'));
   await close();
 }
+
+await run(program);

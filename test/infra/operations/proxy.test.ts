@@ -52,7 +52,7 @@ beforeAll(async () => {
     listen(awsJsonServer({ 'AmazonSQS.CreateQueue': refuse }), 0),
   ]);
   const { environment, eventBusName } = (await (
-    await fetch(new URL('/deployment', receiver.url))
+    await fetch(new URL('/deployment', receiver.inspectorUrl))
   ).json()) as Description;
   const queueUrl = (name: string) => `https://${service('sqs')}${new URL(environment[name] ?? '').pathname}`;
   aws.outputs['WebhookUrl'] = `https://${WEBHOOK}/webhook`;
