@@ -50,7 +50,7 @@ const shown = () => inspector.page.locator('ol bdi').allInnerTexts();
 test('outcome, reason, command and text filter the list', async () => {
   const { page } = inspector;
   const filter = (name: string) => page.getByLabel(`Filter by ${name}`);
-  await filter('outcome').selectOption('refused');
+  await filter('outcome').selectOption('rejected');
   await until(async () => (await shown()).length === 2 || undefined);
   expect(await shown()).toEqual(['@TOA#_nameless', '@TOA#_unsigned']);
   await filter('reason').selectOption('badSignature');

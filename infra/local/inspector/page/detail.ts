@@ -39,7 +39,7 @@ export function detail(delivery: InspectedDelivery, hello: Hello, actions: Reado
 function verdict(delivery: InspectedDelivery, hello: Hello): TemplateResult | typeof nothing {
   const explanation = explain(delivery, hello);
   if (explanation === undefined) return nothing;
-  const isRejected = ['refused', 'failed'].includes(outcomeOf(delivery));
+  const isRejected = ['rejected', 'failed'].includes(outcomeOf(delivery));
   return html`<section class="verdict">
     <h3>${isRejected ? 'Rejected' : 'Not rejected, but wrong'}: ${show(reasonOf(delivery))}</h3>
     <p>${explanation.rule}</p>
