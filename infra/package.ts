@@ -95,9 +95,19 @@ function packagedPage(path: string): string {
 function writeDeclarations(folder: string): void {
   const declarations = mkdtempSync(join(tmpdir(), 'declarations-'));
   try {
-    const options = '--noEmit false --emitDeclarationOnly --declaration --rewriteRelativeImportExtensions --outDir';
+    // Only the construct, because reading the whole project takes several times as long.
+    const compilerOptions = {
+      ...{ noEmit: false, declaration: true, emitDeclarationOnly: true, rewriteRelativeImportExtensions: true },
+      ...{ rootDir: ROOT, outDir: declarations, typeRoots: [join(ROOT, 'node_modules/@types')] },
+    };
+    const files = [join(ROOT, 'infra', `${MAIN}.ts`)];
+    const config = join(declarations, 'tsconfig.json');
+    writeFileSync(
+      config,
+      JSON.stringify({ extends: join(ROOT, 'tsconfig.json'), files, include: [], compilerOptions }),
+    );
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    execFileSync(process.execPath, [tsc, '--project', ROOT, ...options.split(' '), declarations], { stdio: 'inherit' });
+    execFileSync(process.execPath, [tsc, '--project', config], { stdio: 'inherit' });
     copyDeclarations(MAIN, declarations, folder, new Set());
   } finally {
     rmSync(declarations, { recursive: true });

@@ -15,7 +15,7 @@ const BOUNDS = { deliveries: 2_000, bytes: 64 * 1024 * 1024, events: 500 };
 /** Maximum number of deliveries in one message to the page. */
 const MAX_NEWS = 100;
 
-interface Kept {
+export interface Kept {
   view: InspectedDelivery;
   /** Original body. Undefined if it exceeded API Gateway's limit. */
   body: Buffer | undefined;
