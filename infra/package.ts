@@ -97,8 +97,13 @@ function writeDeclarations(folder: string): void {
   try {
     // Only the construct, because reading the whole project takes several times as long.
     const compilerOptions = {
-      ...{ noEmit: false, declaration: true, emitDeclarationOnly: true, rewriteRelativeImportExtensions: true },
-      ...{ rootDir: ROOT, outDir: declarations, typeRoots: [join(ROOT, 'node_modules/@types')] },
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      rewriteRelativeImportExtensions: true,
+      rootDir: ROOT,
+      outDir: declarations,
+      typeRoots: [join(ROOT, 'node_modules/@types')],
     };
     const files = [join(ROOT, 'infra', `${MAIN}.ts`)];
     const config = join(declarations, 'tsconfig.json');

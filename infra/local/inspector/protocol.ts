@@ -67,7 +67,7 @@ export interface Composed {
 }
 
 /** Result of an action: the new delivery, or why there is none. */
-export type ActionResult = { id: string; status: number } | { error: string };
+export type ActionResult = { id: string } | { error: string };
 
 /** One of the lists of what the deployment contains. */
 export interface StateList {

@@ -107,8 +107,7 @@ export async function startInspector(options: InspectorOptions): Promise<Loopbac
   };
 
   async function send(url: URL, body: string | Buffer, headers = {}): Promise<ActionResult> {
-    const { status, requestId } = await post(url, body, headers);
-    return { id: requestId, status };
+    return { id: (await post(url, body, headers)).requestId };
   }
 
   /** Sends the history to a page, then each change. A slow page gets the changes when it can take them. */

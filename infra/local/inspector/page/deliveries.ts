@@ -5,8 +5,7 @@ import { localDate, localTime, outcomeOf, reasonOf, shortCommand, show } from '.
 
 /** Height of a row in pixels, as in style.css. */
 const ROW = 52;
-/** Rows above and below the visible ones. */
-const MARGIN = 8;
+const MARGIN = 8; // rows above and below the visible ones
 
 /** The values by which the list can be filtered. */
 const CHOICES = {
@@ -46,7 +45,7 @@ export function filterBar(
     const values = new Set([...all.map(CHOICES[name]), filters[name]]);
     const options = [...values].filter(Boolean).toSorted();
     return html`<select aria-label="Filter by ${name}" @change=${set(name)}>
-      <option value="" ?selected=${filters[name] === ''}>Any ${name}</option>
+      <option value="" ?selected=${filters[name] === ''}>${name}</option>
       ${options.map((value) => html`<option value=${value} ?selected=${value === filters[name]}>${show(value)}</option>`)}
     </select>`;
   };
@@ -111,10 +110,8 @@ function row(delivery: InspectedDelivery, selectedId: string): TemplateResult {
   </a>`;
 }
 
-export function badge(delivery: InspectedDelivery): TemplateResult {
-  const outcome = outcomeOf(delivery);
-  return html`<strong data-outcome=${outcome}>${outcome}</strong>`;
-}
+export const badge = (delivery: InspectedDelivery): TemplateResult =>
+  html`<strong data-outcome=${outcomeOf(delivery)}>${outcomeOf(delivery)}</strong>`;
 
 /** Sets the height of the list and the place of its rows, which the Content-Security-Policy allows only from a script. */
 export function placeRows(shown: readonly InspectedDelivery[], update: () => void): void {

@@ -11,7 +11,8 @@ const SIGN_SECONDS = 60;
 export function detail(delivery: InspectedDelivery, hello: Hello, actions: Readonly<Record<string, () => void>>) {
   const { id, number, time, sourceIp, query, headers, body, log, redrive, event } = delivery;
   const requestTime = Number(parameter(delivery, 'RequestTime'));
-  const hasExpired = hello.isAuthenticated && Math.abs(Date.now() / 1000 - requestTime) > SIGN_SECONDS;
+  const isSigned = hello.isAuthenticated && reasonOf(delivery) !== 'badSignature';
+  const hasExpired = isSigned && Math.abs(Date.now() / 1000 - requestTime) > SIGN_SECONDS;
   return html`<article aria-labelledby="title">
     <p class="back"><a href="#">← All deliveries</a></p>
     <h2 id="title">${badge(delivery)} ${show(shortCommand(delivery.command))}</h2>
@@ -27,7 +28,7 @@ export function detail(delivery: InspectedDelivery, hello: Hello, actions: Reado
     ${verdict(delivery, hello)}
     <div class="sections">
       ${section('Body', note(bodyNote(body)), code(body.text))} ${section('Record', record(delivery))}
-      ${section('Event', event ? code(JSON.stringify(event)) : note('None: the record or its profile has not changed.'))}
+      ${section('Event', event ? code(JSON.stringify(event)) : note(delivery.record ? 'None: no published attribute has changed.' : 'None: the record has not changed.'))}
       ${reply(delivery, hello)} ${section('Query', pairs([...new URLSearchParams(query)]))}
       ${section('Headers', pairs([...Object.entries(headers), ['calling address', sourceIp]]))}
       ${log ? section('Log line of the receiver', code(JSON.stringify(log))) : nothing}
@@ -55,9 +56,7 @@ export function section(title: string, ...content: unknown[]): TemplateResult {
   </section>`;
 }
 
-export function note(text: string): TemplateResult {
-  return html`<p class="note">${text}</p>`;
-}
+export const note = (text: string): TemplateResult => html`<p class="note">${text}</p>`;
 
 /** Shows a text in full, indented if it is JSON. */
 export function code(text: string): TemplateResult | typeof nothing {
@@ -83,10 +82,16 @@ function bodyNote({ bytes, isTruncated, base64, text }: InspectedDelivery['body'
   return bytes > 0 && jsonProblem(text) !== undefined ? `${size}, not JSON` : size;
 }
 
+const WITHOUT_CHANGE: Readonly<Record<string, string>> = {
+  parked: 'Parked: not stored yet.',
+  stale: 'Not changed: it already contains this event or a newer one, by EventTime.',
+  ignored: 'Not changed: the receiver does not handle this command.',
+};
+
 /** Compares the record before and after. A changed row has marks, not only a colour. */
 function record(delivery: InspectedDelivery): TemplateResult {
   if (delivery.record === undefined) {
-    return note(outcomeOf(delivery) === 'parked' ? 'Parked: not stored yet.' : 'Not changed by this delivery.');
+    return note(WITHOUT_CHANGE[outcomeOf(delivery)] ?? 'Not changed, because the delivery was not stored.');
   }
   const { before = {}, after = {} } = delivery.record;
   const cell = (value: unknown, hasChanged: boolean, mark: (content: TemplateResult) => TemplateResult) => {

@@ -69,7 +69,7 @@ async function act(path: string, input: object): Promise<void> {
     .then((response) => response.json() as Promise<ActionResult>)
     .catch((): ActionResult => ({ error: 'npm start does not answer' }));
   if ('error' in result) return notify(`Not sent: ${result.error}`);
-  notify(`Sent: HTTP ${result.status}`);
+  notify('Sent');
   awaited = result.id;
   if (all.some(({ id }) => id === awaited)) select(result.id);
 }
@@ -108,7 +108,8 @@ const selected = () => all.find(({ id }) => id === route());
 
 document.addEventListener('keydown', (event) => {
   const { key, target, altKey, ctrlKey, metaKey } = event;
-  const isTyping = target instanceof Element && target.matches('input, select, textarea');
+  const isTyping = target instanceof HTMLElement && target.matches('input, select, textarea');
+  if (isTyping && key === 'Escape') target.blur();
   if (isTyping || altKey || ctrlKey || metaKey || draft !== undefined) return;
   const delivery = selected();
   if (key === 'j' || key === 'k') move(key === 'j' ? 1 : -1);
@@ -183,7 +184,7 @@ function detailPane(): TemplateResult {
   if (known === undefined) return html`<p class="note empty">Connecting to npm start …</p>`;
   if (delivery === undefined) {
     const text = route() === '' ? 'Select a delivery.' : 'This delivery is not in the history.';
-    return html`<p class="note empty">${text} <a href="#">All deliveries</a>. The webhook is ${known.webhookUrl}</p>`;
+    return html`<p class="note empty">${text} The webhook is ${known.webhookUrl}</p>`;
   }
   return detail(delivery, known, {
     Replay: () => void act('/replay', { id: delivery.id }),

@@ -60,9 +60,8 @@ export function parameter({ query }: InspectedDelivery, wanted: string): string 
   return [...new URLSearchParams(query)].find(([name]) => name.toLowerCase() === wanted.toLowerCase())?.[1];
 }
 
-export function shortCommand(command: string | undefined): string {
-  return command?.replace(/^OfficialAccount\.Callback/, '') ?? 'no command';
-}
+export const shortCommand = (command: string | undefined): string =>
+  command?.replace(/^OfficialAccount\.Callback/, '') ?? 'no command';
 
 /** What happened to a delivery, as in the log of the receiver, or what API Gateway replied without the receiver. */
 export function outcomeOf({ log, reply }: InspectedDelivery): string {
