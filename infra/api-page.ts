@@ -65,13 +65,29 @@ function sections(checker: Checker, module: Symbol): string[] {
     const symbol = exported.get(name);
     if (symbol === undefined) throw new Error(`${SOURCE} does not export ${name}`);
     const value = symbol.flags & SymbolFlags.Variable ? [`- Value: \`${typeOf(checker, symbol)}\``] : [];
-    return [`## \`${name}\``, ...value, ...description(checker, symbol), ...members(checker, symbol)];
+    return [
+      `## \`${name}\``,
+      ...value,
+      ...values(checker, symbol),
+      ...description(checker, symbol),
+      ...members(checker, symbol),
+    ];
   });
+}
+
+/** TypeScript's flag that writes what a type alias stands for, instead of its name. */
+const IN_TYPE_ALIAS = 1 << 23;
+
+/** Describes what a type alias stands for. */
+function values(checker: Checker, symbol: Symbol): string[] {
+  if (!(symbol.flags & SymbolFlags.TypeAlias)) return [];
+  const text = checker.typeToString(checker.getDeclaredTypeOfSymbol(symbol)!, undefined, IN_TYPE_ALIAS);
+  return [`- Type: \`${text.replaceAll('"', "'")}\``];
 }
 
 /** Describes the members of a class or interface, except those that a class inherits or overrides. */
 function members(checker: Checker, owner: Symbol): string[] {
-  if (!(owner.flags & (SymbolFlags.Class | SymbolFlags.Interface | SymbolFlags.TypeAlias))) return [];
+  if (!(owner.flags & (SymbolFlags.Class | SymbolFlags.Interface))) return [];
   const type = checker.getDeclaredTypeOfSymbol(owner);
   const inherited = owner.flags & SymbolFlags.Class ? checker.getBaseTypes(type as InterfaceType) : [];
   const symbols = checker

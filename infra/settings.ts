@@ -143,13 +143,13 @@ export function readOptions(
   problems: string[],
   runsLocally: boolean,
 ): Settings {
+  const isMissing = (name: string) => given[name] === undefined || given[name] === null || given[name] === '';
   const settings = Object.fromEntries(
     Object.entries(READERS).map(([name, read]) => {
-      const isMissing = given[name] === null || (given[name] === '' && read !== addresses);
-      return [name, read(isMissing ? undefined : given[name], (problem) => problems.push(`${name} ${problem}`))];
+      const isAbsent = isMissing(name) && !(given[name] === '' && read === addresses);
+      return [name, read(isAbsent ? undefined : given[name], (problem) => problems.push(`${name} ${problem}`))];
     }),
   ) as Settings;
-  const isMissing = (name: keyof Settings) => given[name] === undefined || given[name] === null || given[name] === '';
   if (!isMissing('domainName') && isMissing('certificateArn')) {
     problems.push("certificateArn is missing: domainName needs its certificate, from ACM in the stack's region");
   }
@@ -204,12 +204,17 @@ function editDistance(from: string, to: string): number {
   return row[to.length]!;
 }
 
-/**
- * Returns whether a value is known only at deployment (a CDK token), or only in a later run of the synthesis: CDK answers a
- * lookup, for example `StringParameter.valueFromLookup`, with a dummy value until the CLI has looked it up.
- */
+/** Returns whether a value is not known yet: a CDK token, whose value is known only at deployment, or a dummy value. */
 export function isUnknown(given: unknown): boolean {
-  return Token.isUnresolved(given) || (typeof given === 'string' && given.startsWith('dummy-value-for-'));
+  return Token.isUnresolved(given) || isDummy(given);
+}
+
+/**
+ * Returns whether a value is CDK's dummy for a lookup, for example `StringParameter.valueFromLookup`. The CLI looks the
+ * value up and synthesizes again.
+ */
+function isDummy(given: unknown): boolean {
+  return typeof given === 'string' && given.startsWith('dummy-value-for-');
 }
 
 /** Reads a string or a number. A value that is not known yet is not checked. */
@@ -225,7 +230,7 @@ function text(pattern: RegExp, mustBe: string): Reader<string | undefined> {
 function wholeNumber(min: number, max: number): Reader<number | undefined> {
   return (given, report) => {
     if (given === undefined) return undefined;
-    if (isUnknown(given) && !Token.isUnresolved(given)) return min; // the CLI synthesizes again, with the value
+    if (isDummy(given)) return min;
     const value = typeof given !== 'object' && /^\d+$/.test(String(given)) ? Number(given) : Number.NaN;
     if (value >= min && value <= max) return value;
     return void report(`is ${quote(given)}, but must be a whole number from ${min} to ${max}`);
@@ -235,7 +240,7 @@ function wholeNumber(min: number, max: number): Reader<number | undefined> {
 /** Reads one of the given values. The first is the default. */
 function oneOf<const Value extends string>(values: readonly [Value, ...Value[]]): Reader<Value> {
   return (given, report) => {
-    if (given === undefined || (isUnknown(given) && !Token.isUnresolved(given))) return values[0];
+    if (given === undefined || isDummy(given)) return values[0];
     if (!values.includes(given as Value)) {
       report(`is ${quote(given)}, but must be ${values.map((value) => `'${value}'`).join(' or ')}`);
     }

@@ -149,7 +149,6 @@ export class TencentChatWebhook extends Construct {
   readonly dashboard: Dashboard;
 
   readonly #sdkAppId: string;
-  readonly #serviceName: string;
 
   /** @throws SettingsError with all problems of the props. */
   constructor(scope: Construct, id: string, props: TencentChatWebhookProps) {
@@ -171,7 +170,6 @@ export class TencentChatWebhook extends Construct {
         ...encrypted,
       });
     const serviceName = serviceNameOf(this);
-    this.#serviceName = serviceName;
     this.#sdkAppId = settings.sdkAppId;
 
     this.table = (props.table ?? officialAccounts(this, { removalPolicy, encryptionKey })) as ITable;
@@ -217,7 +215,7 @@ export class TencentChatWebhook extends Construct {
 
   /** Returns the number of deliveries with an outcome: by default, the sum over five minutes. */
   metricDeliveries(outcome: DeliveryOutcome, options?: MetricOptions): Metric {
-    return deliveryMetric({ serviceName: this.#serviceName }, { outcome }, options);
+    return deliveryMetric({ serviceName: serviceNameOf(this) }, { outcome }, options);
   }
 
   /**
@@ -225,13 +223,13 @@ export class TencentChatWebhook extends Construct {
    * minutes. lambda/README.md lists the reasons.
    */
   metricRejected(reason: RejectionReason, options?: MetricOptions): Metric {
-    return deliveryMetric({ serviceName: this.#serviceName }, { reason }, options);
+    return deliveryMetric({ serviceName: serviceNameOf(this) }, { reason }, options);
   }
 
   /** Returns the milliseconds that DynamoDB took to store a delivery: by default, the average over five minutes. */
   metricStoreTime(options?: MetricOptions): Metric {
     const store = { metricName: STORE_TIME, statistic: Stats.AVERAGE, ...options };
-    return deliveryMetric({ serviceName: this.#serviceName }, { outcome: 'stored' }, store);
+    return deliveryMetric({ serviceName: serviceNameOf(this) }, { outcome: 'stored' }, store);
   }
 
   /** Lets a role, a user or a function read the records, and use the key of the table if it has one. */

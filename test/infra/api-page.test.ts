@@ -47,3 +47,11 @@ test('API.md has every property, with its type and a description', () => {
   expect([...properties.keys()]).toEqual(expect.arrayContaining(members('export class TencentChatWebhook ')));
   for (const [, text] of properties) expect(text).toMatch(/^- Type: `[^`]+`$[^]*^\w.*\.$|^```ts$/m);
 });
+
+test.each(['DeliveryOutcome', 'RejectionReason'])(
+  'API.md has the values of the type %s, and not the members of a string',
+  (name) => {
+    expect(entries(name).size).toBe(0);
+    expect(page).toMatch(new RegExp(`^## \`${name}\`\n\n- Type: \`'\\w+'( \\| '\\w+')+\`$`, 'm'));
+  },
+);
