@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Duration, Stage } from 'aws-cdk-lib';
+import { Duration, Stack, Stage } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
@@ -163,6 +163,8 @@ let bundleFolder = '';
 export function functionCode(scope: Construct, entry: (typeof ENTRIES)[number]): Code {
   const packaged = join(import.meta.dirname, 'bundle', entry);
   if (existsSync(packaged)) return Code.fromAsset(packaged);
+  // For example for `cdk list` and `cdk destroy`, which need no bundles.
+  if (!Stack.of(scope).bundlingRequired) return Code.fromInline('// not bundled');
   if (!existsSync(bundleFolder)) {
     bundleFolder = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundle');
     // In a process of its own, because a construct can't await esbuild. One process bundles all functions.

@@ -59,15 +59,19 @@ test('the figures are those of the memory size of the receiver', () => {
 
 const testWithShares = allowsCpuShares() ? test : test.skip;
 testWithShares('a CPU share slows the first invocation down, not init', async () => {
-  // The fastest of three, because a busy machine takes CPU from the full share only.
-  let full = await runInstance(bundled.contestants.plain, endpoint);
-  for (const _ of [2, 3]) {
-    const next = await runInstance(bundled.contestants.plain, endpoint);
-    if (next.end.ms - next.start.ms < full.end.ms - full.start.ms) full = next;
-  }
-  const small = await runInstance(bundled.contestants.plain, endpoint, { memoryMb: 128 });
-  expect(small.end.ms - small.start.ms).toBeGreaterThan(3 * (full.end.ms - full.start.ms));
-  expect(small.init.ms).toBeLessThan(3 * full.init.ms);
+  // The shortest of three, because another process may take the CPU meanwhile.
+  const shortest = async (memoryMb?: number) => {
+    const times = { initMs: Infinity, invocationMs: Infinity };
+    for (const _ of [1, 2, 3]) {
+      const { init, start, end } = await runInstance(bundled.contestants.plain, endpoint, { memoryMb });
+      times.initMs = Math.min(times.initMs, init.ms);
+      times.invocationMs = Math.min(times.invocationMs, end.ms - start.ms);
+    }
+    return times;
+  };
+  const [full, small] = [await shortest(), await shortest(128)];
+  expect(small.invocationMs).toBeGreaterThan(3 * full.invocationMs);
+  expect(small.initMs).toBeLessThan(3 * full.initMs);
 });
 
 test('the quick mode measures the sizes and says what it left out', async () => {

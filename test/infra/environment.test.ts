@@ -1,19 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { App, Stack } from 'aws-cdk-lib';
+import { Stack, type App } from 'aws-cdk-lib';
 import { Table, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { TencentChatWebhook, type TencentChatWebhookProps } from '../../infra/webhook.ts';
-import { SDK_APP_ID } from '../delivery.ts';
-import { hostStack, STREAM_ARN, TABLE_ARN } from './host.ts';
-
-const ACCOUNT = '123456789012';
-const IRELAND = { region: 'eu-west-1', account: ACCOUNT };
-const stackIn = (env: { region: string; account: string }) => new Stack(new App(), 'Host', { env });
-const webhookIn = (stack: Stack, props: Partial<TencentChatWebhookProps>) =>
-  new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID, ...props });
+import type { TencentChatWebhookProps } from '../../infra/webhook.ts';
+import { ACCOUNT, hostStack, IRELAND, STREAM_ARN, TABLE_ARN, webhookIn } from './host.ts';
 
 describe('a resource of another place', () => {
   const elsewhere = (service: string, resource: string, { region = 'eu-west-1', account = ACCOUNT } = {}) =>
@@ -46,7 +39,7 @@ describe('a resource of another place', () => {
     [
       'a key of a stack in another region',
       (stack) => {
-        const other = new Stack(stack.node.root as App, 'Other', { env: { ...IRELAND, ...FRANKFURT } });
+        const other = new Stack(stack.node.root as App, 'Other', { env: { ...IRELAND.env, ...FRANKFURT } });
         return { encryptionKey: new Key(other, 'Key') };
       },
       'encryptionKey is in the region eu-central-1, but ',
@@ -87,7 +80,7 @@ describe('a resource of another place', () => {
       'alarmTopic is in the region eu-central-1, but ',
     ],
   ])('%s is rejected with one message', (_what, props, problem) => {
-    const stack = stackIn(IRELAND);
+    const stack = hostStack(IRELAND);
     let message = '';
     try {
       webhookIn(stack, props(stack));
@@ -102,7 +95,7 @@ describe('a resource of another place', () => {
   });
 
   test('is accepted where AWS accepts it, or where the place is known only at deployment', () => {
-    const stack = stackIn(IRELAND);
+    const stack = hostStack(IRELAND);
     webhookIn(stack, {
       token: Secret.fromSecretCompleteArn(stack, 'S', elsewhere('secretsmanager', 'secret:a-AbCdEf', OTHER)),
       alarmTopic: Topic.fromTopicArn(stack, 'T', elsewhere('sns', 'a', OTHER)),

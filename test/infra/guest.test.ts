@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { App, Aspects, CfnParameter, Stack, Tags } from 'aws-cdk-lib';
+import { Aspects, CfnParameter, Tags } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
@@ -8,26 +8,19 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
-import type { Construct } from 'constructs';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag-2';
 import { checkCdkVersion, OLDEST_CDK_MINOR } from '../../infra/cdk-version.ts';
 import type { DeliveryOutcome, RejectionReason } from '../../infra/delivery-outcomes.ts';
-import { EVENT_SOURCE, TencentChatWebhook, type TencentChatWebhookProps } from '../../infra/webhook.ts';
+import { EVENT_SOURCE } from '../../infra/webhook.ts';
 import { OUTCOMES, REASONS, type Outcome, type ReasonName } from '../../lambda/outcomes.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { SDK_APP_ID } from '../delivery.ts';
-import { embedded, hostStack, propertiesOf } from './host.ts';
+import { ACCOUNT, embedded, hostStack, IRELAND, propertiesOf, webhookIn } from './host.ts';
 import { permissions } from './permissions.ts';
-
-const ACCOUNT = '123456789012';
-const IRELAND = { region: 'eu-west-1', account: ACCOUNT };
-const stackIn = (env: { region: string; account: string }) => new Stack(new App(), 'Host', { env });
-const webhookIn = (scope: Construct, props: Partial<TencentChatWebhookProps> = {}) =>
-  new TencentChatWebhook(scope, 'Webhook', { sdkAppId: SDK_APP_ID, ...props });
 
 describe('a value that CDK has not looked up yet', () => {
   test('passes the checks of every option', () => {
-    const stack = stackIn(IRELAND);
+    const stack = hostStack(IRELAND);
     const lookedUp = (name: string) => StringParameter.valueFromLookup(stack, `/${name}`);
     webhookIn(stack, {
       sdkAppId: lookedUp('sdkAppId'),
@@ -43,7 +36,7 @@ describe('a value that CDK has not looked up yet', () => {
   });
 
   test('is different from a value that is known only at deployment, which a list cannot contain', () => {
-    const stack = stackIn(IRELAND);
+    const stack = hostStack(IRELAND);
     const parameter = new CfnParameter(stack, 'Range');
     expect(() => webhookIn(stack, { allowedCidrs: [parameter.valueAsString] })).toThrow(
       '- allowedCidrs contains a value that is known only at deployment, but must be known at synthesis\n',
@@ -137,7 +130,7 @@ describe('the construct', () => {
   test('adds the outputs that the operator commands read, with its ID as prefix', () => {
     const stack = hostStack();
     for (const id of ['First', 'Second-One']) {
-      new TencentChatWebhook(stack, id, { sdkAppId: SDK_APP_ID }).addOutputs();
+      webhookIn(stack, {}, id).addOutputs();
     }
     const outputs = Object.keys(Template.fromStack(stack).findOutputs('*'));
     expect(outputs).toEqual(expect.arrayContaining(['FirstReceiverName', 'SecondOneReceiverName', 'FirstWebhookUrl']));
@@ -152,7 +145,7 @@ describe('the construct', () => {
   });
 
   test('takes the tags and the permission boundary of the host app', () => {
-    const stack = stackIn(IRELAND);
+    const stack = hostStack(IRELAND);
     webhookIn(stack, { probeMinutes: 5 });
     Tags.of(stack).add('team', '公众号');
     PermissionsBoundary.of(stack).apply(ManagedPolicy.fromAwsManagedPolicyName('PowerUserAccess'));
@@ -166,7 +159,7 @@ describe('the construct', () => {
   });
 
   test('has no findings of cdk-nag 2', () => {
-    const stack = stackIn(IRELAND);
+    const stack = hostStack(IRELAND);
     webhookIn(stack, {
       probeMinutes: 5,
       alarmEmail: 'ops@example.com',

@@ -1,19 +1,33 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { App, Stack, type AppProps, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
+import { BUNDLING_STACKS } from 'aws-cdk-lib/cx-api';
+import type { Construct } from 'constructs';
 import { TencentChatWebhook, type TencentChatWebhookProps } from '../../infra/webhook.ts';
 import { SDK_APP_ID } from '../delivery.ts';
 
-/** Creates the stack of a host app, which has none of this project's feature flags. */
-export function hostStack(outdir?: string, region?: string): Stack {
-  const app = new App(outdir === undefined ? {} : { outdir });
-  return new Stack(app, 'Host', region === undefined ? {} : { env: { region } });
-}
+type Props = Partial<TencentChatWebhookProps>;
 
-/** Creates the construct in a host stack, with the given props besides the SDKAppID. */
-export function embedded(props: (stack: Stack) => Partial<TencentChatWebhookProps> = () => ({}), region?: string) {
-  const stack = hostStack(undefined, region);
-  const webhook = new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID, ...props(stack) });
+export const ACCOUNT = '123456789012';
+export const IRELAND = { env: { region: 'eu-west-1', account: ACCOUNT } };
+
+/** CDK context without bundles of the functions, because bundling takes longer than the rest of the synthesis. */
+export const WITHOUT_BUNDLES = { [BUNDLING_STACKS]: [] };
+
+export const appWithoutBundles = ({ context, ...props }: AppProps = {}) =>
+  new App({ ...props, context: { ...context, ...WITHOUT_BUNDLES } });
+
+/** Creates the stack of a host app, which has none of this project's feature flags. */
+export const hostStack = (props: StackProps = {}, app = appWithoutBundles()) => new Stack(app, 'Host', props);
+
+/** Creates the construct, with the given props besides the SDKAppID. */
+export const webhookIn = (scope: Construct, props: Props = {}, id = 'Webhook') =>
+  new TencentChatWebhook(scope, id, { sdkAppId: SDK_APP_ID, ...props });
+
+/** Creates the construct in a host stack. */
+export function embedded(props: (stack: Stack) => Props = () => ({}), stackProps: StackProps = {}) {
+  const stack = hostStack(stackProps);
+  const webhook = webhookIn(stack, props(stack));
   return { stack, webhook, template: Template.fromStack(stack) };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Validations, type App, type Stack } from 'aws-cdk-lib';
+import { Validations, type Stack } from 'aws-cdk-lib';
 import { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -7,9 +7,9 @@ import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { webhookApp } from '../../infra/app.ts';
 import { featureFlags } from '../../infra/local/synthesize.ts';
 import { OPTIONS } from '../../infra/settings.ts';
-import { TencentChatWebhook, type TencentChatWebhookProps } from '../../infra/webhook.ts';
+import type { TencentChatWebhookProps } from '../../infra/webhook.ts';
 import { SDK_APP_ID } from '../delivery.ts';
-import { hostStack, STREAM_ARN, TABLE_ARN } from './host.ts';
+import { appWithoutBundles, hostStack, IRELAND, STREAM_ARN, TABLE_ARN, webhookIn, WITHOUT_BUNDLES } from './host.ts';
 import { findings, NOTHING } from './nag.ts';
 
 const OWN_DOMAIN = {
@@ -50,7 +50,9 @@ describe('cdk-nag finds nothing in the stack', () => {
 
   test.each(PAIRWISE.map((row): Record<string, string> => Object.assign({}, ...row)))('with %j', (context) => {
     const found = findings(
-      (outdir) => webhookApp({ outdir, context: { ...featureFlags(), sdkAppId: SDK_APP_ID, ...context } }).app,
+      (outdir) =>
+        webhookApp({ outdir, context: { ...featureFlags(), ...WITHOUT_BUNDLES, sdkAppId: SDK_APP_ID, ...context } })
+          .app,
     );
     expect(found).toEqual(NOTHING);
     expect(Object.values(found).flat()).toEqual([]);
@@ -83,9 +85,9 @@ describe('cdk-nag finds nothing in a host app', () => {
     ],
   ])('%s', (_what, props) => {
     const found = findings((outdir) => {
-      const stack = hostStack(outdir, 'eu-west-1');
-      new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID, ...props(stack) });
-      const app = stack.node.root as App;
+      const app = appWithoutBundles({ outdir });
+      const stack = hostStack(IRELAND, app);
+      webhookIn(stack, props(stack));
       Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
       return app;
     });

@@ -1,16 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { App, NestedStack, Stack, Stage } from 'aws-cdk-lib';
+import { NestedStack, Stack, Stage } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
-import { TencentChatWebhook } from '../../infra/webhook.ts';
-import { SDK_APP_ID } from '../delivery.ts';
-import { hostStack, propertiesOf } from './host.ts';
-
-const webhookIn = (scope: Construct) => new TencentChatWebhook(scope, 'Webhook', { sdkAppId: SDK_APP_ID });
+import { appWithoutBundles, hostStack, propertiesOf, webhookIn } from './host.ts';
 
 describe('a name', () => {
   test('of the event bus contains the stack’s name if the stack has a name of its own', () => {
     const busOf = (stackName?: string) => {
-      const stack = new Stack(new App(), 'Host', stackName === undefined ? {} : { stackName });
+      const stack = hostStack(stackName === undefined ? {} : { stackName });
       webhookIn(stack);
       return propertiesOf(stack, 'AWS::Events::EventBus', 'Name')[0];
     };
@@ -20,8 +16,8 @@ describe('a name', () => {
   });
 
   test.each<[string, () => Stack]>([
-    ['in a stage', () => new Stack(new Stage(new App(), 'Prod'), 'Host')],
-    ['in a construct', () => new Stack(new Construct(new App(), 'Team'), 'Host')],
+    ['in a stage', () => new Stack(new Stage(appWithoutBundles(), 'Prod'), 'Host')],
+    ['in a construct', () => new Stack(new Construct(appWithoutBundles(), 'Team'), 'Host')],
   ])('of the event bus stays CDK’s default for a stack %s', (_what, create) => {
     const stack = create();
     webhookIn(stack);
@@ -31,14 +27,14 @@ describe('a name', () => {
   });
 
   const inStack = (create: (stack: Stack) => Construct) => {
-    const stack = new Stack(new App(), 'Host');
+    const stack = hostStack();
     return [stack, create(stack)] as const;
   };
   test.each<[string, () => readonly [Stack, Construct]]>([
     [
       'in a nested stack',
       () => {
-        const stack = new NestedStack(new Stack(new App(), 'Host'), 'A-Nested-Stack-With-A-Rather-Long-Name');
+        const stack = new NestedStack(hostStack(), 'A-Nested-Stack-With-A-Rather-Long-Name');
         return [stack, stack];
       },
     ],
@@ -62,7 +58,7 @@ describe('a name', () => {
 
   test('keeps two constructs apart whose IDs differ only in characters that CloudWatch does not allow', () => {
     const stack = hostStack();
-    for (const id of ['公众号', '服务号']) new TencentChatWebhook(stack, id, { sdkAppId: SDK_APP_ID });
+    for (const id of ['公众号', '服务号']) webhookIn(stack, {}, id);
     const services = propertiesOf(stack, 'AWS::CloudWatch::Alarm', 'Dimensions').filter(
       ({ Name }) => Name === 'service',
     );

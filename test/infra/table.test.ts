@@ -3,9 +3,8 @@ import { RemovalPolicies, RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AttributeType, StreamViewType, Table, TableEncryption, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { TencentChatWebhook, type TencentChatWebhookProps } from '../../infra/webhook.ts';
-import { SDK_APP_ID } from '../delivery.ts';
-import { embedded, hostStack, KEYS, STREAM_ARN, TABLE_ARN } from './host.ts';
+import type { TencentChatWebhookProps } from '../../infra/webhook.ts';
+import { embedded, hostStack, KEYS, STREAM_ARN, TABLE_ARN, webhookIn } from './host.ts';
 import { permissions } from './permissions.ts';
 
 const ownTable = (stack: Stack) =>
@@ -117,14 +116,13 @@ describe('a new table', () => {
     ],
     ['DESTROY', { removalPolicy: RemovalPolicy.DESTROY }, ['Delete', false]],
   ])('with %s can be deleted if CloudFormation must delete it', (_what, props, expected) => {
-    const stack = hostStack();
-    new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID, ...props });
+    const { stack } = embedded(() => props);
     expect(protection(stack)).toEqual(expected);
   });
 
   test('follows the removal policy that the host app sets for all its resources', () => {
     const stack = hostStack();
-    new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID });
+    webhookIn(stack);
     RemovalPolicies.of(stack).destroy();
     expect(protection(stack)).toEqual(['Delete', false]);
   });

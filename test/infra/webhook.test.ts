@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
@@ -6,15 +7,14 @@ import { Rule } from 'aws-cdk-lib/aws-events';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret, type ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { TencentChatWebhook } from '../../infra/webhook.ts';
 import { SDK_APP_ID } from '../delivery.ts';
 import { readTemplate } from '../deployment.ts';
-import { embedded, hostStack, KEYS } from './host.ts';
+import { appWithoutBundles, embedded, hostStack, IRELAND, KEYS, webhookIn } from './host.ts';
 import { permissions, statements } from './permissions.ts';
 
 describe('in an app without this project’s feature flags', () => {
   const stack = hostStack();
-  const webhook = new TencentChatWebhook(stack, 'Webhook', { sdkAppId: SDK_APP_ID });
+  const webhook = webhookIn(stack);
   new Rule(stack, 'Rule', {
     eventBus: webhook.eventBus,
     eventPattern: { detailType: ['Official Account Created'] },
@@ -81,14 +81,15 @@ describe('in an app without this project’s feature flags', () => {
   });
 });
 
+test('the functions are not bundled if CDK needs no bundles, for example for cdk list and cdk destroy', () => {
+  const app = appWithoutBundles();
+  webhookIn(hostStack({}, app));
+  expect(readdirSync(app.outdir)).toEqual([]);
+});
+
 describe('two in one stack', () => {
   const stack = hostStack();
-  for (const [id, sdkAppId] of [
-    ['First', '1'],
-    ['Second', '2'],
-  ] as const) {
-    new TencentChatWebhook(stack, id, { sdkAppId });
-  }
+  for (const id of ['First', 'Second']) webhookIn(stack, {}, id);
   const template = Template.fromStack(stack);
 
   test('each have their own table, bus and functions', () => {
@@ -130,7 +131,7 @@ describe('with props that only a host app can give', () => {
       domainName: 'chat.example.com',
       certificateArn: stack.formatArn({ service: 'acm', resource: 'certificate', resourceName: '0a1b' }),
     }),
-    'eu-west-1',
+    IRELAND,
   );
 
   test.each<[string, object, string]>([
@@ -269,7 +270,7 @@ describe('props', () => {
       removalPolicy: RemovalPolicy.SNAPSHOT,
       allowedCIDRs: ['10.0.0.0/8'],
     };
-    expect(() => new TencentChatWebhook(stack, 'Webhook', props)).toThrow(
+    expect(() => webhookIn(stack, props)).toThrow(
       /^The props of Host\/Webhook are wrong:\n- 'allowedCIDRs' is not a prop; .*\n- sdkAppId is .*\n- allowedCidrs contains .*\n- silenceHours is .*\n- certificateArn is missing: .*\n- table has no stream: .*\n- removalPolicy has no effect with table: .*\n- removalPolicy is 'snapshot', .*\n$/,
     );
     expect(stack.node.findChild('Webhook').node.children).toEqual([]);
@@ -277,7 +278,7 @@ describe('props', () => {
 
   test('do not include the options of the stack', () => {
     const props = { sdkAppId: SDK_APP_ID, stage: 'test' };
-    expect(() => new TencentChatWebhook(hostStack(), 'Webhook', props)).toThrow("- 'stage' is not a prop; ");
+    expect(() => embedded(() => props)).toThrow("- 'stage' is not a prop; ");
   });
 
   test('reject an empty allow-list', () => {
