@@ -1,5 +1,5 @@
 import { Token } from 'aws-cdk-lib';
-import { addressList } from '../lambda/allow-list.ts';
+import { parseAllowList } from '../lambda/allow-list.ts';
 import { isLocal } from './cli/loopback.ts';
 
 /** Lambda allows 4 KiB of environment variables, names included. The other variables need up to 651 bytes. */
@@ -282,7 +282,7 @@ function addresses(given: unknown, report: (problem: string) => void): readonly 
   if (cidrs.some((cidr) => Token.isUnresolved(cidr))) {
     return void report('contains a value that is known only at deployment, but must be known at synthesis');
   }
-  for (const cidr of addressList(cidrs.filter((item) => !isUnknown(item))).malformed)
+  for (const cidr of parseAllowList(cidrs.filter((item) => !isUnknown(item))).malformed)
     report(`contains '${cidr}', which is neither an address nor a CIDR range`);
   if (cidrs.length === 0) report('is empty: leave the option out to allow every address');
   const bytes = cidrs.join().length;

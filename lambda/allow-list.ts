@@ -6,7 +6,7 @@ import { BlockList, isIP } from 'node:net';
  * @param cidrs IPv4 or IPv6 addresses and CIDR ranges.
  * @returns the list, which is undefined if `cidrs` is empty, and the malformed items.
  */
-export function addressList(cidrs: readonly string[]): { list: BlockList | undefined; malformed: string[] } {
+export function parseAllowList(cidrs: readonly string[]): { list: BlockList | undefined; malformed: string[] } {
   const list = cidrs.length === 0 ? undefined : new BlockList();
   const malformed = cidrs.filter((cidr) => {
     const [address = '', prefix, ...rest] = cidr.split('/');

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { addressList } from './allow-list.ts';
+import { parseAllowList } from './allow-list.ts';
 
 const isMissing = ({ path }: v.BaseIssue<unknown>) => `${path?.[0]?.key} is missing`;
 
@@ -27,12 +27,13 @@ const cidrs = () =>
     v.string(),
     v.transform((text) => text.split(',')),
     v.check(
-      (list) => addressList(list).malformed.length === 0,
-      ({ input }) => `ALLOWED_CIDRS: neither an address nor a CIDR range: ${addressList(input).malformed.join(', ')}`,
+      (list) => parseAllowList(list).malformed.length === 0,
+      ({ input }) =>
+        `ALLOWED_CIDRS: neither an address nor a CIDR range: ${parseAllowList(input).malformed.join(', ')}`,
     ),
   );
 
-const store = () => ({
+const storeVariables = () => ({
   /** Service name in every log line and metric. It distinguishes the stacks of one account. */
   SERVICE_NAME: v.string(),
   SDK_APP_ID: v.string(),
@@ -44,7 +45,7 @@ const store = () => ({
 export const receiverVariables = () =>
   v.pipe(
     withAuthentication({
-      ...store(),
+      ...storeVariables(),
       DEAD_LETTER_QUEUE_URL: v.string(),
       ALLOWED_CIDRS: v.exactOptional(cidrs()),
       /** URL of the app's own backend, which gets the commands that are not handled here. */
@@ -63,7 +64,7 @@ export type Environment = v.InferInput<ReturnType<typeof receiverVariables>>;
 export type Config = v.InferOutput<ReturnType<typeof receiverVariables>>;
 
 /** Environment variables of the function that stores parked deliveries. */
-export const redriveVariables = () => v.pipe(v.object(store(), isMissing), v.transform(storeConfig));
+export const redriveVariables = () => v.pipe(v.object(storeVariables(), isMissing), v.transform(storeConfig));
 export type RedriveEnvironment = v.InferInput<ReturnType<typeof redriveVariables>>;
 
 /** Environment variables of the function that calls the receiver like Chat does. */
@@ -106,7 +107,7 @@ export function readConfig<Output>(
   throw new Error(`the function's environment is wrong; deploy the stack again:\n${problems}`);
 }
 
-function storeConfig(env: v.InferOutput<v.ObjectSchema<ReturnType<typeof store>, undefined>>) {
+function storeConfig(env: v.InferOutput<v.ObjectSchema<ReturnType<typeof storeVariables>, undefined>>) {
   return {
     serviceName: env.SERVICE_NAME,
     sdkAppId: env.SDK_APP_ID,

@@ -21,8 +21,8 @@ interface Result {
 
 /**
  * Logs one line for each delivery with its outcome, and counts it with a second line in CloudWatch's embedded metric
- * format. A third line counts the time of forwarding. The lines never contain the query string, which has Sign, the
- * token or the whole body.
+ * format. For a forwarded delivery that passes the checks, a third line counts the time of forwarding. The lines never
+ * contain the token, the whole body, or the query string, because it has Sign.
  *
  * If a line cannot be written, the reply stays the same.
  */
@@ -54,11 +54,12 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         }),
       });
     });
-    // A Verify request does not prove that Chat sends deliveries, and its rejection loses no data.
+    // A Verify request is not counted: it does not prove that Chat sends deliveries, and its rejection loses no data.
+    // With a wrong signature it counts, because deliveries will have the same token.
     if (isVerifyRequest(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
-    // The times are measured only for accepted deliveries.
+    // The metrics have the times of accepted deliveries only.
     tryToWrite(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));
-    // A delivery with a reason may come from a stranger. That the backend rejects it says nothing about the backend.
+    // A delivery with a reason may come from a stranger. The backend may rightly reject it: its answer is not counted.
     if (forwarded === undefined || reason !== undefined) return;
     tryToWrite(() => countForward(metrics, forwardOutcome(forwarded), forwarded.ms));
   }
@@ -67,6 +68,7 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
     before: ({ event }) => {
       startTimes.set(event, performance.now());
     },
+    // The response is still the result of the handler, because middy runs this before the `after` of the reply.
     after: async ({ event, response }) => logResult(event, response as DeliveryResult, await event.forwarded),
     onError: async ({ event, error }) => {
       const isIgnored = error instanceof IgnoredError;
@@ -97,7 +99,7 @@ function tryToWrite(write: () => void): void {
   }
 }
 
-/** Group, for example `C2C`, and name of a command. Neither part can contain a Sign, which has 64 hex digits. */
+/** A command, for example `C2C.CallbackAfterSendMsg`. No part is long enough for a Sign, which has 64 hex digits. */
 const COMMAND = /^[A-Za-z\d]{1,31}\.[A-Za-z\d]{1,63}$/;
 
 /**

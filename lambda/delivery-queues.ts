@@ -29,7 +29,7 @@ const QUEUED_DELIVERY = v.object({
     clientIp: v.optional(v.string()),
     optPlatform: v.optional(v.string()),
   }),
-  /** First 64 KiB of the original body. Base64, because the body may not be text. */
+  /** First 64 KiB of the original body. Base64, because the body is not always text. */
   body: v.pipe(v.string(), v.base64()),
 });
 export type QueuedDelivery = v.InferOutput<typeof QUEUED_DELIVERY>;
@@ -86,7 +86,7 @@ export function parseQueuedDelivery(message: string): QueuedDelivery {
 }
 
 /**
- * Converts a message to a delivery for the steps after the signature check.
+ * Converts a message to a delivery for the redrive.
  *
  * @throws the errors of {@link parseQueuedDelivery}.
  */

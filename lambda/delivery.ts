@@ -65,7 +65,7 @@ const WIRE_NAMES = new Map<string, keyof Query>([
 /**
  * Reads Chat's parameters from the query. Names are case-insensitive, and an empty value counts as absent.
  * If a name occurs in two spellings (`Sign`, `sign`), a comma joins the values, as API Gateway does with repeated
- * names. No check accepts such a value.
+ * names. The checks reject such a Sign, RequestTime or SdkAppid, and such a command counts as not handled.
  */
 export function readQuery({ event }: Pick<Request<Delivery>, 'event'>): void {
   const query: Query = {};

@@ -10,7 +10,7 @@ export interface BusEvent {
   detail: object;
 }
 
-/** Result of an event. The reason is EventBridge's error code or the error's name, and never content of the event. */
+/** Result of an event. The reason is EventBridge's error code, an error's name or our own code, and never content. */
 export type PutResult =
   | { outcome: 'published' }
   /** Permanent failure: EventBridge would reject the same event again. */

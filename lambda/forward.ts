@@ -9,7 +9,7 @@ import { bodyBytes, receivedTime, type Delivery, type ForwardResult } from './de
 import { CHAT_TIMEOUT_MS, CONNECT_LIMITS, MAX_ANSWER_BYTES, MIN_FORWARD_MS, withTimeout } from './limits.ts';
 
 /**
- * Minimum wait after which a time-out counts for the breaker. After a slow cold start the wait is shorter, and a
+ * Minimum wait after which a time-out counts for the breaker. A slow cold start leaves the backend less time. Then a
  * time-out does not show that the backend hangs.
  */
 const MIN_TIMEOUT_MS = CHAT_TIMEOUT_MS / 2;
@@ -25,14 +25,14 @@ export interface Forwarder {
  * Creates the forwarder to the app's own backend.
  *
  * @param forwardUrl Without query and fragment.
- * @param deploymentName Any text that no other deployment has. Its hash marks forwarded deliveries.
+ * @param uniqueText Any text that no other deployment has. Its hash marks forwarded deliveries.
  */
-export function createForwarder(forwardUrl: string, deploymentName: string, breaker = createBreaker()): Forwarder {
+export function createForwarder(forwardUrl: string, uniqueText: string, breaker = createBreaker()): Forwarder {
   const url = new URL(forwardUrl);
   const isTls = url.protocol === 'https:';
   const { request } = isTls ? https : http;
   const agent = isTls ? new TlsAgent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
-  const loopId = `tencent-chat-webhook-${createHash('sha256').update(deploymentName).digest('hex').slice(0, 16)}`;
+  const loopId = `tencent-chat-webhook-${createHash('sha256').update(uniqueText).digest('hex').slice(0, 16)}`;
 
   async function forward(delivery: Delivery): Promise<ForwardResult> {
     const start = performance.now();
@@ -112,7 +112,7 @@ class TlsAgent extends https.Agent {
     const servername = isIP(hostname) === 0 ? hostname : '';
     const options = { host: hostname, port: Number(port) || 443, servername, keepAlive: true };
     const socket = super.createConnection(options, undefined as never) as Socket;
-    socket.on('error', () => {}); // the request that uses it reports it
+    socket.on('error', () => {}); // the request that uses the socket reports the error
     await once(socket, 'secureConnect');
     openedDuringInit.add(socket);
     this.#spare = socket;
@@ -126,7 +126,7 @@ class TlsAgent extends https.Agent {
   }
 }
 
-/** Returns the head of the answer. @throws if there is none, for example because the backend changes the protocol. */
+/** Returns the head of the answer. @throws if there is none, for example because the backend replies with a 101. */
 function responseTo(outgoing: http.ClientRequest): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
     outgoing.once('response', resolve).once('error', reject);
@@ -156,7 +156,7 @@ const HOP_BY_HOP = new Set([
  *
  * @param connection Value of the header Connection, which names further headers that must not be forwarded.
  */
-function isEndToEnd(connection = ''): (name: string) => boolean {
+function endToEndFilter(connection = ''): (name: string) => boolean {
   const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
   return (name) => !HOP_BY_HOP.has(name) && !named.has(name);
 }
@@ -165,7 +165,7 @@ function isEndToEnd(connection = ''): (name: string) => boolean {
 const NOT_FORWARDED = /^(host|content-length|expect|x-amzn-.*)$/;
 
 function requestHeaders({ headers, cookies }: Delivery, loopId: string): Record<string, string> {
-  const keeps = isEndToEnd(headers['connection']);
+  const keeps = endToEndFilter(headers['connection']);
   const forwarded: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined && keeps(name) && !NOT_FORWARDED.test(name)) forwarded[name] = toHeaderBytes(value);
@@ -180,7 +180,7 @@ function escapeForUrl(query: string): string {
   return query.toWellFormed().replaceAll(/[^\u0021-\u007E]+/g, encodeURIComponent);
 }
 
-/** Writes other characters than those of Latin-1 as UTF-8, because Node rejects them. */
+/** Encodes a value as UTF-8 if it has characters that are not Latin-1, because Node rejects them. */
 function toHeaderBytes(value: string): string {
   return /[^\0-\u00FF]/.test(value) ? Buffer.from(value).toString('latin1') : value;
 }
@@ -206,7 +206,7 @@ async function readAnswer(incoming: http.IncomingMessage): Promise<APIGatewayPro
     if (length > MAX_ANSWER_BYTES) throw new AnswerTooLargeError(); // leaving the loop closes the connection
     chunks.push(chunk);
   }
-  const keeps = isEndToEnd(incoming.headers.connection);
+  const keeps = endToEndFilter(incoming.headers.connection);
   const headers: Record<string, string> = {};
   for (const [name, values = []] of Object.entries(incoming.headersDistinct)) {
     // API Gateway sets the length. Set-Cookie cannot be joined.

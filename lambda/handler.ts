@@ -35,7 +35,7 @@ export interface Dependencies {
   forwarder: Forwarder | undefined;
 }
 
-/** Creates the receiver. The checks run in this order; middy runs `after` and `onError` from the last to the first. */
+/** Creates the receiver. Its checks run in the order below. Middy runs `after` and `onError` from last to first. */
 export function createHandler({
   logger,
   metrics,
@@ -48,7 +48,8 @@ export function createHandler({
   forwarder,
 }: Dependencies) {
   const accounts = officialAccountsTable(dynamoDb, tableName, destroyAtDeadline(dynamoDb, STORE_LIMITS));
-  return middy<Delivery>({ timeoutEarlyInMillis: 0 }) // every outgoing call has its own deadline
+  // 0: no time-out of middy, because every outgoing call has its own deadline.
+  return middy<Delivery>({ timeoutEarlyInMillis: 0 })
     .use(reply())
     .use(deliveryLog(logger, metrics))
     .before(readQuery)

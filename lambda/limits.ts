@@ -6,7 +6,7 @@ export const CHAT_TIMEOUT_MS = 2_000;
  *
  * Chat waits for 2,000 ms. A delivery calls Secrets Manager, DynamoDB and SQS one after another: at most 1,900 ms, or
  * 1,300 ms without a new token. The rest is for the network. The first delivery of a new instance also waits for the
- * end of init. If a service hangs, this takes up to 700 ms, so that the reply may be too late for Chat.
+ * end of init. If a service hangs, init takes up to 700 ms longer, and the reply may be too late for Chat.
  *
  * A service normally answers within a few tens of milliseconds. The second attempt is for a connection that was lost
  * while the instance was frozen.
@@ -22,7 +22,7 @@ export interface Limits {
 export const STORE_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
 /** Limits of parking and dead-lettering. They include loading the SQS client and opening its connection. */
 export const QUEUE_LIMITS: Limits = { attempts: 2, attemptMs: 325, totalMs: 700 };
-/** Limits of reading the token, during init and after a signature that does not match. */
+/** Limits of reading the token: during init, after a signature that does not match, and every 5 minutes. */
 export const TOKEN_LIMITS: Limits = { attempts: 2, attemptMs: 275, totalMs: 600 };
 /** Limit of the warm-up during init. The first delivery waits for its end. */
 export const WARM_UP_LIMITS = { totalMs: 700 };
@@ -30,8 +30,8 @@ export const WARM_UP_LIMITS = { totalMs: 700 };
 export const CONNECT_LIMITS = { totalMs: 600 };
 /** Minimum time for the backend's answer, if a cold start has used up the 2 seconds. */
 export const MIN_FORWARD_MS = 50;
-/** Limits of the redrive. No caller waits for it. */
-export const REDRIVE_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
+/** Limits of calls for which no caller waits: those of the redrive, the publisher's queue and the probe. */
+export const BACKGROUND_LIMITS: Limits = { attempts: 3, attemptMs: 3_000, totalMs: 10_000 };
 
 /**
  * Limits of publishing a batch of events. No caller waits for it. Each attempt is one call of `PutEvents`. No attempt
@@ -54,19 +54,20 @@ export const MIN_EVENT_TIME_MS = 1e12;
 /** Maximum size of a sort key in DynamoDB. Tencent's shorter limits are not enforced, because Tencent enforces them. */
 export const MAX_KEY_BYTES = 1024;
 
-/** Maximum size of an SQS message in every region. */
+/** Maximum size of an SQS message. Some regions allow more. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 
 /** Number of attempts to store a parked delivery, in eight and a half hours. Then it goes to the dead-letter queue. */
 export const MAX_ATTEMPTS = 10;
 
 /**
- * Limits the time of a call. The SDK alone would notice the limit only after its pause between two attempts.
+ * Limits the time of a call. The SDK alone would check the limit only between two attempts, after its pause.
  *
- * The call may continue after the timeout. That does no harm, because a repeated or late write has no further effect.
+ * The call may continue after the timeout. A late or repeated write is harmless, because merging an event twice gives
+ * the same record.
  *
- * @param onTimeout must close the connection of the call, because a stalled connection stays in the client's pool,
- * which has at most 50 connections.
+ * @param onTimeout must close the connection if it belongs to the pool of a client. A stalled connection would stay in
+ * the pool, which has at most 50 connections.
  * @throws the error of the call, or a TimeoutError.
  */
 export async function withTimeout<T>(

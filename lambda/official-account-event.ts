@@ -7,7 +7,7 @@ import officialAccount from './commands/official-account.schema.json' with { typ
 const VERSION = 1;
 
 /** An event for other systems. */
-export interface OfficialAccountEvent {
+export interface PublishedEvent {
   detailType: string;
   detail: EventDetail;
 }
@@ -18,13 +18,13 @@ export type EventDetail = { version: typeof VERSION; type: string } & Record<str
 /** A record as DynamoDB and its stream represent it: attribute values with their types. */
 export type Item = Parameters<typeof unmarshall>[0];
 
-/** The record can never become an event. The message may name an attribute, but never its value. */
+/** The change can never be published. The message may name an attribute, but never its value. */
 export class UnpublishableError extends Error {
   override name = 'UnpublishableError';
 }
 
 /**
- * Returns the event for a change of a record: that of the first matching command in COMMANDS.
+ * Returns the event for a change of a record. The first matching command in COMMANDS determines it.
  *
  * @returns undefined if no command with an event matches the change.
  * @throws UnpublishableError if the event would violate its JSON Schema.
@@ -33,8 +33,8 @@ export function eventOfChange(
   before: Item | undefined,
   after: Item | undefined,
   commands: Iterable<Command> = COMMANDS.values(),
-): OfficialAccountEvent | undefined {
-  // Deleted by hand. If Chat destroys an account, its record stays.
+): PublishedEvent | undefined {
+  // Somebody has deleted the record. If Chat destroys an account, its record stays.
   if (after === undefined) return undefined;
   const [old, record] = [before && withoutWrongTypes(imageOf(before)), imageOf(after)];
   const command = [...commands].find((each) => matches(each, old, record));
@@ -53,7 +53,7 @@ function matches({ event, timestampAttribute }: Command, before: Image | undefin
  * @param before the record before the change. Only the event of a changed profile uses it.
  * @throws UnpublishableError if the event would violate its JSON Schema.
  */
-export function makeEvent({ event }: { event: CommandEvent }, record: Image, before?: Image): OfficialAccountEvent {
+export function makeEvent({ event }: { event: CommandEvent }, record: Image, before?: Image): PublishedEvent {
   const { schema, details } = event;
   const wrong = Object.keys(record).find((name) => !hasRightType(name, record[name]));
   if (wrong !== undefined) throw new UnpublishableError(`${wrong} is of another type than the JSON Schema says`);

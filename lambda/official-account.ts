@@ -17,8 +17,8 @@ export interface AccountEvent {
 /**
  * Attributes of a record. Custom attributes may be among them.
  *
- * A profile attribute that a later event has set has its own timestamp, for example `nameTime`. A value from the
- * creation has none: its time is `createdTime`.
+ * A profile attribute has its own timestamp, for example `nameTime`, if an event after the creation has set it. A value
+ * from the creation has none: its time is `createdTime`.
  */
 export type AccountRecord = Readonly<Record<string, string | number | undefined>>;
 
@@ -26,25 +26,27 @@ export type AccountRecord = Readonly<Record<string, string | number | undefined>
 export type Changes = Readonly<Record<string, string | number | undefined>>;
 
 /** All timestamps of events after the creation. */
-const LATER_TIMESTAMPS = TIMESTAMP_ATTRIBUTES.filter((name) => name !== 'createdTime');
+const TIMESTAMPS_AFTER_CREATION = TIMESTAMP_ATTRIBUTES.filter((name) => name !== 'createdTime');
 
 /**
  * Merges an event into a record. For each attribute the newest event wins, in any order of arrival.
  *
  * Ties, when two events have the same `eventTime`:
  * - A creation counts as older than any other event.
- * - Otherwise the greater value wins, compared with `>`.
+ * - Of two creations, or two other events, the greater value wins, compared with `>`.
  * - `optPlatform` and `clientIp` are compared as one value, so that both come from the same event.
  *
- * So the result does not depend on the order of arrival, except for `receivedTime`.
+ * A newer creation starts a new account: values of earlier events are those of the older account, and are removed.
  *
- * @returns the changes, which are empty if the record already contains the event.
+ * So the result does not depend on the order of arrival, except for `receivedTime` and the number of writes.
+ *
+ * @returns the changes, which are empty if the event is repeated or older than everything that it sets.
  */
 export function mergeEvent(event: AccountEvent, record: AccountRecord): Changes {
   const createdTime = latestTime('createdTime', event, record);
   const merged: Record<string, string | number | undefined> = { createdTime };
   const isOfOlderAccount = (time: number) => createdTime !== undefined && time < createdTime;
-  for (const name of LATER_TIMESTAMPS) {
+  for (const name of TIMESTAMPS_AFTER_CREATION) {
     const time = latestTime(name, event, record);
     merged[name] = time === undefined || isOfOlderAccount(time) ? undefined : time;
   }
@@ -72,7 +74,7 @@ export function mergeNewestEvent(event: AccountEvent): Changes {
   const { eventTime, receivedTime, clientIp, optPlatform, timestampAttribute, attributes } = event;
   const isCreation = timestampAttribute === 'createdTime';
   const changes: Record<string, string | number | undefined> = {
-    ...(isCreation && REMOVE_OLDER_ACCOUNT),
+    ...(isCreation && WITHOUT_OLDER_VALUES),
     ...(timestampAttribute && { [timestampAttribute]: eventTime }),
     eventTime,
     receivedTime,
@@ -89,16 +91,16 @@ export function mergeNewestEvent(event: AccountEvent): Changes {
 
 const timestampOf = (profileAttribute: string) => `${profileAttribute}Time`;
 
-const REMOVE_OLDER_ACCOUNT: Changes = Object.fromEntries(
-  [...PROFILE_ATTRIBUTES.flatMap((name) => [name, timestampOf(name)]), ...LATER_TIMESTAMPS].map((name) => [
+const WITHOUT_OLDER_VALUES: Changes = Object.fromEntries(
+  [...PROFILE_ATTRIBUTES.flatMap((name) => [name, timestampOf(name)]), ...TIMESTAMPS_AFTER_CREATION].map((name) => [
     name,
     undefined,
   ]),
 );
 
 /**
- * Returns the value of a timestamp attribute after the merge. If the event sets the attribute, this is the later of the
- * record's value and the event's time; otherwise it is the record's value.
+ * Returns the value of a timestamp attribute or `eventTime` after the merge. If the event sets the attribute, this is the
+ * later of the record's value and the event's time; otherwise it is the record's value.
  */
 function latestTime(
   name: string,

@@ -7,7 +7,7 @@ import {
 import { mergeEvent, mergeNewestEvent, type AccountEvent, type AccountRecord } from './official-account.ts';
 import type { WithDeadline } from './sdk-client.ts';
 
-/** `stale`: the record already contains the event, and did not change. */
+/** `stale`: the event is repeated or older, and changes nothing. */
 export type ApplyResult = 'stored' | 'stale';
 
 export interface OfficialAccounts {
@@ -19,13 +19,13 @@ export interface OfficialAccounts {
   apply(event: AccountEvent): Promise<ApplyResult>;
 }
 
-/** Maximum number of repeated writes. Each repetition means that a concurrent delivery has changed the record. */
-const MAX_ROUNDS = 50;
+/** Maximum number of writes after the first. Each but one means that a concurrent delivery has changed the record. */
+const MAX_REPETITIONS = 50;
 
 /**
  * Creates the access to the DynamoDB table of official accounts.
  *
- * An event that is newer than the record takes one conditional write, and no read. For an older event, DynamoDB rejects
+ * An event that is newer than the record takes one conditional write, and no read. For any other event, DynamoDB rejects
  * the write and returns the record. If the event changes the record, a second write follows, on the condition that the
  * record is unchanged.
  */
@@ -39,7 +39,7 @@ export function officialAccountsTable(
       withDeadline(async ({ options, isExpired }) => {
         const { sdkAppId, officialAccountId } = event;
 
-        /** @returns the record if it does not meet the condition. */
+        /** @returns the record if it does not meet the condition, and undefined if the write succeeded. */
         async function write(changes: AccountRecord, condition: Condition): Promise<AccountRecord | undefined> {
           const update = {
             TableName: tableName,
@@ -53,7 +53,7 @@ export function officialAccountsTable(
           } catch (error) {
             if (!(error instanceof ConditionalCheckFailedException)) throw error;
             if (error.Item === undefined) {
-              // On AWS, this means that the record was deleted between two rounds.
+              // On AWS, this means that the record was deleted between two writes.
               throw new Error('DynamoDB rejected a write without returning the record', { cause: error });
             }
             return attributesOf(error.Item);
@@ -61,9 +61,9 @@ export function officialAccountsTable(
         }
 
         let record = await write(mergeNewestEvent(event), ifNewest(event));
-        for (let round = 0; record !== undefined; round += 1) {
-          if (round === MAX_ROUNDS || isExpired())
-            throw new Error(`the record could not be written in ${round} rounds`);
+        for (let repetition = 0; record !== undefined; repetition += 1) {
+          if (repetition === MAX_REPETITIONS || isExpired())
+            throw new Error(`the record could not be written in ${repetition + 1} attempts`);
           const changes = mergeEvent(event, record);
           if (Object.keys(changes).length === 0) return 'stale';
           record = await write(changes, ifUnchanged(record));
@@ -98,21 +98,21 @@ function ifUnchanged(record: AccountRecord): Condition {
 }
 
 /** Aliases of DynamoDB's reserved words. Other names have none, because aliases take time to serialize and to sign. */
-const ALIASES = { '#name': 'name' };
-const RESERVED = new Map(Object.entries(ALIASES).map(([alias, name]) => [name, alias]));
+const ALIASES = new Map([['name', '#name']]);
 
 function expressions(changes: AccountRecord, condition: Condition) {
   const set: string[] = [];
   const remove: string[] = [];
   const values: Record<string, AttributeValue> = { ':one': toValue(1), ...condition.values };
   for (const [name, value] of Object.entries(changes)) {
-    const path = RESERVED.get(name) ?? name;
+    const path = ALIASES.get(name) ?? name;
     if (value === undefined) remove.push(path);
     else {
       set.push(`${path} = :${name}`);
       values[`:${name}`] = toValue(value);
     }
   }
+  const aliased = [...ALIASES].flatMap(([name, alias]) => (name in changes ? [[alias, name]] : []));
   const update = [
     set.length > 0 && `SET ${set.join()}`,
     remove.length > 0 && `REMOVE ${remove.join()}`,
@@ -121,7 +121,8 @@ function expressions(changes: AccountRecord, condition: Condition) {
   return {
     ConditionExpression: condition.expression,
     UpdateExpression: update.filter((part) => part !== false).join(' '),
-    ...('name' in changes && { ExpressionAttributeNames: ALIASES }), // DynamoDB rejects an unused alias
+    // DynamoDB rejects an unused alias and an empty object.
+    ...(aliased.length > 0 && { ExpressionAttributeNames: Object.fromEntries(aliased) }),
     ExpressionAttributeValues: values,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Outcomes of a delivery, as in the log and the metrics. `provesTraffic` marks those that prove that Chat can reach the
- * receiver. An ignored or forwarded delivery with a reason proves nothing, and the metrics count it only by its reason.
+ * Outcomes of a delivery, as in the log and the metrics. `provesTraffic` is true if the outcome proves that Chat can
+ * reach the receiver. An ignored or forwarded delivery with a reason proves nothing; the metrics count only its reason.
  */
 export const OUTCOMES = {
   stored: { provesTraffic: true },
@@ -23,11 +23,11 @@ export type Outcome = keyof typeof OUTCOMES;
 export interface Reason {
   /** HTTP status: 200 if the delivery is at fault. Chat regards any other status as a failed webhook. */
   status: 200 | 502 | 503 | 504 | 508;
-  /** Code from 120001 to 130000, Tencent's range for the codes of an app. A code is never used again. */
+  /** Code from 120001 to 130000, Tencent's range for the codes of an app. A removed reason keeps its code. */
   errorCode: number;
   /** Short sentence, without a token, a signature or any text from the delivery. */
   errorInfo: string;
-  /** Whether a signed delivery with this reason goes to the dead-letter queue. Chat does not repeat it after a FAIL. */
+  /** Whether an authentic delivery with this reason is dead-lettered. Chat does not repeat a delivery after a FAIL. */
   isDeadLettered: boolean;
 }
 
@@ -139,7 +139,7 @@ export class RejectedError extends Error {
   }
 }
 
-/** An error for a delivery whose command is not handled. The reply is OK nevertheless. */
+/** An error for a delivery whose command is not handled. The reply is OK, or the backend's answer. */
 export class IgnoredError extends Error {
   /** A RejectedError or any other error. */
   override readonly cause: unknown;

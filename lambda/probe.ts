@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { probeVariables, readConfig } from './config.ts';
-import { CHAT_TIMEOUT_MS, REDRIVE_LIMITS } from './limits.ts';
+import { CHAT_TIMEOUT_MS, BACKGROUND_LIMITS } from './limits.ts';
 import { REASONS } from './outcomes.ts';
 import { clientSettings } from './sdk-client.ts';
 import { sign, redactSign } from './signature.ts';
@@ -10,7 +10,7 @@ import { tokenProblem } from './token.ts';
 
 const { serviceName, sdkAppId, webhookUrl, tokenSecretArn } = readConfig(probeVariables(), process.env);
 const logger = new Logger({ serviceName });
-const secretsManager = new SecretsManagerClient(clientSettings(REDRIVE_LIMITS));
+const secretsManager = new SecretsManagerClient(clientSettings(BACKGROUND_LIMITS));
 
 /** Number of attempts, so that a short disturbance does not raise the alarm. */
 const ATTEMPTS = 2;

@@ -1,12 +1,12 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import type { PutResult } from './event-bus.ts';
-import { eventOfChange, type Item, type OfficialAccountEvent } from './official-account-event.ts';
+import { eventOfChange, type Item, type PublishedEvent } from './official-account-event.ts';
 import type { SetAside } from './unpublished-queue.ts';
 
 export interface PublisherDependencies {
   logger: Logger;
-  putEvents(events: readonly OfficialAccountEvent[]): Promise<PutResult[]>;
+  putEvents(events: readonly PublishedEvent[]): Promise<PutResult[]>;
   setAside: SetAside;
 }
 
@@ -71,7 +71,7 @@ export function createPublisher({ logger, putEvents, setAside }: PublisherDepend
 }
 
 /** Reads the event of a record. Every error counts as permanent, because it would otherwise block all later changes. */
-function readChange({ dynamodb }: DynamoDBRecord): ChangeResult | { event: OfficialAccountEvent } {
+function readChange({ dynamodb }: DynamoDBRecord): ChangeResult | { event: PublishedEvent } {
   try {
     const event = eventOfChange(dynamodb?.OldImage as Item | undefined, dynamodb?.NewImage as Item | undefined);
     return event === undefined ? { outcome: 'noEvent' } : { event };

@@ -1,4 +1,4 @@
-import 'node:https'; // first, so that a thread of Node reads the root certificates during the rest of init
+import 'node:https'; // first, because Node then reads the root certificates in a thread during the rest of init
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';

@@ -8,7 +8,7 @@ import { checkCallbackCommand } from './checks/callback-command.ts';
 import { dispatch } from './dispatch.ts';
 import { readConfig, redriveVariables } from './config.ts';
 import type { Delivery } from './delivery.ts';
-import { MAX_ATTEMPTS, REDRIVE_LIMITS } from './limits.ts';
+import { MAX_ATTEMPTS, BACKGROUND_LIMITS } from './limits.ts';
 import { officialAccountsTable } from './official-accounts-table.ts';
 import { RejectedError } from './outcomes.ts';
 import { toDelivery } from './delivery-queues.ts';
@@ -17,12 +17,13 @@ import { clientSettings, abortAtDeadline } from './sdk-client.ts';
 
 const config = readConfig(redriveVariables(), process.env);
 const logger = new Logger({ serviceName: config.serviceName });
-const dynamoDb = new DynamoDBClient(clientSettings(REDRIVE_LIMITS));
-const queue = new SQSClient(clientSettings(REDRIVE_LIMITS));
-const withDeadline = abortAtDeadline(REDRIVE_LIMITS); // the messages of a batch share the clients
+const dynamoDb = new DynamoDBClient(clientSettings(BACKGROUND_LIMITS));
+const queue = new SQSClient(clientSettings(BACKGROUND_LIMITS));
+// Not destroyAtDeadline, because the messages of a batch share the clients.
+const withDeadline = abortAtDeadline(BACKGROUND_LIMITS);
 const accounts = officialAccountsTable(dynamoDb, config.tableName, withDeadline);
 
-/** Runs the steps of the receiver after the signature check. A repeated or late delivery is harmless. */
+/** Runs the receiver's steps again, except the checks of signature and address. A repeated delivery is harmless. */
 const storeDelivery = middy<Delivery>({ timeoutEarlyInMillis: 0 })
   .before(checkSdkAppId(config.sdkAppId))
   .use(parseBody())
@@ -53,7 +54,7 @@ async function redrive(record: SQSRecord): Promise<boolean> {
     logger.info('redrive', { ...line, outcome });
     return true;
   } catch (error) {
-    // A permanent error needs no pause between the remaining attempts.
+    // After a permanent error, SQS still delivers the message until MAX_ATTEMPTS. No pause is necessary.
     const isPermanent = error instanceof RejectedError || error instanceof UnreadableMessageError;
     const seconds = isPermanent ? 0 : backOffSeconds(attempt);
     logger.warn('redrive', {

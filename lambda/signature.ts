@@ -25,8 +25,8 @@ export function verifySignature(token: string, signature: string, requestTime: s
 }
 
 /**
- * Removes the Sign of a URL from a response, because a server in the receiver's place may repeat the URL. Anyone who
- * has the Sign can send deliveries for a minute.
+ * Removes the Sign of a URL from a response, because another server at this address may repeat the URL. Anyone who has
+ * the Sign can send deliveries for a minute.
  */
 export function redactSign(text: string, { searchParams }: URL): string {
   const signature = searchParams.get('Sign');

@@ -7,15 +7,15 @@ import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
 /**
- * Minimum time between two reads of all versions, because strangers can cause reads. If the last read has failed, a
- * mismatch may read again after RETRY_MS.
+ * Minimum time between two reads of both versions, because strangers can cause reads. After a failed read, RETRY_MS
+ * applies instead.
  */
 const REREAD_MS = 60_000;
 
-/** Pause after a failed read. It is shorter, because a new token cannot be verified until a read succeeds. */
+/** Pause after a failed read. It is short, because a new token cannot be verified until a read succeeds. */
 const RETRY_MS = 2_000;
 
-/** Age of the last successful read after which a match also reads, so that an old token stops working. */
+/** Age of the last successful read after which a match also reads, so that versions that were removed stop working. */
 const REFRESH_MS = 5 * 60_000;
 
 /** The webhook token of the Chat console, as this instance knows it. */
@@ -25,12 +25,12 @@ export interface WebhookToken {
   /**
    * Returns whether an accepted version of the token gives this Sign.
    *
-   * - Mismatch: reads the current and the previous version, so that a new token works without a deployment. This
-   *   happens at most once a minute, every 2 seconds after a failed read, and always if no version is known.
-   * - Match: reads them if the last successful read is 5 minutes old, so that an old token stops working. If the read
-   *   fails, the known versions stay valid, and the next match after a minute reads again.
+   * - Mismatch: reads the current and the previous version, so that a new token works without a deployment. The next
+   *   read is a minute later, or 2 seconds later if this one fails. If no version is known, every delivery reads.
+   * - Match: reads them if the last successful read is 5 minutes old, so that versions that were removed stop working.
+   *   If the read fails, the known versions stay valid, and the next match after a minute reads again.
    *
-   * The delivery always waits for the end of the read. Lambda freezes an instance after its reply, so that a read in
+   * The delivery always waits for the end of the read. Lambda freezes an instance after its reply. Therefore, a read in
    * the background would fail during a later delivery.
    *
    * @throws if there is a mismatch and the token can't be read, because the mismatch then proves nothing.
@@ -38,8 +38,8 @@ export interface WebhookToken {
   verify(signature: string, requestTime: string): Promise<boolean>;
 }
 
-/** Reads the current version of the token, or all accepted versions. */
-export type ReadVersions = (which: 'current' | 'all') => Promise<readonly string[]>;
+/** Reads the current version of the token, or both the current and the previous version. */
+export type ReadVersions = (which: 'current' | 'both') => Promise<readonly string[]>;
 
 /** Versions of the token that this instance accepts. */
 interface KnownVersions {
@@ -47,7 +47,7 @@ interface KnownVersions {
   readTime: number;
 }
 
-/** The newest read of all versions. */
+/** The last read of both versions. */
 interface FullRead {
   state: 'running' | 'succeeded' | 'failed';
   /** Infinity while the read is running. */
@@ -60,14 +60,14 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
   let known: KnownVersions = { values: [], readTime: -Infinity };
   let fullRead: FullRead = { state: 'succeeded', endTime: -Infinity, result: Promise.resolve() };
 
-  async function read(which: 'current' | 'all'): Promise<void> {
+  async function read(which: 'current' | 'both'): Promise<void> {
     known = { values: await readVersions(which), readTime: now() };
   }
 
-  /** Starts a read of all versions, or joins the running one. */
-  function readAll(): Promise<void> {
+  /** Starts a read of both versions, or joins the running one. */
+  function readBoth(): Promise<void> {
     if (fullRead.state === 'running') return fullRead.result;
-    const started: FullRead = { state: 'running', endTime: Infinity, result: read('all') };
+    const started: FullRead = { state: 'running', endTime: Infinity, result: read('both') };
     fullRead = started;
     const end = (state: 'succeeded' | 'failed') => () => Object.assign(started, { state, endTime: now() });
     void started.result.then(end('succeeded'), end('failed'));
@@ -83,7 +83,7 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
         const isFresh = now() - known.readTime < REFRESH_MS;
         if (isFresh || sinceFullReadMs < REREAD_MS) return true;
         try {
-          await readAll();
+          await readBoth();
         } catch {
           return true;
         }
@@ -93,7 +93,7 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
       const isTooSoon =
         known.values.length > 0 && sinceFullReadMs < (fullRead.state === 'failed' ? RETRY_MS : REREAD_MS);
       // The last read is awaited even if it has ended: if it has failed, the mismatch proves nothing, and this throws.
-      await (isTooSoon ? fullRead.result : readAll());
+      await (isTooSoon ? fullRead.result : readBoth());
       return matches();
     },
   };
@@ -109,8 +109,8 @@ export function tokenProblem(secret: string | undefined): string | undefined {
 }
 
 /**
- * Reads the token from Secrets Manager: the current version and, if requested, the previous one. Chat signs with the
- * previous version until the new one is in the console.
+ * Reads the token from Secrets Manager: the current version and, if requested, the previous one. Until the new token is
+ * in the console, Chat signs with the previous version.
  */
 export function secretVersions(client: SecretsManagerClient, secretArn: string): ReadVersions {
   const read = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS') => {
@@ -133,7 +133,7 @@ export function secretVersions(client: SecretsManagerClient, secretArn: string):
     }
   };
   return async (which) => {
-    const reads = [readCurrent(), which === 'all' ? readPrevious() : []] as const;
+    const reads = [readCurrent(), which === 'both' ? readPrevious() : []] as const;
     const [current, previous] = await withTimeout(TOKEN_LIMITS, Promise.all(reads), () => client.destroy());
     return [current, ...previous];
   };

@@ -1,7 +1,7 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { asciiJson } from './ascii-json.ts';
-import { MAX_MESSAGE_BYTES, REDRIVE_LIMITS } from './limits.ts';
+import { MAX_MESSAGE_BYTES, BACKGROUND_LIMITS } from './limits.ts';
 import { clientSettings, abortAtDeadline } from './sdk-client.ts';
 
 /** Version of the messages' shape. */
@@ -16,8 +16,8 @@ export type SetAside = (record: DynamoDBRecord, reason: string) => Promise<void>
 
 /** Opens the queue for unpublished changes. The publisher loads this module, and with it the SQS client, on demand. */
 export function openUnpublishedQueue(queueUrl: string): SetAside {
-  const client = new SQSClient(clientSettings(REDRIVE_LIMITS));
-  const withDeadline = abortAtDeadline(REDRIVE_LIMITS);
+  const client = new SQSClient(clientSettings(BACKGROUND_LIMITS));
+  const withDeadline = abortAtDeadline(BACKGROUND_LIMITS);
   return async (record, reason) => {
     const message = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: toMessage(record, reason) });
     await withDeadline(({ options }) => client.send(message, options));

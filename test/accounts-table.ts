@@ -1,7 +1,7 @@
 import { DeleteItemCommand, GetItemCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient, startDynamoDb } from '../infra/local/aws/dynamodb.ts';
-import { REDRIVE_LIMITS } from '../lambda/limits.ts';
+import { BACKGROUND_LIMITS } from '../lambda/limits.ts';
 import { officialAccountsTable, type OfficialAccounts } from '../lambda/official-accounts-table.ts';
 import { abortAtDeadline } from '../lambda/sdk-client.ts';
 
@@ -51,7 +51,7 @@ export async function startAccountsTable(): Promise<AccountsTable> {
     url: dynamoDb.url,
     client,
     name: TABLE,
-    accounts: officialAccountsTable(client, TABLE, abortAtDeadline(REDRIVE_LIMITS)),
+    accounts: officialAccountsTable(client, TABLE, abortAtDeadline(BACKGROUND_LIMITS)),
     calls,
     async put(record) {
       await reader.send(new PutItemCommand({ TableName: TABLE, Item: marshall(record) }));

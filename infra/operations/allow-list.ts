@@ -1,5 +1,5 @@
 import { Option } from '@commander-js/extra-typings';
-import { addressList } from '../../lambda/allow-list.ts';
+import { parseAllowList } from '../../lambda/allow-list.ts';
 import { run } from '../cli/command-line.ts';
 import { findDeployment, type DeployedStack, type DeploymentOptions } from '../cli/deployed-stack.ts';
 import { OperationError, UsageError } from '../cli/errors.ts';
@@ -76,7 +76,7 @@ async function addressesOf(sdkAppId: string, region: string, options: Options): 
   const chat = chatRestApi(await chatAppOf(options, sdkAppId));
   const isInChina = options.nettype === undefined ? IN_CHINA.test(region) : options.nettype === '5';
   const addresses = await chat.webhookAddresses(isInChina ? 'inChina' : 'elsewhere');
-  const { malformed } = addressList(addresses);
+  const { malformed } = parseAllowList(addresses);
   if (malformed.length > 0) {
     throw new OperationError(`Chat's answer has a wrong address: ${printable(malformed.join(', '))}`);
   }

@@ -5,12 +5,7 @@ import { MAX_ENTRIES, putEvents, type PutResult } from '../../lambda/event-bus.t
 import { MAX_KEY_BYTES, MIN_EVENT_TIME_MS, PUBLISH_LIMITS } from '../../lambda/limits.ts';
 import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
 import { officialAccountDestroyed } from '../../lambda/commands/official-account-destroyed.ts';
-import {
-  imageOf,
-  makeEvent,
-  UnpublishableError,
-  type OfficialAccountEvent,
-} from '../../lambda/official-account-event.ts';
+import { imageOf, makeEvent, UnpublishableError, type PublishedEvent } from '../../lambda/official-account-event.ts';
 import { awsCallError, tryTo } from '../cli/aws-errors.ts';
 import { run } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeployedStack } from '../cli/deployed-stack.ts';
@@ -90,9 +85,9 @@ export type Selection = { id: string } | { since: number; until: number };
 
 /** A record, with the event that it becomes or the reason why there is none. */
 export type Found = { id: string; receivedTime: number } & (
-  { event: OfficialAccountEvent } | { reason: 'creation not seen' } | { reason: 'unpublishable'; detail: string }
+  { event: PublishedEvent } | { reason: 'creation not seen' } | { reason: 'unpublishable'; detail: string }
 );
-type Publishable = Extract<Found, { event: OfficialAccountEvent }>;
+type Publishable = Extract<Found, { event: PublishedEvent }>;
 
 /** Returns the event that describes the current state of a record. */
 export function publicationOf(item: Record<string, AttributeValue>): Found {
@@ -112,8 +107,8 @@ export function publicationOf(item: Record<string, AttributeValue>): Found {
 }
 
 export interface RepublishOptions {
-  events: readonly OfficialAccountEvent[];
-  put: (events: readonly OfficialAccountEvent[]) => Promise<PutResult[]>;
+  events: readonly PublishedEvent[];
+  put: (events: readonly PublishedEvent[]) => Promise<PutResult[]>;
   /** Stops after the call that is in progress. */
   signal: AbortSignal;
   /** Gets the number of events that are done. */

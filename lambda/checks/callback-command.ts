@@ -2,7 +2,7 @@ import type { Request } from '@middy/core';
 import { commandInBody, type Delivery } from '../delivery.ts';
 import { RejectedError } from '../outcomes.ts';
 
-/** Rejects a delivery whose URL and body name different commands, or whose body names a command without an app. */
+/** Rejects a delivery whose URL and body name different commands, or that names one only in the body and no SdkAppid. */
 export function checkCallbackCommand({ event }: Request<Delivery>): void {
   const { query, body } = event;
   const inBody = commandInBody(body);

@@ -1,6 +1,6 @@
 /** A callback command that the receiver handles. */
 export interface Command {
-  /** Full CallbackCommand with its group, because commands of different groups have the same ending. */
+  /** Full CallbackCommand with the part before the dot, because the part after the dot is not unique. */
   name: string;
   /**
    * Attribute that takes the EventTime. If it is `createdTime`, the command is a creation: it removes all older values.
@@ -9,8 +9,8 @@ export interface Command {
   /** Profile attributes that the command sets, each with the field of the body that holds its value. */
   attributes: Readonly<Record<string, Field>>;
   /**
-   * Published event, for other systems. Without it, a change is published only if it matches another command's
-   * event, for example because the name has changed.
+   * Published event, for other systems. A command without an event publishes nothing itself. Its changes of profile
+   * attributes are published by the command that has an event for them.
    */
   event?: CommandEvent;
 }
@@ -28,11 +28,11 @@ export const optional = (wireName: string): Field => ({ wireName, isOptional: tr
 export interface CommandEvent {
   /** JSON Schema of the event's `detail`. Its title is the detail type. */
   schema: { $id: string; title: string; required: string[] };
-  /** Returns whether the command can have made a change to a record. Default: the timestamp attribute has changed. */
+  /** Returns whether this command could have caused a change. Default: the timestamp attribute has a new value. */
   matches?(before: Image | undefined, after: Image): boolean;
   /** Returns the properties of `detail` that are not attributes of the record. */
   details?(before: Image | undefined, after: Image): Record<string, unknown>;
 }
 
-/** Published attributes of a record before or after a change. A new record has no image before. */
+/** Published attributes of a record before or after a change. `before` is undefined for a new record. */
 export type Image = Readonly<Record<string, unknown>>;

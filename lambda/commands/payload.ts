@@ -5,7 +5,7 @@ import type { AccountEvent } from '../official-account.ts';
 import { RejectedError } from '../outcomes.ts';
 import type { Command } from './command.ts';
 
-/** DynamoDB rejects half a surrogate pair. It is replaced, because a damaged name is better than none. */
+/** DynamoDB rejects half a surrogate pair. It becomes U+FFFD, because a damaged name is better than none. */
 const TEXT = v.pipe(
   v.string(),
   v.transform((value) => value.toWellFormed()),

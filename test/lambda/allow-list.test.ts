@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { addressList } from '../../lambda/allow-list.ts';
+import { parseAllowList } from '../../lambda/allow-list.ts';
 
 test('every item that is neither an address nor a CIDR range counts as malformed', () => {
   const right = ['1.2.3.4', '1.2.3.0/24', '::1', '2001:db8::/128', '0.0.0.0/0'];
@@ -14,5 +14,5 @@ test('every item that is neither an address nor a CIDR range counts as malformed
     '',
     '1.2.3.4/0x8',
   ];
-  expect(addressList([...right, ...wrong]).malformed).toEqual(wrong);
+  expect(parseAllowList([...right, ...wrong]).malformed).toEqual(wrong);
 });

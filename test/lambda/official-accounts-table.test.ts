@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as fc from 'fast-check';
-import { REDRIVE_LIMITS } from '../../lambda/limits.ts';
+import { BACKGROUND_LIMITS } from '../../lambda/limits.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
 import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
 import { destroyAtDeadline, abortAtDeadline } from '../../lambda/sdk-client.ts';
@@ -103,7 +103,7 @@ test('after its deadline, an event out of order makes no further call', async ()
 
 test('any error of DynamoDB except a failed condition is thrown', async () => {
   await expect(
-    officialAccountsTable(table.client, 'nowhere', abortAtDeadline(REDRIVE_LIMITS)).apply(created('a', 1)),
+    officialAccountsTable(table.client, 'nowhere', abortAtDeadline(BACKGROUND_LIMITS)).apply(created('a', 1)),
   ).rejects.toMatchObject({
     name: 'ResourceNotFoundException',
   });
@@ -224,7 +224,7 @@ function accountsWhere(beforeWrite: (write: number) => Promise<void>): OfficialA
       return table.client.send(command as never, options);
     },
   } as unknown as DynamoDBClient;
-  return officialAccountsTable(client, table.name, abortAtDeadline(REDRIVE_LIMITS));
+  return officialAccountsTable(client, table.name, abortAtDeadline(BACKGROUND_LIMITS));
 }
 
 let sequences = 0;

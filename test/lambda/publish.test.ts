@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { PutResult } from '../../lambda/event-bus.ts';
-import type { OfficialAccountEvent } from '../../lambda/official-account-event.ts';
+import type { PublishedEvent } from '../../lambda/official-account-event.ts';
 import { createPublisher } from '../../lambda/publish.ts';
 
 const CREATED = readFileSync(join(import.meta.dirname, '../stream-records/created.json'), 'utf8');
@@ -36,7 +36,7 @@ beforeEach(() => {
 const log = (message: string, extra: object) => void lines.push({ message, ...extra });
 const publish = createPublisher({
   logger: { info: log, warn: log, error: log } as unknown as Logger,
-  async putEvents(events: readonly OfficialAccountEvent[]) {
+  async putEvents(events: readonly PublishedEvent[]) {
     const ids = events.map(({ detail }) => String(detail['officialAccountId']));
     put.push(...ids);
     return ids.map((id) => results[id] ?? { outcome: 'published' });

@@ -14,7 +14,7 @@ function tokenStore(...versions: string[]) {
     async (which) => {
       state.reads += 1;
       if (state.isDown) throw new Error('the store is down');
-      return which === 'all' ? state.versions : state.versions.slice(0, 1);
+      return which === 'both' ? state.versions : state.versions.slice(0, 1);
     },
     () => state.now,
   );
@@ -131,7 +131,7 @@ test('a delivery waits for the end of its read', async () => {
   let now = 0;
   let readAll: () => Promise<string[]> = async () => ['old'];
   const token = webhookToken(
-    (which) => (which === 'all' ? readAll() : Promise.resolve(['old'])),
+    (which) => (which === 'both' ? readAll() : Promise.resolve(['old'])),
     () => now,
   );
   const isRight = (secret: string) => token.verify(signed(TIME, secret).Sign, TIME);
@@ -174,18 +174,18 @@ describe('the secret', () => {
 
   test('has only a current version before its first change', async () => {
     secretsManager.put('fresh', 'one');
-    expect(await secretVersions(client, 'fresh')('all')).toEqual(['one']);
+    expect(await secretVersions(client, 'fresh')('both')).toEqual(['one']);
   });
 
   test('gives its current and its previous version, but no older one', async () => {
     for (const value of ['one', 'two', '三']) secretsManager.put('rotated', value);
-    expect(await secretVersions(client, 'rotated')('all')).toEqual(['三', 'two']);
+    expect(await secretVersions(client, 'rotated')('both')).toEqual(['三', 'two']);
     expect(await secretVersions(client, 'rotated')('current')).toEqual(['三']);
   });
 
   test('is an error if it is empty, because anybody could sign with an empty token', async () => {
     secretsManager.put('empty', '');
-    await expect(secretVersions(client, 'empty')('all')).rejects.toThrow(
+    await expect(secretVersions(client, 'empty')('both')).rejects.toThrow(
       'the secret empty is empty: store the token of the Chat console there',
     );
   });
@@ -197,15 +197,15 @@ describe('the secret', () => {
 
   test('is valid if only its previous version is empty', async () => {
     for (const value of ['', 'corrected']) secretsManager.put('corrected', value);
-    expect(await secretVersions(client, 'corrected')('all')).toEqual(['corrected']);
+    expect(await secretVersions(client, 'corrected')('both')).toEqual(['corrected']);
   });
 
   test('is an error if its previous version cannot be read, because deliveries may be signed with it', async () => {
     const versions = secretVersions({ send: answerFor('AWSPREVIOUS', new Error('throttled')) } as never, 'any');
-    await expect(versions('all')).rejects.toThrow('throttled');
+    await expect(versions('both')).rejects.toThrow('throttled');
   });
 
   test('is an error if it does not exist', async () => {
-    await expect(secretVersions(client, 'nowhere')('all')).rejects.toThrow('no AWSCURRENT version of nowhere');
+    await expect(secretVersions(client, 'nowhere')('both')).rejects.toThrow('no AWSCURRENT version of nowhere');
   });
 });
