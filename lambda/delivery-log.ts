@@ -6,7 +6,7 @@ import type { DeliveryResult } from './failed-deliveries.ts';
 import { countDelivery, countForward, type ForwardOutcome } from './metrics.ts';
 import { IgnoredError, RejectedError, type Outcome, type ReasonName } from './outcomes.ts';
 
-/** Maximum length of values in the log, because strangers choose them before the signature is checked. */
+/** Maximum length of body values in the log, because the signature does not cover the body. */
 const MAX_LOGGED_CHARACTERS = 128;
 
 /** Outcome of a delivery, with its reason. */
@@ -54,8 +54,8 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         }),
       });
     });
-    // A Verify request is not counted: it does not prove that Chat sends deliveries, and its rejection loses no data.
-    // With a wrong signature it counts, because deliveries will have the same token.
+    // Such a Verify request is not counted: it does not prove that Chat sends deliveries, and loses no data. With any
+    // other reason it counts, because the deliveries of this app would fail as well.
     if (isVerifyRequest(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
     // The metrics have the times of accepted deliveries only.
     tryToWrite(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));

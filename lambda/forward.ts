@@ -15,14 +15,17 @@ import { CHAT_TIMEOUT_MS, CONNECT_LIMITS, MAX_ANSWER_BYTES, MIN_FORWARD_MS, with
 const MIN_TIMEOUT_MS = CHAT_TIMEOUT_MS / 2;
 
 export interface Forwarder {
-  /** Opens the connection during init, so that the first delivery need not wait for it. Never throws. */
+  /** Opens a TLS connection during init, beside the other preparations. With `http:`, does nothing. Never throws. */
   connect(): Promise<void>;
-  /** Sends a delivery to the backend as it came, and returns the answer as it came. Never throws. */
+  /**
+   * Sends a delivery to the backend, with its end-to-end headers, and returns the answer with its own. Never throws.
+   */
   forward(delivery: Delivery): Promise<ForwardResult>;
 }
 
 /**
- * Creates the forwarder to the app's own backend.
+ * Creates the forwarder to the app's own backend. The backend must verify Sign itself, because deliveries are forwarded
+ * before they are checked.
  *
  * @param forwardUrl Without query and fragment.
  * @param uniqueText Any text that no other deployment has. Its hash marks forwarded deliveries.
@@ -59,9 +62,9 @@ export function createForwarder(forwardUrl: string, uniqueText: string, breaker 
   }
 
   /**
-   * Sends the request once more if the backend closes a reused connection without a byte of an answer. Usually the
-   * backend closed the idle connection while the request was on its way. A backend that crashes while it handles a
-   * request gets the request twice.
+   * Sends the request and returns the answer. Sends it once more if the backend closes a reused connection without a
+   * byte of an answer. Usually the backend closed the idle connection while the request was on its way. A backend that
+   * crashes while it handles a request gets the request twice.
    */
   async function exchange(delivery: Delivery, signal: AbortSignal): Promise<APIGatewayProxyStructuredResultV2> {
     const body = bodyBytes(delivery);
@@ -138,7 +141,9 @@ class NoAnswerError extends Error {
   override name = 'NoAnswerError';
 }
 
-/** Headers for a single connection, which are not forwarded. @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
+/**
+ * Headers for a single connection, which are not forwarded. @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+ */
 const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -194,7 +199,7 @@ function hasPassed({ headers }: Delivery, loopId: string): boolean {
 }
 
 /**
- * Reads an answer without changing it.
+ * Reads an answer: status, end-to-end headers, cookies and body.
  *
  * @throws if it is too large or is cut short.
  */

@@ -5,8 +5,8 @@ export const CHAT_TIMEOUT_MS = 2_000;
  * Limits of the calls to one service.
  *
  * Chat waits for 2,000 ms. A delivery calls Secrets Manager, DynamoDB and SQS one after another: at most 1,900 ms, or
- * 1,300 ms without a new token. The rest is for the network. The first delivery of a new instance also waits for the
- * end of init. If a service hangs, init takes up to 700 ms longer, and the reply may be too late for Chat.
+ * 1,300 ms if the token need not be read. The rest is for the network. The first delivery of a new instance also waits
+ * for the end of init. If a service hangs, init takes up to 700 ms longer, and the reply may be too late for Chat.
  *
  * A service normally answers within a few tens of milliseconds. The second attempt is for a connection that was lost
  * while the instance was frozen.
@@ -61,7 +61,7 @@ export const MAX_MESSAGE_BYTES = 256 * 1024;
 export const MAX_ATTEMPTS = 10;
 
 /**
- * Limits the time of a call. The SDK alone would check the limit only between two attempts, after its pause.
+ * Limits the time of a call with all its attempts. The SDK can limit only each attempt.
  *
  * The call may continue after the timeout. A late or repeated write is harmless, because merging an event twice gives
  * the same record.

@@ -17,8 +17,8 @@ export interface AccountEvent {
 /**
  * Attributes of a record. Custom attributes may be among them.
  *
- * A profile attribute has its own timestamp, for example `nameTime`, if an event after the creation has set it. A value
- * from the creation has none: its time is `createdTime`.
+ * A profile attribute has its own timestamp, for example `nameTime`, if another event than the creation has set it. A
+ * value from the creation has none: its time is `createdTime`.
  */
 export type AccountRecord = Readonly<Record<string, string | number | undefined>>;
 
@@ -40,7 +40,7 @@ const TIMESTAMPS_AFTER_CREATION = TIMESTAMP_ATTRIBUTES.filter((name) => name !==
  *
  * So the result does not depend on the order of arrival, except for `receivedTime` and the number of writes.
  *
- * @returns the changes, which are empty if the event is repeated or older than everything that it sets.
+ * @returns the changes, which are empty if the event is repeated, or if all that it sets already has newer values.
  */
 export function mergeEvent(event: AccountEvent, record: AccountRecord): Changes {
   const createdTime = latestTime('createdTime', event, record);
@@ -99,8 +99,8 @@ const WITHOUT_OLDER_VALUES: Changes = Object.fromEntries(
 );
 
 /**
- * Returns the value of a timestamp attribute or `eventTime` after the merge. If the event sets the attribute, this is the
- * later of the record's value and the event's time; otherwise it is the record's value.
+ * Returns the value of a timestamp attribute or `eventTime` after the merge. If the event sets the attribute, this is
+ * the later of the record's value and the event's time; otherwise it is the record's value.
  */
 function latestTime(
   name: string,

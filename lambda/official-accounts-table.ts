@@ -19,15 +19,15 @@ export interface OfficialAccounts {
   apply(event: AccountEvent): Promise<ApplyResult>;
 }
 
-/** Maximum number of writes after the first. Each but one means that a concurrent delivery has changed the record. */
+/** Maximum number of writes after the first. From the second on, each means that a concurrent delivery was faster. */
 const MAX_REPETITIONS = 50;
 
 /**
  * Creates the access to the DynamoDB table of official accounts.
  *
- * An event that is newer than the record takes one conditional write, and no read. For any other event, DynamoDB rejects
- * the write and returns the record. If the event changes the record, a second write follows, on the condition that the
- * record is unchanged.
+ * An event that is newer than the record takes one conditional write, and no read. For any other event, DynamoDB
+ * rejects the write and returns the record. If the event changes the record, a second write follows, on the condition
+ * that the record is unchanged.
  */
 export function officialAccountsTable(
   client: DynamoDBClient,
@@ -53,7 +53,7 @@ export function officialAccountsTable(
           } catch (error) {
             if (!(error instanceof ConditionalCheckFailedException)) throw error;
             if (error.Item === undefined) {
-              // On AWS, this means that the record was deleted between two writes.
+              // DynamoDB returns no record if it was deleted between two writes.
               throw new Error('DynamoDB rejected a write without returning the record', { cause: error });
             }
             return attributesOf(error.Item);

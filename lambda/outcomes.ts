@@ -23,7 +23,7 @@ export type Outcome = keyof typeof OUTCOMES;
 export interface Reason {
   /** HTTP status: 200 if the delivery is at fault. Chat regards any other status as a failed webhook. */
   status: 200 | 502 | 503 | 504 | 508;
-  /** Code from 120001 to 130000, Tencent's range for the codes of an app. A removed reason keeps its code. */
+  /** Code from 120001 to 130000, Tencent's range for the codes of an app. No code is used again. */
   errorCode: number;
   /** Short sentence, without a token, a signature or any text from the delivery. */
   errorInfo: string;

@@ -20,7 +20,8 @@ const PAUSE_MS = 1_000;
  * Calls the public URL of the receiver like the console's Verify button: signed and without a command, so that nothing
  * is stored. An unhandled command would not work, because the reply to it is OK even if the token is wrong.
  *
- * @throws if both attempts get no OK within the time that Chat waits. The error raises the alarm.
+ * @throws if both attempts fail: no token, no answer within the time that Chat waits, or a FAIL for another reason than
+ * the address. The error raises the alarm.
  */
 export async function handler(): Promise<void> {
   const url = new URL(webhookUrl);

@@ -16,8 +16,8 @@ type ChangeResult = PutResult | { outcome: 'noEvent' };
  * Creates the function that publishes a batch of changes from the table's stream, in order.
  *
  * A change with a permanent failure is set aside: it goes to the queue for unpublished changes, so that it does not
- * block other changes. Any other failed change is reported together with all later ones. Lambda sends them again, so
- * that some events may come twice.
+ * block other changes. Any other failed change is reported together with all later ones. Lambda sends them again.
+ * Therefore some events may come twice.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */

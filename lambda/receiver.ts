@@ -38,7 +38,7 @@ function tokenFromSecret(secretArn: string) {
   return webhookToken(secretVersions(new SecretsManagerClient(clientSettings(TOKEN_LIMITS)), secretArn));
 }
 
-/** Reads the token during init, so that Chat does not wait for it. If that fails, the first delivery reads it. */
+/** Reads the token during init, beside the other preparations. If that fails, the first delivery reads it. */
 async function loadToken(): Promise<void> {
   try {
     await dependencies.token?.load();

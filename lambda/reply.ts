@@ -4,8 +4,8 @@ import type { Delivery, ForwardResult } from './delivery.ts';
 import { FORWARD_FAILURES, IgnoredError, REASONS, RejectedError, type Reason } from './outcomes.ts';
 
 /**
- * Replies in Tencent's format, after every outcome. It must be registered first: middy runs `after` and `onError` from
- * the last middleware to the first, so no other step can change the reply.
+ * Replies in Tencent's format, or with the backend's answer, after every outcome. It must be registered first: middy
+ * runs `after` and `onError` from the last middleware to the first, so no other step can change the reply.
  *
  * @see https://www.tencentcloud.com/document/product/1047/60796 "Sample response"
  */

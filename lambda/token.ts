@@ -7,15 +7,15 @@ import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
 /**
- * Minimum time between two reads of both versions, because strangers can cause reads. After a failed read, RETRY_MS
- * applies instead.
+ * Minimum time between two reads of both versions, because strangers can cause reads. For a mismatch after a failed
+ * read, it is RETRY_MS.
  */
 const REREAD_MS = 60_000;
 
 /** Pause after a failed read. It is short, because a new token cannot be verified until a read succeeds. */
 const RETRY_MS = 2_000;
 
-/** Age of the last successful read after which a match also reads, so that versions that were removed stop working. */
+/** If the last successful read is older, a matching Sign also causes a read, so that removed versions stop working. */
 const REFRESH_MS = 5 * 60_000;
 
 /** The webhook token of the Chat console, as this instance knows it. */
@@ -26,8 +26,9 @@ export interface WebhookToken {
    * Returns whether an accepted version of the token gives this Sign.
    *
    * - Mismatch: reads the current and the previous version, so that a new token works without a deployment. The next
-   *   read is a minute later, or 2 seconds later if this one fails. If no version is known, every delivery reads.
-   * - Match: reads them if the last successful read is 5 minutes old, so that versions that were removed stop working.
+   *   mismatch reads again after a minute at the earliest, or after 2 seconds if this read fails. If no version is
+   *   known, every delivery reads.
+   * - Match: reads them if the last successful read is 5 minutes old, so that removed versions stop working.
    *   If the read fails, the known versions stay valid, and the next match after a minute reads again.
    *
    * The delivery always waits for the end of the read. Lambda freezes an instance after its reply. Therefore, a read in

@@ -2,7 +2,10 @@ import type { Request } from '@middy/core';
 import { commandInBody, type Delivery } from '../delivery.ts';
 import { RejectedError } from '../outcomes.ts';
 
-/** Rejects a delivery whose URL and body name different commands, or that names one only in the body and no SdkAppid. */
+/**
+ * Rejects a delivery whose URL and body name different commands. Also rejects a delivery whose body names a command
+ * although its URL has no SdkAppid.
+ */
 export function checkCallbackCommand({ event }: Request<Delivery>): void {
   const { query, body } = event;
   const inBody = commandInBody(body);

@@ -9,8 +9,8 @@ export interface Command {
   /** Profile attributes that the command sets, each with the field of the body that holds its value. */
   attributes: Readonly<Record<string, Field>>;
   /**
-   * Published event, for other systems. A command without an event publishes nothing itself. Its changes of profile
-   * attributes are published by the command that has an event for them.
+   * Published event, for other systems. Without it, the publisher sends the event of another command if that matches
+   * the change, for example `officialAccountChanged` for a new name.
    */
   event?: CommandEvent;
 }
@@ -28,7 +28,7 @@ export const optional = (wireName: string): Field => ({ wireName, isOptional: tr
 export interface CommandEvent {
   /** JSON Schema of the event's `detail`. Its title is the detail type. */
   schema: { $id: string; title: string; required: string[] };
-  /** Returns whether this command could have caused a change. Default: the timestamp attribute has a new value. */
+  /** Returns whether a change is published as this event. Default: the timestamp attribute has a new value. */
   matches?(before: Image | undefined, after: Image): boolean;
   /** Returns the properties of `detail` that are not attributes of the record. */
   details?(before: Image | undefined, after: Image): Record<string, unknown>;
