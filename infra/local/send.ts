@@ -4,7 +4,7 @@ import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { createProgram, nonEmpty, run, userPath, wholeNumber } from '../cli/command-line.ts';
 import { UsageError } from '../cli/errors.ts';
 import { isLocal } from '../cli/loopback.ts';
-import { parseJson } from '../cli/terminal.ts';
+import { clearProgress, parseJson, showProgress } from '../cli/terminal.ts';
 import {
   DOCUMENTED_SAMPLE,
   DOCUMENTED_SAMPLES,
@@ -197,10 +197,7 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
     const perSecond = Math.round(done / ((performance.now() - start) / 1000));
     return `${done} of ${count} sent, ${perSecond}/s, ${[...failures.values()].reduce((sum, n) => sum + n, 0)} not OK`;
   };
-  const timer = setInterval(
-    () => process.stderr.write(process.stderr.isTTY ? `\r${progress()}` : `${progress()}\n`),
-    1_000,
-  );
+  const timer = setInterval(() => showProgress(progress()), 1_000);
 
   async function worker(): Promise<void> {
     while (started < count) {
@@ -217,7 +214,7 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
   await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
   clearInterval(timer);
 
-  process.stderr.write(process.stderr.isTTY ? '\r' : '');
+  clearProgress();
   console.log(progress());
   if (milliseconds.length > 0) console.log(`Milliseconds to the reply: ${percentiles(milliseconds)}`);
   const late = milliseconds.filter((each) => each > CHAT_TIMEOUT_MS).length;
