@@ -50,6 +50,7 @@ describe('npm start', () => {
 
   test('ends with exit code 0 after Ctrl-C, says what is lost, and leaves no files', async () => {
     await post(receiver.url, ({ payload }) => delete payload['Name']);
+    await fetch(receiver.eventsUrl); // this stream stays open, as in a browser
     signalGroup(npm.child, 'SIGINT');
     expect(await npm.ended).toMatchObject({ code: 0, stderr: '' });
     expect(npm.output.stdout).toMatch(

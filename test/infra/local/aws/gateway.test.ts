@@ -10,7 +10,7 @@ const ROUTE = { method: 'POST', path: '/webhook' };
 let gateway: Loopback;
 let events: APIGatewayProxyEventV2[];
 /** What the observer gets: request ID, number of bytes, status and reply of each request. */
-let observed: unknown[];
+let observed: unknown[][];
 let answer: () => Promise<unknown>;
 beforeAll(async () => {
   gateway = await startGateway(
@@ -117,14 +117,15 @@ describe('the answer is', () => {
 
   test('413 for more than 10 MB, and for an event of more than Lambda’s 6 MB', async () => {
     const tooLarge = { status: 413, body: '{"message":"Request Entity Too Large"}' };
-    const sizes: [number, object][] = [
-      [10_000_001, tooLarge],
-      [4_800_000, tooLarge], // as base64
-      [4_600_000, { status: 200, body: '好' }],
-    ];
-    for (const [bytes, expected] of sizes) {
-      expect(await send('POST', '/webhook', {}, Buffer.alloc(bytes, 'a'))).toEqual(expected);
-    }
+    expect(await send('POST', '/webhook', {}, Buffer.alloc(10_000_001))).toEqual(tooLarge);
+    expect(await send('POST', '/webhook', {}, Buffer.alloc(4_800_000))).toEqual(tooLarge); // as base64
+    expect(await send('POST', '/webhook', {}, Buffer.alloc(4_600_000))).toEqual({ status: 200, body: '好' });
+    // The observer does not get the first body, because the gateway does not read it to its end.
+    expect(observed.map(([, bytes, status]) => [bytes, status])).toEqual([
+      [undefined, 413],
+      [4_800_000, 413],
+      [4_600_000, 200],
+    ]);
   });
 
   test('still sent to a running delivery when the gateway stops', async () => {
@@ -149,15 +150,10 @@ describe('the answer is', () => {
     expect(await send('POST', '/webhook')).toEqual({ status: 500, body: '{"message":"Internal Server Error"}' });
   });
 
-  test.each<[number, () => Promise<unknown>, string]>([
-    [200, async () => ({ statusCode: 200, body: '好' }), '{}'],
-    [500, () => Promise.reject(new Error('on purpose')), '{}'],
-    [413, async () => ({}), 'a'.repeat(10_000_001)],
-  ])('seen by the observer as it is given, with the request ID of the event: %s', async (status, invoke, body) => {
-    answer = invoke;
-    const reply = await fetch(`${gateway.url}/webhook`, { method: 'POST', body });
-    const bytes = body.length > 10_000_000 ? undefined : body.length;
-    expect(observed).toEqual([[reply.headers.get('apigw-requestid'), bytes, status, await reply.text()]]);
+  test.each([200, 500])('seen by the observer as it is given, with the request ID: %s', async (status) => {
+    if (status === 500) answer = () => Promise.reject(new Error('on purpose'));
+    const reply = await fetch(`${gateway.url}/webhook`, { method: 'POST', body: '{}' });
+    expect(observed).toEqual([[reply.headers.get('apigw-requestid'), 2, status, await reply.text()]]);
     await fetch(`${gateway.url}/other`, { method: 'POST' });
     expect(observed).toHaveLength(1);
   });
