@@ -65,7 +65,9 @@ test.each<[string, Parameters<typeof update>, Item | undefined]>([
   changes = [];
   const error = await update(...write).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(ConditionalCheckFailedException);
-  expect((error as ConditionalCheckFailedException).Item).toEqual(item);
+  const { Item, $response } = error as ConditionalCheckFailedException;
+  expect(Item).toEqual(item);
+  expect('x-amz-crc32' in $response!.headers).toBe(Item === undefined); // the item would make it wrong
   expect(changes).toEqual([]);
 });
 
