@@ -44,13 +44,17 @@ const headersOf = (operation: string) => ({
   authorization: 'AWS4-HMAC-SHA256 Credential=a/b/c/d/e, Signature=x, SignedHeaders=host',
 });
 
-test('a body that breaks dynalite does not stop the service', async () => {
+test('a body that breaks dynalite neither stops the service nor blocks later writes', async () => {
+  const post = (operation: string, body: string) =>
+    fetch(dynamoDb.url, { method: 'POST', headers: headersOf(operation), body });
   for (const operation of ['GetItem', 'UpdateItem', 'BatchWriteItem']) {
     for (const body of ['null', '{', '{"Key":null}', '{"RequestItems":{"table":[null]}}']) {
-      const { status } = await fetch(dynamoDb.url, { method: 'POST', headers: headersOf(operation), body });
+      const { status } = await post(operation, body);
       expect([operation, body, status]).toEqual([operation, body, 400]);
     }
   }
+  const later = await post('UpdateItem', '{"TableName":"none","Key":{"id":{"S":"a"}}}');
+  expect(await later.text()).toContain('ResourceNotFoundException');
 });
 
 test('a request that is not a write of an item gets exactly dynalite’s answer', async () => {
