@@ -136,7 +136,7 @@ describe('if DynamoDB', () => {
   });
 });
 
-test.each<Fault>(['denies', 'hangs', 'cuts the connection'])(
+test.each<Fault>(['denies', 'hangs', 'sends half its answer'])(
   'if DynamoDB and SQS fail (each %s), a delivery gets a 503 in time, and the log has both errors',
   async (fault) => {
     [store.fault, queue.fault] = [fault, fault];
