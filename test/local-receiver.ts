@@ -5,21 +5,19 @@ import { recordsOf } from './records.ts';
 import { TIME_SCALE } from './time.ts';
 import { until } from './until.ts';
 
-export type LocalReceiver = Awaited<ReturnType<typeof startLocalReceiver>>;
+export type LocalReceiver = Awaited<ReturnType<typeof whenServing>>;
 
 /** Lengthens the functions' deadlines, for a busy machine. */
-const TIME_OPTIONS = ['--time-scale', String(Math.ceil(TIME_SCALE))];
+export const TIME_OPTIONS = ['--time-scale', String(Math.ceil(TIME_SCALE))];
 /** Options of `npm start` in the tests: the stack that was synthesized once for all tests. */
 export const LOCAL_OPTIONS = ['--app', synthesizeOnce({}), ...TIME_OPTIONS];
 
 /** Runs `npm start` on a free port, without its own synthesis. @returns when it is ready. */
-export const startLocalReceiver = (...args: string[]) => start([...LOCAL_OPTIONS, ...args]);
+export const startLocalReceiver = (...args: string[]) =>
+  whenServing(program('infra/local/main.ts', ['--port', '0', ...LOCAL_OPTIONS, ...args]));
 
-/** Runs `npm start` with its own synthesis, as by default. */
-export const startSynthesizing = () => start(TIME_OPTIONS);
-
-async function start(args: readonly string[]) {
-  const { child, output, ended } = program('infra/local/main.ts', ['--port', '0', ...args]);
+/** Waits until a process of `npm start` is ready. */
+export async function whenServing({ child, output, ended }: ReturnType<typeof program>) {
   const printed = (pattern: RegExp) => pattern.exec(output.stdout)?.[1];
   await Promise.race([
     until(() => printed(/(Serving\.)/)),

@@ -3,7 +3,7 @@ import { sign, redactSign } from '../../lambda/signature.ts';
 import { request } from '../cli/http.ts';
 import { LOCAL_PORT } from '../cli/local-deployment.ts';
 import { parseJson } from '../cli/terminal.ts';
-import { REQUEST_ID_HEADER, WAITED } from './aws/gateway.ts';
+import { REQUEST_ID_HEADER } from './aws/gateway.ts';
 
 /** The token of Tencent's documented example, and the default token of `npm start`. */
 export const EXAMPLE_TOKEN = 'xxxxyyyy';
@@ -107,8 +107,6 @@ export interface HttpReply {
   /** Its first 64 KiB, without the Sign of the delivery. */
   body: string;
   milliseconds: number;
-  /** How much of it the delivery waited for a function instance. Only `npm start` reports this. */
-  waitedMs: number;
   /** Request ID of API Gateway. Empty if the reply has none. */
   requestId: string;
 }
@@ -131,7 +129,6 @@ export async function post(
       status: response.statusCode ?? 0,
       body: redactSign(await firstBytes(response), url),
       milliseconds: Math.round(performance.now() - start),
-      waitedMs: Number(new RegExp(`${WAITED};dur=(\\d+)`).exec(String(response.headers['server-timing']))?.[1] ?? 0),
       requestId: String(response.headers[REQUEST_ID_HEADER] ?? ''),
     };
   } catch (error) {

@@ -1,5 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Level } from 'level';
 import { UsageError } from '../cli/errors.ts';
 
@@ -7,44 +6,20 @@ import { UsageError } from '../cli/errors.ts';
 export const dataPaths = (directory: string) => ({ tables: directory, queues: join(directory, 'queues') });
 
 /**
- * Creates a data directory if it is missing, and reads all its files. Otherwise the first request that needs a damaged
- * file would end the process.
+ * Creates a data directory if it is missing. Opens its files, because dynalite would end the process if it can't.
  *
  * @throws UsageError if the directory can't be used.
  */
 export async function prepareDataDirectory(directory: string): Promise<void> {
-  try {
-    for (const path of Object.values(dataPaths(directory))) {
-      createDirectory(path);
-      const files = new Level(path, { valueEncoding: 'json' });
+  for (const path of Object.values(dataPaths(directory))) {
+    const files = new Level(path);
+    try {
       await files.open();
-      for await (const _ of files.iterator());
-      await files.close();
+    } catch (error) {
+      const { message, code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+      const reason = code === 'LEVEL_LOCKED' ? 'another process uses it' : message;
+      throw new UsageError(`--data-dir '${directory}' can't be used: ${reason}`, { cause: error });
     }
-  } catch (error) {
-    throw unusableDataDirectory(directory, error);
+    await files.close();
   }
 }
-
-/**
- * Creates a directory and its parents. `mkdirSync` with `recursive` never ends if the system reports that a parent does
- * not exist, for example below /proc.
- */
-function createDirectory(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  createDirectory(dirname(path));
-  mkdirSync(path);
-}
-
-export function unusableDataDirectory(directory: string, error: unknown): UsageError {
-  const { message, cause } = error as LevelError;
-  const reason = isLocked(error) ? 'another process uses it' : (cause?.message ?? message);
-  return new UsageError(`--data-dir '${directory}' can't be used: ${reason}`, { cause: error });
-}
-
-/** Returns whether another process uses the database. */
-export function isLocked(error: unknown): boolean {
-  return (error as LevelError).cause?.code === 'LEVEL_LOCKED';
-}
-
-type LevelError = Error & { cause?: Error & { code?: string } };

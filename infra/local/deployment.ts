@@ -30,7 +30,7 @@ export interface DeploymentOptions extends Omit<FunctionOptions, 'timeScale'> {
   startQueues?: typeof startSqs;
   startSecrets?: typeof startSecretsManager;
   startEvents?: typeof startEventBus;
-  /** Duration of a second on the clock of the queues and of the mappings of streams. */
+  /** Duration of a second on the clock of the queues, and of the pause before a stream's batch is sent again. */
   queueSecondMs?: number;
   /** Factor by which the receiver's timers are slower. The other functions have deadlines of seconds. */
   timeScale?: number;
@@ -66,8 +66,6 @@ export async function startDeployment({
   const functionOptions = { ...otherOptions, log: observedLog(log, history.log) };
 
   const paths = dataDirectory === undefined ? undefined : dataPaths(dataDirectory);
-  // Before DynamoDB: if another process has the data directory open, this throws, whereas dynalite would end the
-  // process.
   const sqs = await startQueues(spec.queues, queueSecondMs, paths?.queues);
   started.defer(sqs.close);
 
@@ -108,11 +106,9 @@ export async function startDeployment({
   const receiver = await start(spec.receiver, { ...functionOptions, timeScale });
 
   for (const mappingSpec of spec.streamMappings) {
-    const { tableName, onFailureQueueName, consumer } = mappingSpec;
-    const { invoke } = await start(consumer);
-    const onFailure = (message: string) => sqs.send(onFailureQueueName, message);
-    const mapping = startStreamMapping(mappingSpec, { invoke, onFailure, secondMs: queueSecondMs });
-    mappings.push({ tableName, mapping });
+    const { invoke } = await start(mappingSpec.consumer);
+    const mapping = startStreamMapping(mappingSpec, invoke, queueSecondMs);
+    mappings.push({ tableName: mappingSpec.tableName, mapping });
     started.defer(mapping.stop);
   }
 

@@ -23,7 +23,7 @@ import {
 import { LOCAL_AWS, dynamoDbClient } from './aws/dynamodb.ts';
 import type { BusEvent } from './aws/event-bus.ts';
 import { listen } from './aws/loopback.ts';
-import { isLocked, prepareDataDirectory, unusableDataDirectory } from './data-directory.ts';
+import { prepareDataDirectory } from './data-directory.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 import { readAssembly, type DeploymentSpec } from './template.ts';
 
@@ -85,9 +85,9 @@ async function start({ port, dataDir: dataDirectory, token, timeScale, ...option
   const interruption = interruptionSignal(() => {}); // stopping takes less than a second
   const interrupted = once(interruption, 'abort');
   const explain = (error: unknown) => {
-    throw explained(error, inspectorPort, dataDirectory);
+    throw explained(error, inspectorPort);
   };
-  // Before the seconds of synthesis. Another process may still take the port or the directory during these seconds.
+  // Before the seconds of synthesis. Another process may still take the port during these seconds.
   for (const each of [port, inspectorPort]) await checkPort(each).catch(explain);
   if (dataDirectory !== undefined) await prepareDataDirectory(dataDirectory);
   const starting = readSpec(options).then((spec) =>
@@ -119,9 +119,8 @@ async function serve(starting: Promise<Deployment>, token: string, interruption:
   printNextSteps(deployment, sdkAppId, token);
 }
 
-/** Turns an error that one of the user's options causes into one that says so. */
-function explained(error: unknown, inspectorPort: number, dataDirectory: string | undefined): unknown {
-  if (dataDirectory !== undefined && isLocked(error)) return unusableDataDirectory(dataDirectory, error);
+/** Turns the error of a port that is not available into one that names the option. */
+function explained(error: unknown, inspectorPort: number): unknown {
   const { syscall, code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (syscall !== 'listen') return error;
   const option = port === inspectorPort ? '--inspector-port' : '--port';

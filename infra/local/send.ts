@@ -4,8 +4,7 @@ import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { createProgram, nonEmpty, run, userPath, wholeNumber } from '../cli/command-line.ts';
 import { UsageError } from '../cli/errors.ts';
 import { isLocal } from '../cli/loopback.ts';
-import { parseJson } from '../cli/terminal.ts';
-import { MAX_INSTANCES } from './aws/function.ts';
+import { clearProgress, parseJson, showProgress } from '../cli/terminal.ts';
 import {
   DOCUMENTED_SAMPLE,
   DOCUMENTED_SAMPLES,
@@ -189,7 +188,6 @@ function replyLine({ status, body }: HttpReply): string {
 /** @returns whether every reply was OK. */
 async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, concurrency: number): Promise<boolean> {
   const milliseconds: number[] = [];
-  const waitedMs: number[] = [];
   const failures = new Map<string, number>();
   const addFailure = (what: string) => failures.set(what, (failures.get(what) ?? 0) + 1);
   let started = 0;
@@ -199,17 +197,13 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
     const perSecond = Math.round(done / ((performance.now() - start) / 1000));
     return `${done} of ${count} sent, ${perSecond}/s, ${[...failures.values()].reduce((sum, n) => sum + n, 0)} not OK`;
   };
-  const timer = setInterval(
-    () => process.stderr.write(process.stderr.isTTY ? `\r${progress()}` : `${progress()}\n`),
-    1_000,
-  );
+  const timer = setInterval(() => showProgress(progress()), 1_000);
 
   async function worker(): Promise<void> {
     while (started < count) {
       try {
         const reply = await send((started += 1));
         milliseconds.push(reply.milliseconds);
-        if (reply.waitedMs > 0) waitedMs.push(reply.waitedMs);
         if (!isOk(reply)) addFailure(replyLine(reply));
       } catch (error) {
         addFailure((error as Error).message);
@@ -220,15 +214,9 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
   await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
   clearInterval(timer);
 
-  process.stderr.write(process.stderr.isTTY ? '\r' : '');
+  clearProgress();
   console.log(progress());
   if (milliseconds.length > 0) console.log(`Milliseconds to the reply: ${percentiles(milliseconds)}`);
-  if (waitedMs.length > 0) {
-    console.log(
-      `${waitedMs.length} of them waited for one of the ${MAX_INSTANCES} function instances of this machine: ` +
-        percentiles(waitedMs),
-    );
-  }
   const late = milliseconds.filter((each) => each > CHAT_TIMEOUT_MS).length;
   if (late > 0) console.log(`${late} came after ${CHAT_TIMEOUT_MS} ms: Chat would have given up.`);
   for (const [what, times] of failures) console.log(`${times} × ${what}`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { webhookApp } from '../app.ts';
 import { LOCAL_CONTEXT, OPTIONS, SettingsError } from '../settings.ts';
-import { OperationError, UsageError } from '../cli/errors.ts';
+import { UsageError } from '../cli/errors.ts';
 import { readAssembly, readJson, type DeploymentSpec } from './template.ts';
 
 /**
@@ -14,7 +14,7 @@ import { readAssembly, readJson, type DeploymentSpec } from './template.ts';
  * @throws UsageError if the context is wrong. A signal that arrived during the synthesis has been handled by then.
  */
 export async function synthesize(context: Readonly<Record<string, string>>): Promise<DeploymentSpec> {
-  const outdir = temporaryDirectory();
+  const outdir = mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
   const remove = () => rmSync(outdir, { recursive: true, force: true });
   process.once('exit', remove);
   const dispose = () => {
@@ -48,16 +48,6 @@ export function synthesizeTo(outdir: string, context: Readonly<Record<string, st
     app.synth();
   } catch (error) {
     throw error instanceof SettingsError ? new UsageError(error.message, { cause: error }) : error;
-  }
-}
-
-function temporaryDirectory(): string {
-  try {
-    return mkdtempSync(join(tmpdir(), 'tencent-chat-webhook-'));
-  } catch (error) {
-    throw new OperationError(`the temporary directory ($TMPDIR) can't be used: ${(error as Error).message}`, {
-      cause: error,
-    });
   }
 }
 

@@ -252,7 +252,7 @@ describe('if the event bus fails', () => {
   });
 });
 
-const unpublishedQueue = () => deployment.spec.streamMappings[0]?.onFailureQueueName ?? '';
+const unpublishedQueue = () => deployment.spec.streamMappings[0]!.consumer.environment['UNPUBLISHED_QUEUE_URL']!;
 const unpublished = () => deployment.sqs.messages(unpublishedQueue()).map((message) => JSON.parse(message));
 
 describe('an unpublishable change', () => {

@@ -2,12 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import {
   CreateTableCommand,
-  DeleteTableCommand,
-  DescribeTableCommand,
   DynamoDBClient,
   ResourceInUseException,
   waitUntilTableExists,
-  waitUntilTableNotExists,
   type CreateTableInput,
 } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
@@ -71,25 +68,13 @@ export async function startDynamoDb(
   };
 }
 
-/** Delays between requests for a table's state, in seconds. */
-const POLLING = { minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 30 };
-
 /** Creates a table if it is missing, and waits until it is active. */
 async function createTable(client: DynamoDBClient, table: CreateTableInput): Promise<void> {
-  const { TableName } = table;
-  try {
-    await client.send(new CreateTableCommand(table));
-  } catch (error) {
+  await client.send(new CreateTableCommand(table)).catch((error: unknown) => {
     if (!(error instanceof ResourceInUseException)) throw error;
-    const { Table } = await client.send(new DescribeTableCommand({ TableName }));
-    if (Table?.TableStatus === 'DELETING') {
-      // An earlier process ended while it deleted the table, and dynalite does not resume the deletion.
-      await client.send(new DeleteTableCommand({ TableName }));
-      await waitUntilTableNotExists({ client, ...POLLING }, { TableName });
-      return createTable(client, table);
-    }
-  }
-  await waitUntilTableExists({ client, ...POLLING }, { TableName });
+  });
+  const polling = { minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 30 }; // in seconds
+  await waitUntilTableExists({ client, ...polling }, { TableName: table.TableName });
 }
 
 export function dynamoDbClient(endpoint: string): DynamoDBClient {

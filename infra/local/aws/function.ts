@@ -17,11 +17,9 @@ export interface LocalFunction {
   /**
    * Runs the function once.
    *
-   * @param onStart Called when an instance begins with the invocation.
-   * @throws ThrottledError if too many invocations are waiting.
    * @throws If the function is stopped, throws, crashes or exceeds its timeout.
    */
-  invoke(event: unknown, onStart?: () => void): Promise<unknown>;
+  invoke(event: unknown): Promise<unknown>;
   /** Ends all instances, and waits until their processes have ended. */
   stop(): Promise<void>;
   /** Replaces all instances with a new one, and waits for the end of its init. */
@@ -31,12 +29,7 @@ export interface LocalFunction {
 }
 
 /** Maximum number of instances of a function. Each is a process that uses 35 MB. */
-export const MAX_INSTANCES = 4;
-/** Maximum number of invocations that wait for an instance. `npm run send` posts at most as many at a time. */
-const MAX_WAITING = 1_000;
-
-/** The function did not run, because too many invocations are waiting. */
-export class ThrottledError extends Error {}
+const MAX_INSTANCES = 4;
 
 const stoppedError = () => new Error('the function is stopped');
 
@@ -44,7 +37,6 @@ type Instance = ReturnType<typeof startInstance>;
 
 interface Waiting {
   event: unknown;
-  onStart: () => void;
   outcome: PromiseWithResolvers<unknown>;
 }
 
@@ -111,8 +103,7 @@ export async function startFunction(
       });
   }
 
-  async function runOn(instance: Instance, { event, onStart, outcome }: Waiting): Promise<void> {
-    onStart();
+  async function runOn(instance: Instance, { event, outcome }: Waiting): Promise<void> {
     try {
       outcome.resolve(await instance.invoke(event));
     } catch (error) {
@@ -134,12 +125,10 @@ export async function startFunction(
 
   await add();
   return {
-    invoke(event, onStart = () => {}) {
+    invoke(event) {
       if (isStopped) return Promise.reject(stoppedError());
-      if (waiting.length >= MAX_WAITING)
-        return Promise.reject(new ThrottledError(`${MAX_WAITING} invocations are waiting already`));
       const outcome = Promise.withResolvers<unknown>();
-      waiting.push({ event, onStart, outcome });
+      waiting.push({ event, outcome });
       assign();
       return outcome.promise;
     },
@@ -172,7 +161,6 @@ function startInstance(
     execArgv: [],
     silent: true,
   });
-  // Undefined if the process did not start.
   for (const output of [child.stdout, child.stderr]) if (output) passLines(output, log);
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
@@ -189,10 +177,7 @@ function startInstance(
     invocation?.reject(error);
     onEnd();
   };
-  child.on('error', (error) => {
-    end(error);
-    ended.resolve(); // a process that can't be started has neither 'exit' nor 'close'
-  });
+  child.on('error', end); // the process can't be started
   child.on('close', () => ended.resolve()); // after its last output
   child.on('exit', (code, signal) => {
     const error = new Error(`the function's process ended (${signal ?? `exit code ${code}`})`);

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { CHAT_TIMEOUT_MS } from '../../../lambda/limits.ts';
-import { ThrottledError, type LocalFunction } from './function.ts';
+import type { LocalFunction } from './function.ts';
 import { listen, readBody, type Loopback } from './loopback.ts';
 
 export interface Route {
@@ -11,8 +11,6 @@ export interface Route {
   path: string;
 }
 
-/** Name of the wait for an instance in the header Server-Timing. */
-export const WAITED = 'instance';
 /** Header of API Gateway with the request ID, which is also in the receiver's log. */
 export const REQUEST_ID_HEADER = 'apigw-requestid';
 
@@ -55,20 +53,16 @@ export async function startGateway(
   const pending = new Set<Promise<void>>();
   const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, (request, response) => {
     const answered = answer(request, response)
-      .catch((error) => {
+      .catch(() => {
         if (request.errored !== null || response.headersSent) return; // the client has closed the connection
-        send(response, failureReply(error)); // the function has returned invalid headers
+        send(response, FAILURE); // the function has returned invalid headers
       })
       .finally(() => pending.delete(answered));
     pending.add(answered);
   });
 
-  // By default, Node cuts the connection of a client that closes its side after the request, before it gets the answer.
-  // Node's documentation does not mention this property; gateway.test.ts shows that it works.
-  Object.assign(server, { httpAllowHalfOpen: true });
-
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [path = '', rawQueryString = ''] = splitOnce(originForm(request.url ?? ''), '?');
+    const [path, ...query] = (request.url ?? '').split('?');
     if (request.method !== route.method || path !== route.path) {
       request.resume();
       return send(response, ownReply(404, 'Not Found'));
@@ -76,26 +70,22 @@ export async function startGateway(
     const body = await readBody(request, MAX_PAYLOAD_BYTES);
     const { httpVersion, headersDistinct: headers, socket } = request;
     const sourceIp = socket.remoteAddress ?? '';
+    const rawQueryString = query.join('?');
     const event = toEvent({ httpVersion, headers, rawQueryString, body: body ?? Buffer.alloc(0), sourceIp }, route);
     const replied = observe(event, body);
     const isTooLarge = body === undefined || Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES;
-    const reply = isTooLarge ? ownReply(413, 'Request Entity Too Large') : await replyOf(event).catch(failureReply);
+    const reply = isTooLarge ? ownReply(413, 'Request Entity Too Large') : await replyOf(event).catch(() => FAILURE);
     replied(reply);
     send(response, { ...reply, headers: { ...reply.headers, [REQUEST_ID_HEADER]: event.requestContext.requestId } });
   }
 
   async function replyOf(event: APIGatewayProxyEventV2): Promise<Reply> {
-    const arrivedMs = performance.now();
-    let waitedMs = 0;
-    const result = (await invoke(event, () => {
-      waitedMs = Math.round(performance.now() - arrivedMs);
-    })) as APIGatewayProxyStructuredResultV2;
+    const result = (await invoke(event)) as APIGatewayProxyStructuredResultV2;
     return {
       status: result.statusCode ?? 200,
       headers: {
         ...(result.headers as Record<string, string>),
         ...(result.cookies !== undefined && { 'set-cookie': result.cookies }),
-        ...waitHeader(waitedMs),
       },
       body: Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8'),
     };
@@ -112,20 +102,13 @@ export async function startGateway(
   };
 }
 
-/** Returns a header with the time that the delivery waited for an instance. AWS has no such wait. */
-function waitHeader(waitedMs: number): Record<string, string> {
-  return waitedMs === 0 ? {} : { 'server-timing': `${WAITED};dur=${waitedMs}` };
-}
-
 /** Returns a reply that API Gateway gives itself. */
 function ownReply(status: number, message: string): Reply {
   return { status, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify({ message })) };
 }
 
-function failureReply(error: unknown): Reply {
-  if (error instanceof ThrottledError) return ownReply(429, 'Too Many Requests');
-  return ownReply(500, 'Internal Server Error'); // the function's log says why
-}
+/** The reply if the function fails. The function's log says why. */
+const FAILURE = ownReply(500, 'Internal Server Error');
 
 function send(response: ServerResponse, { status, headers, body }: Reply): void {
   response.writeHead(status, headers).end(body);
@@ -208,19 +191,4 @@ function joinRepeats(pairs: readonly (readonly string[])[]): Record<string, stri
     joined.set(name, before === undefined ? value : `${before},${value}`);
   }
   return Object.fromEntries(joined);
-}
-
-/**
- * Removes scheme and host from a request target in absolute form (`http://127.0.0.1:3000/webhook?a=1`), which a server
- * must accept.
- *
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
- */
-function originForm(target: string): string {
-  return target.replace(/^https?:\/\/[^/?#]*/i, '');
-}
-
-function splitOnce(text: string, separator: string): string[] {
-  const index = text.indexOf(separator);
-  return index === -1 ? [text] : [text.slice(0, index), text.slice(index + separator.length)];
 }

@@ -1,16 +1,16 @@
-import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { DOCUMENTED_SAMPLE, DOCUMENTED_SAMPLES } from '../../../infra/local/chat.ts';
 import { listen, type Loopback } from '../../../infra/local/aws/loopback.ts';
 import { sendProgram } from '../../../infra/local/send.ts';
-import { recorded, SAMPLES, signed } from '../../delivery.ts';
+import { CREATED, recorded, SAMPLES, signed } from '../../delivery.ts';
 import { inProcess } from '../../in-process.ts';
-import { command, program, ROOT } from '../../program.ts';
+import { command, program } from '../../program.ts';
 
 interface Received {
   query: URLSearchParams;
@@ -21,9 +21,8 @@ interface Received {
 let server: Loopback;
 let received: Received[];
 let reply: { status: number; body: string; headers?: Record<string, string>; afterMs?: number };
-let directory: string;
+const directory = mkdtempSync(join(tmpdir(), 'send-test-'));
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'send-test-'));
   server = await listen(
     createServer(async (request, response) => {
       received.push({
@@ -37,10 +36,7 @@ beforeAll(async () => {
     0,
   );
 });
-afterAll(async () => {
-  rmSync(directory, { recursive: true });
-  await server.close();
-});
+afterAll(() => server.close());
 beforeEach(() => {
   received = [];
   reply = { status: 200, body: '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' };
@@ -48,9 +44,11 @@ beforeEach(() => {
 
 const sendAnywhere = (args: string[], env?: Record<string, string>) => inProcess(sendProgram, args, env);
 const send = (args: string[], env?: Record<string, string>) => sendAnywhere(['--url', server.url, ...args], env);
-/** Runs the command as a process. */
-const sendAlone = (args: string[], env?: Record<string, string>) =>
-  program('infra/local/send.ts', ['--url', server.url, ...args], env).ended;
+/** Sends deliveries, and returns the last one. */
+async function posted(args: string[], env?: Record<string, string>): Promise<Received> {
+  await send(args, env);
+  return received.at(-1)!;
+}
 
 test('the samples are those of Tencent’s pages', () => {
   expect(DOCUMENTED_SAMPLE).toEqual(recorded('created'));
@@ -58,19 +56,19 @@ test('the samples are those of Tencent’s pages', () => {
 });
 
 const CHANGED = 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
+const DESTROYED = 'OfficialAccount.CallbackAfterOfficialAccountDestroyed';
 
 test('each command has the fields of its own sample', async () => {
   for (const sample of DOCUMENTED_SAMPLES) {
-    received = [];
-    await send(['--command', sample.CallbackCommand, '--event-time', '7']);
-    expect(JSON.parse(received[0]!.body)).toEqual({ ...sample, EventTime: 7 });
-    expect(received[0]!.query.get('CallbackCommand')).toBe(sample.CallbackCommand);
+    const { query, body } = await posted(['--command', sample.CallbackCommand, '--event-time', '7']);
+    expect(JSON.parse(body)).toEqual({ ...sample, EventTime: 7 });
+    expect(query.get('CallbackCommand')).toBe(sample.CallbackCommand);
   }
 });
 
 test('a change of the profile has only the given fields', async () => {
-  await send(['--command', CHANGED, '--introduction', '简介', '--event-time', '7']);
-  expect(JSON.parse(received[0]!.body)).toEqual({
+  const { body } = await posted(['--command', CHANGED, '--introduction', '简介', '--event-time', '7']);
+  expect(JSON.parse(body)).toEqual({
     CallbackCommand: CHANGED,
     Official_Account: '@TOA#_test_OA_for_penn',
     Operator_Account: 'leckie',
@@ -80,7 +78,7 @@ test('a change of the profile has only the given fields', async () => {
 });
 
 test('without options the documented sample is posted, signed, without a content type', async () => {
-  const { code, stdout } = await sendAlone([]);
+  const { code, stdout } = await send([]);
   expect(stdout).toMatch(/^HTTP 200 {2}\{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0\} {2}\d+ ms\n$/);
   expect(code).toBe(0);
   const [{ query, contentType, body } = {} as Received] = received;
@@ -90,7 +88,7 @@ test('without options the documented sample is posted, signed, without a content
   expect(Math.abs(Date.now() / 1000 - Number(time))).toBeLessThan(30);
   expect(Object.fromEntries(query)).toEqual({
     SdkAppid: '1400000000',
-    CallbackCommand: 'OfficialAccount.CallbackAfterCreateOfficialAccount',
+    CallbackCommand: CREATED,
     contenttype: 'json',
     ClientIP: '203.0.113.7',
     OptPlatform: 'RESTAPI',
@@ -112,8 +110,7 @@ test('every field has an option', async () => {
     name: '新闻',
     'event-time': '7',
   };
-  await send(Object.entries(fields).flatMap(([option, value]) => [`--${option}`, value]));
-  const [{ query, body } = {} as Received] = received;
+  const { query, body } = await posted(Object.entries(fields).flatMap(([option, value]) => [`--${option}`, value]));
   expect(Object.fromEntries(query)).toEqual({
     SdkAppid: '5',
     CallbackCommand: 'C2C.X',
@@ -134,21 +131,10 @@ test('every field has an option', async () => {
 
 test('the token may come from the environment; the option takes precedence', async () => {
   const env = { CHAT_WEBHOOK_TOKEN: 'from-env' };
-  await send(['--request-time', '1'], env);
-  await send(['--request-time', '1', '--token', 'given'], env);
-  expect(received.map(({ query }) => query.get('Sign'))).toEqual([
-    signed('1', 'from-env').Sign,
-    signed('1', 'given').Sign,
-  ]);
-});
-
-test.each([
-  ['--token', 'x'],
-  ['--request-time', '5'],
-])('--unsigned with %s is invalid', async (...option) => {
-  const { code, stderr } = await send(['--unsigned', ...option]);
-  expect(stderr).toMatch(/^option '--unsigned' cannot be used with option '--(token|request-time) /);
-  expect({ code, received }).toEqual({ code: 2, received: [] });
+  const fromEnvironment = await posted(['--request-time', '1'], env);
+  expect(fromEnvironment.query.get('Sign')).toBe(signed('1', 'from-env').Sign);
+  const given = await posted(['--request-time', '1', '--token', 'given'], env);
+  expect(given.query.get('Sign')).toBe(signed('1', 'given').Sign);
 });
 
 test('a reply that repeats the URL is printed without its Sign', async () => {
@@ -159,34 +145,25 @@ test('a reply that repeats the URL is printed without its Sign', async () => {
 });
 
 test('--unsigned omits Sign and RequestTime', async () => {
-  await send(['--unsigned']);
-  expect([...received[0]!.query.keys()]).toEqual([
-    'SdkAppid',
-    'CallbackCommand',
-    'contenttype',
-    'ClientIP',
-    'OptPlatform',
-  ]);
+  const { query } = await posted(['--unsigned']);
+  expect([...query.keys()]).toEqual(['SdkAppid', 'CallbackCommand', 'contenttype', 'ClientIP', 'OptPlatform']);
 });
 
 test('an event with own fields has the current time, so that it is newer than the last one', async () => {
   const before = Date.now();
-  await send(['--name', '新']);
-  expect(JSON.parse(received[0]!.body).EventTime).toBeGreaterThanOrEqual(before);
+  const { body } = await posted(['--name', '新']);
+  expect(JSON.parse(body).EventTime).toBeGreaterThanOrEqual(before);
 });
 
-test('--file is posted unchanged', async () => {
-  const file = join(directory, 'body');
-  writeFileSync(file, '{"cut": "sh');
-  await send(['--file', file]);
-  expect(received[0]?.body).toBe('{"cut": "sh');
-});
-
-test('the command of a file is also in the URL', async () => {
-  const file = join(directory, 'destroyed.json');
-  writeFileSync(file, '{"CallbackCommand":"OfficialAccount.CallbackAfterOfficialAccountDestroyed"}');
-  await send(['--file', file]);
-  expect(received[0]?.query.get('CallbackCommand')).toBe('OfficialAccount.CallbackAfterOfficialAccountDestroyed');
+test.each([
+  ['{"cut": "sh', CREATED],
+  ['{"CallbackCommand":"OfficialAccount.CallbackAfterOfficialAccountDestroyed"}', DESTROYED],
+])('--file is posted unchanged, and its command is also in the URL: %s', async (content, command) => {
+  writeFileSync(join(directory, 'body'), content);
+  // npm's variable for the user's working directory.
+  const { query, body } = await posted(['--file', 'body'], { INIT_CWD: directory });
+  expect(body).toBe(content);
+  expect(query.get('CallbackCommand')).toBe(command);
 });
 
 test('--count sends this number of accounts, and prints a summary', async () => {
@@ -210,11 +187,8 @@ describe('the exit code is 1', () => {
     ['a FAIL', 200, '{"ActionStatus":"FAIL","ErrorInfo":"no","ErrorCode":120001}'],
     ['another status', 503, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'],
     ['a reply that is not JSON', 200, 'OK'],
-    ['an OK with an error code', 200, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":1}'],
     ['an OK without ErrorInfo', 200, '{"ActionStatus":"OK","ErrorCode":0}'],
-    ['an OK without ErrorCode', 200, '{"ActionStatus":"OK","ErrorInfo":""}'],
     ['an error code of another type', 200, '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":"0"}'],
-    ['null', 200, 'null'],
     ['another 2xx status', 204, ''],
   ])('for %s', async (_what, status, body) => {
     reply = { status, body };
@@ -233,21 +207,12 @@ describe('the exit code is 1', () => {
     expect(code).toBe(1);
   });
 
-  test.each([301, 302, 303, 307, 308])('for a redirect, which is printed and not followed: %s', async (status) => {
-    const followed = jest.fn();
-    const target = await listen(
-      createServer((_request, response) => {
-        followed();
-        response.end('{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}');
-      }),
-      0,
-    );
-    reply = { status, body: 'moved', headers: { location: target.url } };
+  test('for a redirect, which is printed and not followed', async () => {
+    reply = { status: 302, body: 'moved', headers: { location: `${server.url}/other` } };
     const { code, stdout } = await send([]);
-    await target.close();
-    expect(stdout).toMatch(new RegExp(`^HTTP ${status} {2}moved {2}\\d+ ms\n$`));
+    expect(stdout).toMatch(/^HTTP 302 {2}moved {2}\d+ ms\n$/);
     expect(code).toBe(1);
-    expect(followed).not.toHaveBeenCalled();
+    expect(received).toHaveLength(1);
   });
 
   test('if the receiver changes the protocol', async () => {
@@ -276,7 +241,6 @@ describe('the exit code is 1', () => {
 
 test.each([
   [['--url', 'x'], '--url is not a URL'],
-  [['--url', ''], '--url is not a URL'],
   [['--url', 'https://user:pw/@127.0.0.1/webhook'], '--url is not a URL'],
   [['--url', 'https://example.com/webhook'], '--sdk-app-id is missing; only a receiver on this machine has a default'],
   [
@@ -285,25 +249,14 @@ test.each([
   ],
   [['--url', 'localhost:3000/webhook'], '--url must begin with http:// or https://'],
   [['--url', 'user:pw@127.0.0.1/webhook'], '--url must begin with http:// or https://'],
-  [['--token', ''], "option '--token <token>' argument '' is invalid. It must not be empty."],
   [['--url', 'http://user:pw@127.0.0.1/webhook'], '--url must not contain a user name or a password'],
-  [
-    ['--file', join(ROOT, 'package.json'), '--event-time', '1'],
-    "option '--file <file>' cannot be used with option '--event-time <ms>'",
-  ],
   [['--count', '0'], "option '--count <n>' argument '0' is invalid. It must be a whole number from 1 to 10000000."],
-  [
-    ['--event-time', '1.5'],
-    "option '--event-time <ms>' argument '1.5' is invalid. It must be a whole number from 0 to 9007199254740991.",
-  ],
+  [['--unsigned', '--token', 'x'], "option '--unsigned' cannot be used with option '--token <token>'"],
+  [['--unsigned', '--request-time', '5'], "option '--unsigned' cannot be used with option '--request-time <seconds>'"],
   [['--file', '/nowhere'], "--file can't be read: ENOENT"],
-  [
-    ['--file', join(ROOT, 'package.json'), '--name', 'x'],
-    "option '--file <file>' cannot be used with option '--name <text>'",
-  ],
+  [['--file', 'x', '--name', 'x'], "option '--file <file>' cannot be used with option '--name <text>'"],
   [['--command', CHANGED, '--owner-account', 'x'], `${CHANGED} has no Owner_Account: leave out --owner-account`],
   [['--introduction', 'x'], 'CallbackAfterCreateOfficialAccount has no Introduction: leave out --introduction'],
-  [['--nonsense'], "unknown option '--nonsense'"],
 ])('invalid options have the exit code 2: %j', async (args, message) => {
   const { code, stderr } = await sendAnywhere(args);
   expect(code).toBe(2);
@@ -322,23 +275,17 @@ test('a reply is printed in one line, cut, and without control characters', asyn
   expect(many.stdout).toContain(`2 × HTTP 200  ${shown} … (65529 characters)\n`);
 });
 
-test('replies after Chat’s timeout are counted, and the waiting time for an instance is printed', async () => {
-  reply = { ...reply, afterMs: 2_050, headers: { 'server-timing': 'instance;dur=1900' } };
-  const { stdout } = await sendAlone(['--count', '3', '--concurrency', '2']);
+test('replies after Chat’s timeout are counted', async () => {
+  reply = { ...reply, afterMs: 2_050 };
+  const { stdout } = await send(['--count', '3', '--concurrency', '3']);
   expect(stdout).toContain('3 came after 2000 ms: Chat would have given up.\n');
-  expect(stdout).toContain('3 of them waited for one of the ');
-  expect(stdout).toContain('p50 1900, p99 1900, slowest 1900\n');
-});
-
-test('a relative path is resolved from the user’s working directory', async () => {
-  writeFileSync(join(directory, 'relative'), 'here');
-  await send(['--file', 'relative'], { INIT_CWD: directory });
-  expect(received[0]?.body).toBe('here');
 });
 
 test('a receiver on this machine is reached without a proxy', async () => {
   const proxy = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1', http_proxy: 'http://127.0.0.1:1' };
-  expect(await sendAlone([], { ...proxy, NO_PROXY: '', no_proxy: '' })).toMatchObject({ code: 0 });
+  const env = { ...proxy, NO_PROXY: '', no_proxy: '' };
+  const { ended } = program('infra/local/send.ts', ['--url', server.url], env); // Node reads the variables at its start
+  expect(await ended).toMatchObject({ code: 0 });
 });
 
 test('it ends without a message if its output is closed', async () => {
@@ -346,9 +293,7 @@ test('it ends without a message if its output is closed', async () => {
   const { stderr } = await command(
     'sh',
     ['-c', `{ "$NODE" infra/local/send.ts ${url}; echo "exit code $?" >&2; } | true`],
-    {
-      NODE: process.execPath,
-    },
+    { NODE: process.execPath },
   ).ended;
   expect(stderr).toBe('exit code 1\n'); // all replies were OK
 });

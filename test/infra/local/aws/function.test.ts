@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { startFunction, ThrottledError, type LocalFunction } from '../../../../infra/local/aws/function.ts';
-import { command, ROOT } from '../../../program.ts';
+import { startFunction, type LocalFunction } from '../../../../infra/local/aws/function.ts';
 import { slowed } from '../../../time.ts';
 
 let directory: string;
@@ -85,19 +84,6 @@ describe('as in Lambda, an instance', () => {
   });
 });
 
-test('an invocation reports its start, and is throttled if a thousand others wait', async () => {
-  const { invoke } = await start('export const handler = (ms) => new Promise((resolve) => setTimeout(resolve, ms))', {
-    maxInstances: 1,
-  });
-  const begun: string[] = [];
-  const first = invoke(200, () => begun.push('first'));
-  const others = Array.from({ length: 1_000 }, (_, n) => invoke(0, () => begun.push(String(n))));
-  expect(begun).toEqual(['first']);
-  await expect(invoke(0)).rejects.toThrow(ThrottledError);
-  await Promise.all([first, ...others]);
-  expect(begun).toEqual(['first', ...Array.from({ length: 1_000 }, (_, n) => String(n))]);
-});
-
 test('the lines of several instances do not mix', async () => {
   const { invoke } = await start(`
     const write = (text) => new Promise((resolve) => process.stdout.write(text, resolve));
@@ -154,25 +140,6 @@ test('an instance that exceeds the timeout is killed and replaced', async () => 
 test('a failed init fails the start', async () => {
   await expect(start('throw new Error("at init")')).rejects.toThrow("the function's process ended (exit code 1)");
   expect(String(log.read())).toContain('Error: at init');
-});
-
-test('a process that cannot be started fails its invocation, and the next one is tried', async () => {
-  const file = join(directory, 'fork.mjs');
-  writeFileSync(file, 'export const handler = async () => "done"');
-  // In a separate process, because fork does not read jest's copy of process.
-  const source = `
-    import { startFunction } from ${JSON.stringify(join(ROOT, 'infra/local/aws/function.ts'))};
-    const spec = { file: ${JSON.stringify(file)}, handlerName: 'handler', timeoutMs: 5000, environment: {} };
-    const { invoke, kill, stop } = await startFunction(spec);
-    const { execPath } = process;
-    process.execPath = '/nowhere';
-    kill();
-    console.log(await Promise.allSettled([invoke(1), invoke(2)]).then((all) => all.map(({ reason }) => reason?.code)));
-    process.execPath = execPath;
-    console.log(await invoke(3));
-    stop();`;
-  const { code, stdout, stderr } = await command(process.execPath, ['--input-type=module', '--eval', source]).ended;
-  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "[ 'ENOENT', 'ENOENT' ]\ndone\n", stderr: '' });
 });
 
 test('a stopped function starts no instance', async () => {
