@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDeployment, type Deployment, type DeploymentOptions } from '../infra/local/deployment.ts';
 import { readAssembly, type DeploymentSpec } from '../infra/local/template.ts';
+import type { Environment } from '../lambda/config.ts';
 import { synthesizeOnce } from './assemblies.ts';
 import { TOKEN } from './delivery.ts';
 import { TIME_SCALE } from './time.ts';
@@ -23,20 +24,26 @@ export function resourcesOf(type: string, context: Readonly<Record<string, strin
   return Object.values(Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties] : []));
 }
 
+interface SlowDeploymentOptions extends Partial<DeploymentOptions> {
+  /** CDK context beside the SDKAppID. Each context takes a synthesis. */
+  context?: Readonly<Record<string, string>>;
+  /** Variables of the receiver that replace those of the template. test/infra/stack.test.ts tests which it has. */
+  environment?: Partial<Environment>;
+}
+
 /**
  * Starts a deployment on a free port. Its functions have longer deadlines ({@link TIME_SCALE}) and few instances, so that
  * a busy machine can serve them.
- *
- * @param context CDK context beside the SDKAppID.
  */
 export async function startSlowDeployment({
   context = {},
+  environment = {},
   ...options
-}: Partial<DeploymentOptions> & { context?: Readonly<Record<string, string>> } = {}): Promise<
-  Deployment & AsyncDisposable
-> {
+}: SlowDeploymentOptions = {}): Promise<Deployment & AsyncDisposable> {
+  const spec = specOf(context);
+  Object.assign(spec.receiver.environment, environment);
   const deployment = await startDeployment({
-    spec: specOf(context),
+    spec,
     token: TOKEN,
     port: 0,
     timeScale: TIME_SCALE,

@@ -11,7 +11,6 @@ const SLOW = [
   'test/scripts',
   'operations/proxy',
   'whole/publishing',
-  'whole/checks',
 ];
 
 /** Runs the unit tests first, then the slow ones. */

@@ -125,6 +125,7 @@ async function forward([result, respond]: (typeof FORWARDED)[number]): Promise<v
 
 describe('the log of the bundle', () => {
   let lines: Record<string, any>[];
+  const startTime = Date.now();
   beforeAll(async () => {
     for (const [, change] of DELIVERIES) await post(receiver.url, change);
     for (const each of FORWARDED) await forward(each);
@@ -163,8 +164,8 @@ describe('the log of the bundle', () => {
     expect(measured('EventAge')).toEqual(['stored', 'stale', 'parked']);
     expect(measured('StoreTime')).toEqual(['stored', 'stale']);
     const { EventAge, StoreTime } = lines.find((line) => line['StoreTime'] !== undefined)!;
-    expect(EventAge).toBeGreaterThan(Date.now() - 1670574414123 - 60_000);
-    expect(EventAge).toBeLessThan(Date.now() - 1670574414123 + 60_000);
+    expect(EventAge).toBeGreaterThanOrEqual(startTime - 1670574414123);
+    expect(EventAge).toBeLessThanOrEqual(Date.now() - 1670574414123);
     expect(StoreTime).toBeLessThan(slowed(1_000));
   });
 
@@ -175,7 +176,7 @@ describe('the log of the bundle', () => {
 
   test('has each metric of the dashboard and of the alarms', () => {
     const logged = new Set(lines.filter(({ _aws }) => _aws).flatMap(metricsOf));
-    // This machine cannot call from another address: checks.test.ts tests wrongAddress.
+    // This machine cannot call from another address: handler.test.ts tests wrongAddress.
     const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
     expect(shown).toHaveLength(Object.keys(OUTCOMES).length + Object.keys(REASONS).length + FORWARDED.length + 6);
     expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere, notHere]);
@@ -198,17 +199,6 @@ describe('the log of the bundle', () => {
       .filter((line) => line.includes('"EventAge":'))
       .slice(-1);
     expect(JSON.parse(last ?? '')).toMatchObject({ EventAge: 0, outcome: 'stored' });
-  });
-
-  test('has the name and the owner, cut to 128 characters', async () => {
-    const long = '新'.repeat(1_000);
-    const before = log.linesOf('delivery').length;
-    [store.fault, queue.fault] = [undefined, undefined];
-    await post(receiver.url, ({ payload }) =>
-      Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 }),
-    );
-    const line = await until(() => log.linesOf('delivery')[before]);
-    expect(line).toMatchObject({ name: '新'.repeat(128), ownerAccount: '"李雷"\n', outcome: 'stale' });
   });
 });
 

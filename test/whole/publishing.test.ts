@@ -1,15 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  BatchWriteItemCommand,
-  PutItemCommand,
-  UpdateItemCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
+import { BatchWriteItemCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { eventProblems } from '../event-problems.ts';
-import { post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { post, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { faultyEventBus, faultySqs, type Fault } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
@@ -104,84 +99,15 @@ test('a creation is published once, and a repeated or stale delivery is not publ
   expect(listener.type).toBe('text/event-stream');
 });
 
-test('a newer delivery that changes the record is published', async () => {
+test('a newer delivery that changes the record is published, with its name unchanged', async () => {
+  const Name = '新闻 🗞️ "quoted\\"\u2028</script>\ndata: y\n\ndata: z';
   await deliver('changed');
-  await deliver('changed', { EventTime: 1670574414124, Name: '改名' });
+  await deliver('changed', { EventTime: 1670574414124, Name });
   const events = await eventsBefore('after changed');
   expect(events.map(({ detail }) => [detail.eventTime, detail.name])).toEqual([
     [1670574414123, 'TestOfficialAccount'],
-    [1670574414124, '改名'],
+    [1670574414124, Name],
   ]);
-});
-
-test('a rejected or ignored delivery is not published', async () => {
-  await deliver('rejected', { Name: 1 });
-  await post(deployment.url, ({ query }) => query.set('Sign', '0'));
-  await post(deployment.url, ({ query, payload }) => {
-    query.set('CallbackCommand', 'x');
-    Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
-  });
-  expect(await eventsBefore('after rejected')).toEqual([]);
-});
-
-test.each(['新闻公众号 🗞️', '"quoted\\"', 'two\nlines', '\u2028\u2029', '</script>', 'data: x\n\ndata: y'])(
-  'the name %j is unchanged in the event, and the event is valid',
-  async (Name) => {
-    await deliver(`named ${Name}`, { Name });
-    const [event, ...others] = await eventsBefore(`after ${Name}`);
-    expect(event!['detail']).toMatchObject({ officialAccountId: `named ${Name}`, name: Name });
-    expect(eventProblems(event!['detail'])).toEqual([]);
-    expect(others).toEqual([]);
-  },
-);
-
-test('200 concurrent deliveries are published as 200 events', async () => {
-  const ids = Array.from({ length: 200 }, (_, n) => `many ${n}`);
-  await Promise.all(ids.map((id) => deliver(id)));
-  const { sqs, spec } = deployment;
-  const parked = () => spec.consumers.flatMap(({ queueName }) => sqs.messages(queueName)); // on a busy machine
-  await until(() => parked().length === 0);
-  const published = (await eventsBefore('after many')).map(({ detail }) => detail.officialAccountId);
-  expect(published.toSorted()).toEqual(ids.toSorted());
-});
-
-test('a manual change of a record is published, but not a change of a custom attribute', async () => {
-  const TableName = deployment.spec.tableName;
-  const Key = { sdkAppId: SDK_APP_ID, officialAccountId: 'by hand' };
-  const record = {
-    name: '手写',
-    ownerAccount: 'a',
-    operatorAccount: 'b',
-    createdTime: 1,
-    eventTime: 1,
-    receivedTime: 2,
-  };
-  await client.send(new PutItemCommand({ TableName, Item: marshall({ ...Key, ...record }) }));
-  await client.send(
-    new UpdateItemCommand({
-      TableName,
-      Key: marshall(Key),
-      UpdateExpression: 'SET category = :news',
-      ExpressionAttributeValues: marshall({ ':news': 'news' }),
-    }),
-  );
-  const events = await eventsBefore('after by hand');
-  expect(events.map(({ detail }) => detail)).toEqual([
-    { version: 1, type: 'Official Account Created', ...Key, ...record },
-  ]);
-});
-
-test('a parked delivery is published when it is stored', async () => {
-  const [{ queueName } = { queueName: '' }] = deployment.spec.consumers;
-  const body = Buffer.from(JSON.stringify({ ...recorded('created'), Official_Account: 'parked' })).toString('base64');
-  const query = { sdkAppId: SDK_APP_ID };
-  await deployment.sqs.send(
-    queueName,
-    JSON.stringify({ version: 1, reason: 'notStored', requestId: 'r', receivedTime: Date.now(), query, body }),
-  );
-  const { detail } = (await until(() => listener.events[0])) as { detail: unknown };
-  expect(detail).toMatchObject({ officialAccountId: 'parked' });
-  expect(eventProblems(detail)).toEqual([]);
 });
 
 describe('if the event bus fails', () => {
@@ -224,9 +150,9 @@ describe('if the event bus fails', () => {
   ];
   const TYPES = ['Created', 'Changed', 'Full', 'Destroyed'].map((type) => `Official Account ${type}`);
 
-  test('each of 1,000 mixed changes is published at least once, with its detail type', async () => {
+  test('each of 400 mixed changes is published at least once, with its detail type', async () => {
     const seen = failInTurn();
-    const ids = Array.from({ length: 250 }, (_, n) => `mixed ${n}`);
+    const ids = Array.from({ length: 100 }, (_, n) => `mixed ${n}`);
     const TableName = deployment.spec.tableName;
     for (const record of LIFE) {
       const items = ids.map((officialAccountId) =>
@@ -261,13 +187,12 @@ describe('an unpublishable change', () => {
   const RECORD = { sdkAppId: SDK_APP_ID, name: 'a', createdTime: 1, eventTime: 1, receivedTime: 1, revision: 1 };
   const TOO_LARGE = 'x'.repeat(390_000);
   const put = (officialAccountId: string, change: Record<string, unknown>) => {
-    const Item = marshall({ ...RECORD, officialAccountId, ...change }, { removeUndefinedValues: true });
+    const Item = marshall({ ...RECORD, officialAccountId, ...change });
     return client.send(new PutItemCommand({ TableName: deployment.spec.tableName, Item }));
   };
 
   test.each<[string, string, Record<string, unknown>, string, boolean]>([
     ['whose name is a number', 'types', { name: 1 }, 'name is of another type than the JSON Schema says', true],
-    ['whose creation time is a string', 'times', { createdTime: '1' }, 'createdTime is of another type', true],
     ['of 400 KB', 'size', { introduction: TOO_LARGE }, 'TooLarge', false],
   ])('%s is set aside, and does not block others', async (_what, id, change, reason, isWhole) => {
     await put(id, change);
@@ -283,15 +208,12 @@ describe('an unpublishable change', () => {
     expect(message.newImage).toEqual(isWhole ? marshall({ ...RECORD, officialAccountId: id, ...change }) : undefined);
   });
 
-  test.each<[string, string, Record<string, unknown>]>([
-    ['a record without a creation time', 'none', { createdTime: undefined, revision: undefined, total: 1 }],
-    ['a record of 400 KB whose event is small', 'large', { notes: TOO_LARGE }],
-  ])('is not %s', async (_what, id, change) => {
-    await put(id, change);
-    const events = await eventsBefore(`after ${id}`);
-    expect(events.map(({ detail }) => detail)).toEqual(
-      id === 'large' ? [{ ...RECORD, officialAccountId: id, version: 1, type: 'Official Account Created' }] : [],
-    );
+  test('is not a record of 400 KB whose event is small', async () => {
+    await put('large', { notes: TOO_LARGE });
+    const events = await eventsBefore('after large');
+    expect(events.map(({ detail }) => detail)).toEqual([
+      { ...RECORD, officialAccountId: 'large', version: 1, type: 'Official Account Created' },
+    ]);
     expect(unpublished()).toEqual([]);
   });
 
