@@ -41,7 +41,7 @@ test('a forwarded delivery is one request to the backend, and no write', async (
   const { requests } = await runInstance({ ...bundled.contestants.ours, environment }, endpoint, options);
   expect(requests).toEqual({ 'POST /hook': 21, GetSecretValue: 1, 'GET /': 1 });
   // Without the URL, the receiver answers itself.
-  await expect(runInstance(bundled.contestants.ours, endpoint, options)).rejects.toThrow('0 requests to the backend');
+  await expect(runInstance(bundled.contestants.ours, endpoint, options)).rejects.toThrow('ours made {');
 });
 
 test.each(['same', 'ours'] as const)('%s is not measured if it rejects the delivery', async (name) => {
