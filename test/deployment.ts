@@ -7,6 +7,16 @@ import { synthesizeOnce } from './assemblies.ts';
 import { TOKEN } from './delivery.ts';
 import { TIME_SCALE } from './time.ts';
 
+/** Context that adds every part to the stack. Tests that need a part share its synthesis. */
+export const ALL_PARTS = {
+  silenceHours: '24',
+  probeMinutes: '5',
+  allowedCidrs: '198.51.100.1',
+  forwardUrl: 'https://backend.example.com/hook',
+  domainName: 'chat.example.com',
+  certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b',
+};
+
 /** @param context CDK context beside the SDKAppID. */
 export function specOf(context: Readonly<Record<string, string>> = {}): DeploymentSpec {
   return readAssembly(synthesizeOnce(context));
@@ -15,7 +25,7 @@ export function specOf(context: Readonly<Record<string, string>> = {}): Deployme
 /** Returns the synthesized template. */
 export function readTemplate(context: Readonly<Record<string, string>> = {}) {
   const file = join(synthesizeOnce(context), 'TencentChatWebhook.template.json');
-  return JSON.parse(readFileSync(file, 'utf8')) as { Resources: Record<string, any> };
+  return JSON.parse(readFileSync(file, 'utf8')) as { Resources: Record<string, any>; Outputs: Record<string, unknown> };
 }
 
 /** Returns the properties of all resources of a type in the synthesized template. */

@@ -1,13 +1,10 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { Template } from 'aws-cdk-lib/assertions';
 import packageJson from '../package.json' with { type: 'json' };
 import { ADVICE } from '../infra/alarms.ts';
-import { webhookApp } from '../infra/app.ts';
 import { EVENT_SOURCE } from '../infra/webhook.ts';
 import { DOCUMENTED_SAMPLE, EXAMPLE_TOKEN, LOCAL_URL } from '../infra/local/chat.ts';
-import { featureFlags } from '../infra/local/synthesize.ts';
 import { OPTIONS } from '../infra/settings.ts';
 import { COMMANDS, PROFILE_ATTRIBUTES } from '../lambda/commands/index.ts';
 import { dispatch } from '../lambda/dispatch.ts';
@@ -16,6 +13,7 @@ import schema from '../lambda/commands/official-account-created.schema.json' wit
 import { officialAccountsTable } from '../lambda/official-accounts-table.ts';
 import { OUTCOMES, FORWARD_FAILURES, REASONS } from '../lambda/outcomes.ts';
 import { abortAtDeadline } from '../lambda/sdk-client.ts';
+import { ALL_PARTS, readTemplate } from './deployment.ts';
 import { eventProblems } from './event-problems.ts';
 import { delivery, SAMPLES } from './delivery.ts';
 import { ROOT } from './program.ts';
@@ -31,23 +29,12 @@ const [root, lambda, infra] = ['README.md', 'lambda/README.md', 'infra/README.md
   string,
 ];
 const all = PATHS.map(read).join('\n');
-const template = Template.fromStack(
-  webhookApp({
-    context: {
-      ...featureFlags(),
-      sdkAppId: '1400000000',
-      silenceHours: '24',
-      probeMinutes: '5',
-      allowedCidrs: '198.51.100.1',
-      forwardUrl: 'https://backend.example.com/hook',
-      domainName: 'chat.example.com',
-      certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b',
-    },
-  }).stack,
-);
+const template = readTemplate(ALL_PARTS);
 /** Returns resources with their construct IDs. CDK adds eight characters to an ID. */
 const resources = (type: string) =>
-  Object.entries(template.findResources(type)).map(([id, { Properties }]) => [id.slice(0, -8), Properties] as const);
+  Object.entries(template.Resources).flatMap(([id, { Type, Properties }]) =>
+    Type === type ? [[id.slice(0, -8), Properties] as const] : [],
+  );
 
 const withoutCode = (markdown: string) => markdown.replaceAll(/^ *```[^]*?^ *```$/gm, '');
 const cells = (row: string) =>
@@ -209,7 +196,7 @@ test('the table of widgets has every widget of the dashboard, in its order', () 
 });
 
 test('the pages name only existing outputs and log groups, and the correct limits', () => {
-  const outputs = Object.keys(template.findOutputs('*'));
+  const outputs = Object.keys(template.Outputs);
   const named = [...all.matchAll(/`((?!Callback|FaceUrl)[A-Z]\w+(?:Url|Name|Command|Arn|Target))`/g)].map(
     ([, name]) => name,
   );

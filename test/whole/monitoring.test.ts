@@ -4,7 +4,7 @@ import type { Deployment } from '../../infra/local/deployment.ts';
 import { FORWARD_OUTCOMES, NAMESPACE, type ForwardOutcome } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
 import { post, sign, type HttpDelivery } from '../delivery.ts';
-import { resourcesOf, startSlowDeployment } from '../deployment.ts';
+import { ALL_PARTS, resourcesOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer } from '../raw-backend.ts';
 import { slowed, TIME_SCALE } from '../time.ts';
@@ -27,11 +27,9 @@ function metricsOf(line: Record<string, any>): Metric[] {
 const backend = await startRawBackend();
 afterAll(backend.close);
 
-const context = { silenceHours: '24', allowedCidrs: '127.0.0.1', forwardUrl: `${backend.url}/hook` };
-
 /** Body of the dashboard. A reference to a resource is its logical ID. */
 const dashboard = (() => {
-  const [properties] = resourcesOf('AWS::CloudWatch::Dashboard', context);
+  const [properties] = resourcesOf('AWS::CloudWatch::Dashboard', ALL_PARTS);
   const parts: unknown[] = properties!['DashboardBody']['Fn::Join'][1];
   const text = parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part).replaceAll(/[^\w:]/g, '')));
   return JSON.parse(text.join('')) as { widgets: { type: string; properties: Record<string, any> }[] };
@@ -53,7 +51,7 @@ interface AlarmMetric {
 }
 
 /** Metrics of the alarms, alone or in an expression. */
-const ofAlarms: AlarmMetric[] = resourcesOf('AWS::CloudWatch::Alarm', context).flatMap(
+const ofAlarms: AlarmMetric[] = resourcesOf('AWS::CloudWatch::Alarm', ALL_PARTS).flatMap(
   (properties) => properties['Metrics']?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [properties],
 );
 const watched: Metric[] = ofAlarms
@@ -77,7 +75,8 @@ const [store, queue, log] = [faultyDynamoDb(TIME_SCALE), faultySqs(TIME_SCALE), 
 let receiver: Deployment;
 beforeAll(async () => {
   receiver = await startSlowDeployment({
-    context,
+    context: ALL_PARTS,
+    environment: { ALLOWED_CIDRS: '127.0.0.1', FORWARD_URL: `${backend.url}/hook` },
     startStore: store.start,
     startQueues: queue.start,
     log: log.stream,
