@@ -103,7 +103,6 @@ const rejected = (reason: ReasonName, { isDeadLettered = false, field = '' } = {
   };
 };
 
-const handled: Change = () => {};
 const other =
   (command: string): Change =>
   (d) => (d.query.set('CallbackCommand', command), (d.payload = { CallbackCommand: command }));
@@ -141,7 +140,7 @@ const tokenless = () => ({ token: webhookToken(() => Promise.reject(new Error('S
 
 describe('a handled command', () => {
   test('without a fault is stored', async () => {
-    expect(await outcomeOf([handled])).toEqual({
+    expect(await outcomeOf([])).toEqual({
       ...ignored(),
       stored: ['@TOA#_test_OA_for_penn'],
       counted: { outcome: 'stored', reason: undefined },
@@ -161,7 +160,7 @@ describe('a handled command', () => {
     expect(await outcomeOf([change])).toEqual(rejected(reason, { isDeadLettered: true, field }));
   });
 
-  test.each([['no fault', '', handled] as const, ...OF_CHAT])(
+  test.each([['no fault', '', () => {}] as const, ...OF_CHAT])(
     'with %s from an address that is not allowed is rejected for its address and dead-lettered',
     async (_what, _reason, change) => {
       expect(await outcomeOf([change], CLOSED)).toEqual(rejected('wrongAddress', { isDeadLettered: true }));
@@ -177,7 +176,7 @@ describe('a handled command', () => {
   });
 
   test('gets a 503 if the token cannot be read', async () => {
-    expect(await outcomeOf([handled], tokenless())).toEqual(rejected('notKept'));
+    expect(await outcomeOf([], tokenless())).toEqual(rejected('notKept'));
   });
 });
 
@@ -211,13 +210,16 @@ describe('an unhandled command gets an OK with every fault, is not stored, and c
 
 describe('a delivery without a command', () => {
   test.each<[string, Change[]]>([
-    ['with an empty object', [none]],
     ['without a body', [verify]],
     ['with a blank body', [none, (d) => (d.body = ' \n')]],
-    ['without SdkAppid', [none, withoutApp]],
     ['without SdkAppid and body', [verify, withoutApp]],
-  ])('%s is a Verify request, and gets an OK', async (_what, changes) => {
-    expect(await outcomeOf(changes)).toMatchObject({ reply: OK, stored: [], line: { outcome: 'ignored' } });
+  ])('%s is a Verify request, gets an OK, and is not counted as traffic', async (_what, changes) => {
+    expect(await outcomeOf(changes)).toEqual({ ...ignored(), counted: undefined });
+  });
+
+  test('with an empty object gets an OK, with or without SdkAppid', async () => {
+    expect(await outcomeOf([none])).toEqual(ignored());
+    expect(await outcomeOf([none, withoutApp])).toEqual(ignored());
   });
 
   test.each(OF_STRANGERS.filter(([what]) => what !== 'no SdkAppid'))(
@@ -276,7 +278,7 @@ describe('the log line', () => {
   });
 
   test.each<[string, Change[]]>([
-    ['stored', [handled]],
+    ['stored', []],
     ['rejected', [({ query }) => query.set('SdkAppid', '1')]],
     ['ignored', [beforeSend, ({ query }) => query.set('Sign', '0')]],
   ])('of a delivery that is %s may fail: the reply stays the same', async (outcome, changes) => {
