@@ -15,6 +15,7 @@ import {
   UnpublishableError,
   type Item,
 } from '../../lambda/official-account-event.ts';
+import { COMMON_ATTRIBUTES } from '../account-events.ts';
 import { eventProblems } from '../event-problems.ts';
 
 /** A record of the table's stream, as DynamoDB sends it, from `test/stream-records`. */
@@ -195,8 +196,7 @@ describe('the JSON Schemas', () => {
       ...Object.keys(attributes),
     ]);
     expect(properties).toEqual(expect.arrayContaining(set));
-    const fixed = ['sdkAppId', 'officialAccountId', 'eventTime', 'receivedTime', 'clientIp', 'optPlatform', 'revision'];
-    const stored = [...fixed, ...PROFILE_ATTRIBUTES, ...TIMESTAMP_ATTRIBUTES];
+    const stored = [...COMMON_ATTRIBUTES, ...PROFILE_ATTRIBUTES, ...TIMESTAMP_ATTRIBUTES];
     expect(stored).toEqual(expect.arrayContaining(properties));
   });
 

@@ -203,18 +203,15 @@ describe('credentials', () => {
   beforeEach(() => void receiver.askedNow());
 
   test('with a session token are read from the environment of the instance', async () => {
-    for (const n of ['1', '2']) {
-      const credentials = { AWS_ACCESS_KEY_ID: `ID${n}`, AWS_SECRET_ACCESS_KEY: `key ${n}` };
-      expect(await deliverTo({ ...credentials, AWS_SESSION_TOKEN: `session ${n}` })).toEqual(OK);
-      const asked = receiver.asked.splice(0);
-      expect(asked.map(({ operation }) => operation).toSorted()).toEqual([UPDATE, PING, READ]);
-      for (const { operation, headers } of asked) {
-        // The ping needs no permissions, so it has no credentials.
-        const isPing = operation === PING;
-        const signed = new RegExp(`^AWS4-HMAC-SHA256 Credential=ID${n}/\\d{8}/eu-central-1/.*x-amz-security-token`);
-        expect(headers.authorization).toEqual(isPing ? undefined : expect.stringMatching(signed));
-        expect(headers['x-amz-security-token']).toBe(isPing ? undefined : `session ${n}`);
-      }
+    const credentials = { AWS_ACCESS_KEY_ID: 'ID7', AWS_SECRET_ACCESS_KEY: 'key' };
+    expect(await deliverTo({ ...credentials, AWS_SESSION_TOKEN: 'session' })).toEqual(OK);
+    expect(receiver.asked.map(({ operation }) => operation).toSorted()).toEqual([UPDATE, PING, READ]);
+    for (const { operation, headers } of receiver.asked) {
+      // The ping needs no permissions, so it has no credentials.
+      const isPing = operation === PING;
+      const signed = /^AWS4-HMAC-SHA256 Credential=ID7\/\d{8}\/eu-central-1\/.*x-amz-security-token/;
+      expect(headers.authorization).toEqual(isPing ? undefined : expect.stringMatching(signed));
+      expect(headers['x-amz-security-token']).toBe(isPing ? undefined : 'session');
     }
   });
 

@@ -12,29 +12,9 @@ import { startLocalReceiver } from '../local-receiver.ts';
 import { TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
-/** Reads Server-Sent Events like a browser's EventSource. */
-async function listen(url: string) {
-  const events: Record<string, any>[] = [];
-  const abort = new AbortController();
-  const { body, headers } = await fetch(url, { signal: abort.signal });
-  const read = async () => {
-    let text = '';
-    for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
-      const blocks = (text + chunk).split('\n\n');
-      text = blocks.pop() ?? '';
-      const lines = blocks.flatMap((block) => block.split('\n')).filter((line) => line.startsWith('data: '));
-      events.push(...lines.map((line) => JSON.parse(line.slice('data: '.length))));
-    }
-  };
-  const reading = read().catch((error) => {
-    if (!abort.signal.aborted) throw error;
-  });
-  return { events, type: headers.get('content-type'), stop: () => (abort.abort(), reading) };
-}
-
 const [bus, queues, log] = [faultyEventBus(), faultySqs(TIME_SCALE), logKeeper()];
 let deployment: Deployment;
-let listener: Awaited<ReturnType<typeof listen>>;
+const published: Record<string, any>[] = [];
 let client: DynamoDBClient;
 beforeAll(async () => {
   deployment = await startSlowDeployment({
@@ -43,15 +23,14 @@ beforeAll(async () => {
     log: log.stream,
   });
   client = dynamoDbClient(deployment.dynamoDb.url);
-  listener = await listen(deployment.eventsUrl);
+  deployment.bus.subscribe((event) => published.push(event));
 });
 afterAll(async () => {
   client?.destroy();
-  await listener?.stop();
   await deployment?.stop();
 });
 beforeEach(() => {
-  listener.events.length = 0;
+  published.length = 0;
 });
 
 const deliver = (id: string, change: Record<string, unknown> = {}) =>
@@ -60,8 +39,8 @@ const deliver = (id: string, change: Record<string, unknown> = {}) =>
 /** Publishes a last event and returns all events before it. Local events arrive in order. */
 async function eventsBefore(last: string): Promise<Record<string, any>[]> {
   await deliver(last);
-  await until(() => listener.events.find(({ detail }) => detail.officialAccountId === last));
-  return listener.events.slice(0, -1);
+  await until(() => published.find(({ detail }) => detail.officialAccountId === last));
+  return published.slice(0, -1);
 }
 
 test('a creation is published once, and a repeated or stale delivery is not published', async () => {
@@ -96,7 +75,6 @@ test('a creation is published once, and a repeated or stale delivery is not publ
       },
     },
   ]);
-  expect(listener.type).toBe('text/event-stream');
 });
 
 test('a newer delivery that changes the record is published, with its name unchanged', async () => {
@@ -164,15 +142,15 @@ describe('if the event bus fails', () => {
       }
     }
     const expected = ids.flatMap((id) => TYPES.map((type, n) => `${id}, revision ${n + 1}: ${type}`));
-    const published = () =>
+    const described = () =>
       new Set(
-        listener.events.map(
+        published.map(
           ({ 'detail-type': type, detail }) => `${detail.officialAccountId}, revision ${detail.revision}: ${type}`,
         ),
       );
-    await until(() => published().size >= expected.length, 60_000);
-    expect([...published()].toSorted()).toEqual(expected.toSorted());
-    expect(listener.events.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
+    await until(() => described().size >= expected.length, 60_000);
+    expect([...described()].toSorted()).toEqual(expected.toSorted());
+    expect(published.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
     expect(seen).toEqual(FAULTS.flatMap(([fault, calls]) => Array(calls).fill(fault)));
     expect(deployment.sqs.messages(unpublishedQueue())).toEqual([]);
   });
@@ -224,7 +202,7 @@ describe('an unpublishable change', () => {
     await until(() => log.text.includes('the change can neither be published nor set aside'));
     expect(unpublished()).toEqual([]);
     queues.fault = undefined;
-    await until(() => listener.events.find(({ detail }) => detail.officialAccountId === 'behind it'));
+    await until(() => published.find(({ detail }) => detail.officialAccountId === 'behind it'));
     const { keys } = await until(() => unpublished()[0]);
     expect(keys.officialAccountId).toEqual({ S: 'set aside' });
     expect(unpublished()).toHaveLength(1);
@@ -232,25 +210,24 @@ describe('an unpublishable change', () => {
 });
 
 test('npm start prints the events, and serves them at the printed URL', async () => {
-  const local = await startLocalReceiver();
-  const served = await listen(local.eventsUrl);
-  try {
-    expect(local.output.stdout).toMatch(
-      /Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/,
-    );
-    for (let repeat = 0; repeat < 2; repeat += 1) {
-      await post(local.url, ({ payload }) => (payload['Official_Account'] = '@TOA#_新'));
-    }
-    await post(local.url, ({ payload }) => (payload['Official_Account'] = 'last'));
-    await until(() => served.events[1]);
-    expect(served.events.map(({ detail }) => detail.officialAccountId)).toEqual(['@TOA#_新', 'last']);
-    const printed = await until(() => {
-      const lines = local.output.stdout.split('\n').filter((line) => line.startsWith('event '));
-      return lines.length === 2 ? lines : undefined;
-    });
-    expect(printed.map((line) => JSON.parse(line.slice('event '.length)))).toEqual(served.events);
-  } finally {
-    await served.stop();
-    await local.stop();
+  await using local = await startLocalReceiver();
+  const { body, headers } = await fetch(local.eventsUrl);
+  expect(headers.get('content-type')).toBe('text/event-stream');
+  let text = '';
+  const append = new WritableStream<string>({ write: (chunk) => void (text += chunk) });
+  void body
+    ?.pipeThrough(new TextDecoderStream())
+    .pipeTo(append)
+    .catch(() => {}); // until the receiver stops
+  const served = () => [...text.matchAll(/^data: (.*)\n\n/gm)].map(([, json = '']) => JSON.parse(json));
+
+  expect(local.output.stdout).toMatch(/Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/);
+  for (const id of ['@TOA#_新', '@TOA#_新', 'last']) {
+    await post(local.url, ({ payload }) => (payload['Official_Account'] = id));
   }
+  await until(() => served()[1]);
+  expect(served().map(({ detail }) => detail.officialAccountId)).toEqual(['@TOA#_新', 'last']);
+  const printed = () => [...local.output.stdout.matchAll(/^event (.*)$/gm)].map(([, json = '']) => JSON.parse(json));
+  await until(() => printed()[1]);
+  expect(printed()).toEqual(served());
 });
