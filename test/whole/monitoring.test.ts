@@ -35,9 +35,9 @@ const dashboard = (() => {
   return JSON.parse(text.join('')) as { widgets: { type: string; properties: Record<string, any> }[] };
 })();
 
-/** Our own metrics in the graphs of the dashboard, each as [namespace, name, dimension, value, …, options]. */
-const shown: Metric[] = dashboard.widgets
-  .flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][])
+/** Metrics in the graphs of the dashboard, each as [namespace, name, dimension, value, …, options]. */
+const graphed = dashboard.widgets.flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][]);
+const shown: Metric[] = graphed
   .filter(([namespace]) => namespace === NAMESPACE)
   .map(([, name, ...rest]) => {
     const pairs = rest.filter((part) => typeof part === 'string');
@@ -200,4 +200,23 @@ test('the dashboard shows every outcome, every reason and every result of forwar
   expect(drawn('reason')).toEqual(Object.keys(REASONS));
   const results = shown.flatMap((each) => /"forward","(\w+)"/.exec(each)?.[1] ?? []);
   expect([...new Set(results)]).toEqual(FORWARD_OUTCOMES);
+});
+
+// The snapshot of the stack has those of the alarms, but not the dashboard.
+test('the dashboard uses metrics of AWS with the documented names and dimensions', () => {
+  const ofAws = graphed
+    .filter(([namespace]) => namespace !== NAMESPACE)
+    .map((parts) => parts.filter((part, n) => typeof part === 'string' && (n < 2 || n % 2 === 0)).join(' '));
+  expect([...new Set(ofAws)].toSorted()).toEqual([
+    'AWS/ApiGateway 4xx ApiId',
+    'AWS/ApiGateway 5xx ApiId',
+    'AWS/ApiGateway Latency ApiId',
+    'AWS/DynamoDB SystemErrors Operation TableName',
+    'AWS/DynamoDB ThrottledRequests Operation TableName',
+    'AWS/Lambda Errors FunctionName',
+    'AWS/Lambda IteratorAge FunctionName',
+    'AWS/Lambda Throttles FunctionName',
+    'AWS/SQS ApproximateNumberOfMessagesNotVisible QueueName',
+    'AWS/SQS ApproximateNumberOfMessagesVisible QueueName',
+  ]);
 });

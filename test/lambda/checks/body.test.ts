@@ -59,7 +59,7 @@ test.each<[string, string | Buffer]>([
   ['with comments, as Tencent prints it', '{} // comment'],
   ['of form fields', 'Name=x'],
   ['in UTF-16', Buffer.from('\uFEFF{}', 'utf16le')],
-])('a body is rejected that is %s', (_what, body) => {
+])('an unreadable body is rejected: %s', (_what, body) => {
   expect(() => parsed(body, HANDLED)).toThrow(expect.objectContaining({ reason: 'badBody' }));
 });
 
