@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { synthesize } from '../../infra/local/synthesize.ts';
-import event from './event.json' with { type: 'json' };
+import type { DeploymentSpec } from '../../infra/local/template.ts';
 import type { ContestantName } from './result.ts';
 
 export interface Contestant {
@@ -13,8 +12,7 @@ export interface Contestant {
 }
 
 /** Bundles OURS as `cdk deploy` does, and the others with esbuild's defaults. */
-export async function bundleContestants(directory: string) {
-  const { receiver, receiverMemoryMb, dispose } = await synthesize({ sdkAppId: event.queryStringParameters.SdkAppid });
+export async function bundleContestants(directory: string, { receiver, receiverMemoryMb, dispose }: DeploymentSpec) {
   const { environment } = receiver;
   const contestants: Record<ContestantName, Contestant> = {
     floor: await bundle('floor', directory, environment),

@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { synthesize } from '../../infra/local/synthesize.ts';
 import { bundleContestants, type Contestant } from './contestants.ts';
-import { createCpuShare } from './cpu-share.ts';
+import { allowsCpuShares } from './cpu-share.ts';
 import { startEndpoint, type Endpoint } from './endpoint.ts';
+import event from './event.json' with { type: 'json' };
 import { runInstance } from './instance.ts';
 import { NAMES, summarize, type Figures, type Result, type Round } from './result.ts';
 
@@ -29,7 +31,8 @@ export async function measure(rounds: number, isQuick: boolean, signal: AbortSig
   await using started = new AsyncDisposableStack();
   const scratch = mkdtempSync(join(tmpdir(), 'tencent-chat-bench-'));
   started.defer(() => rmSync(scratch, { recursive: true }));
-  const { contestants, dispose } = await bundleContestants(scratch);
+  const spec = await synthesize({ sdkAppId: event.queryStringParameters.SdkAppid });
+  const { contestants, dispose } = await bundleContestants(scratch, spec);
   started.defer(dispose);
   const endpoint = await startEndpoint(scratch);
   started.defer(endpoint.stop);
@@ -91,13 +94,4 @@ async function measureWarm(contestant: Contestant, endpoint: Endpoint, isForward
   const options = { deliveries: WARM, warmUp: WARM_UP, isForwarded };
   const { start, end, medianMs, peakBytes } = await runInstance(contestant, endpoint, options);
   return { cpuUs: (end.cpuUs - start.cpuUs) / WARM, medianMs, peakBytes };
-}
-
-export function allowsCpuShares(): boolean {
-  try {
-    createCpuShare(512).remove();
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -6,11 +6,9 @@ const SLOW = [
   'whole/faults',
   'infra/nag',
   'whole/cold-start',
-  'whole/forward-load',
   'infra/package',
   'test/scripts',
   'operations/proxy',
-  'whole/publishing',
 ];
 
 /** Runs the unit tests first, then the slow ones. */
