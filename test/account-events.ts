@@ -13,6 +13,17 @@ export const eventTimes = (count: number) => fc.nat(count - 1).map((n) => FIRST_
 
 const APP_AND_ID = { sdkAppId: '1400000000', officialAccountId: '@TOA#_test_OA_for_penn' };
 
+/** Attributes that a record may have after any event. */
+export const COMMON_ATTRIBUTES = [
+  'sdkAppId',
+  'officialAccountId',
+  'eventTime',
+  'receivedTime',
+  'clientIp',
+  'optPlatform',
+  'revision',
+];
+
 /** Few values, so that events often agree. Each of them compares differently. */
 const text = fc.constantFrom('', 'A', 'a', 'ä', '新闻', '新闻公众号', '😀', '\uffff');
 const optionalText = fc.oneof(fc.constant(undefined), text);

@@ -29,3 +29,12 @@ export function createCpuShare(memoryMb: number) {
   }
   return { procsFile: join(directory, 'cgroup.procs'), remove };
 }
+
+export function allowsCpuShares(): boolean {
+  try {
+    createCpuShare(512).remove();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { EXAMPLE_TOKEN } from '../../infra/local/chat.ts';
+import { createCertificate } from '../certificate.ts';
 
 export type Endpoint = Awaited<ReturnType<typeof startEndpoint>>;
 
@@ -19,15 +18,9 @@ const BACKEND_ANSWER = { ActionStatus: 'OK', ErrorInfo: '', ErrorCode: 0 };
  * @param token value of the secret.
  */
 export async function startEndpoint(directory: string, token = EXAMPLE_TOKEN) {
-  const [keyFile, certificateFile] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
-  // RSA with 2,048 bits, as AWS has. Node itself cannot create certificates.
-  const subject = ['-subj', '/CN=bench', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
-  const files = ['-noenc', '-keyout', keyFile, '-out', certificateFile];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject, ...files], { stdio: 'pipe' });
-
+  const { key, cert } = createCertificate(directory, '127.0.0.1');
   let requests: Record<string, number> = {};
-  const tls = { key: readFileSync(keyFile), cert: readFileSync(certificateFile) };
-  const server = createServer(tls, (request, response) => {
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
     const [, operation = `${request.method} ${request.url?.split('?')[0]}`] = String(
       request.headers['x-amz-target'],
     ).split('.');
@@ -40,7 +33,7 @@ export async function startEndpoint(directory: string, token = EXAMPLE_TOKEN) {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    certificateFile,
+    certificateFile: cert,
     /** Returns the number of requests since the last call, by operation. */
     takeRequests() {
       const taken = requests;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createProgram, run } from '../../infra/cli/command-line.ts';
 import { measure } from './measure.ts';
 import { plot } from './plot.ts';
-import { FORWARDING_TARGET, forwardingTable, missedTargets, table } from './result.ts';
+import { missedTargets, table } from './result.ts';
 
 const program = createProgram(
   'npm run bench --',
@@ -27,17 +27,15 @@ says which. Close other programs, because all figures but instructions and sizes
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
     try {
       const result = await measure(isQuick ? 3 : 15, isQuick, controller.signal);
-      const { date, node, cpu, cores, load, rounds, forwarding, leftOut } = result;
+      const { date, node, cpu, cores, load, rounds, leftOut } = result;
       console.log(`${date}, Node ${node}, ${cpu}, ${cores} cores, load ${load}, medians of ${rounds} rounds:`);
       console.log(`\n${await table(result.measures)}`);
-      if (forwarding !== undefined) console.log(`A forwarded delivery:\n\n${await forwardingTable(forwarding)}`);
       for (const measures of leftOut) console.log(`Not measured: ${measures}`);
       if (write) {
         writeFileSync(join(import.meta.dirname, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
         writeFileSync(join(import.meta.dirname, 'result.svg'), plot(result));
       }
-      const isForwardingSlow = (forwarding?.cpuRatio ?? 0) > FORWARDING_TARGET;
-      if (check && (isForwardingSlow || missedTargets(result.measures, isQuick).length > 0)) process.exitCode = 1;
+      if (check && missedTargets(result.measures, isQuick).length > 0) process.exitCode = 1;
     } catch (error) {
       if (!controller.signal.aborted) throw error;
       process.exitCode = 130; // the shell's code for Ctrl-C

@@ -1,4 +1,4 @@
-import { MEASURES, NAMES, withUnit, type Result } from './result.ts';
+import { MEASURES, NAMES, withUnit, type ContestantName, type Result } from './result.ts';
 
 const SHOWN = ['instructions', 'toFirstMsAt512', 'toFirstMsAt256', 'firstMsAt256', 'warmCpuUs', 'entryBytes'] as const;
 /** Legible on white and on black. */
@@ -13,15 +13,16 @@ export function plot({ measures, date, node, cpu }: Pick<Result, 'measures' | 'd
   for (const name of SHOWN) {
     const medians = measures[name];
     if (medians === undefined) continue;
-    const largest = Math.max(...NAMES.map((contestant) => medians[contestant]));
+    const figureOf = (contestant: ContestantName) => medians[contestant] ?? 0;
+    const largest = Math.max(...NAMES.map(figureOf));
     shapes.push(text(LEFT - 54, y + BAR * 2 + 4, MEASURES[name].what, 'text-anchor="end"'));
     for (const contestant of NAMES) {
-      const length = Math.max(1, Math.round((medians[contestant] / largest) * LONGEST));
+      const length = Math.max(1, Math.round((figureOf(contestant) / largest) * LONGEST));
       const weight = contestant === 'ours' ? 'bold' : 'normal';
       shapes.push(
         text(LEFT - 8, y + BAR - 3, contestant.toUpperCase(), `text-anchor="end" font-weight="${weight}"`),
         `<rect x="${LEFT}" y="${y}" width="${length}" height="${BAR - 2}" fill="${COLOURS[contestant]}"/>`,
-        text(LEFT + length + 6, y + BAR - 3, withUnit(name, medians[contestant]), `font-weight="${weight}"`),
+        text(LEFT + length + 6, y + BAR - 3, withUnit(name, figureOf(contestant)), `font-weight="${weight}"`),
       );
       y += BAR;
     }
@@ -36,6 +37,5 @@ ${shapes.join('\n')}
 }
 
 function text(x: number, y: number, content: string, attributes = ''): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return `<text x="${x}" y="${y}" ${attributes}>${escaped}</text>`;
+  return `<text x="${x}" y="${y}" ${attributes}>${content}</text>`;
 }

@@ -19,24 +19,18 @@ export const MEASURES = {
   warmCpuUs: { what: 'warm delivery, CPU', unit: 'µs' },
   warmPeakBytes: { what: 'warm deliveries, peak memory', unit: 'MB' },
   entryBytes: { what: 'size of the entry', unit: 'kB' },
+  forwardedCpuUs: { what: 'forwarded delivery, CPU', unit: 'µs' },
+  forwardedShare: { what: 'forwarded delivery, CPU / warm delivery, CPU', unit: '' },
+  forwardedMs: { what: 'forwarded delivery, median time', unit: 'ms' },
 } as const;
-const DIVISORS = { M: 1e6, MB: 1e6, kB: 1e3, ms: 1, µs: 1 };
+const DIVISORS = { M: 1e6, MB: 1e6, kB: 1e3, ms: 1, µs: 1, '': 1 };
 export type MeasureName = keyof typeof MEASURES;
+const MEASURE_NAMES = Object.keys(MEASURES) as MeasureName[];
 /** Figures of one contestant. */
 export type Figures = Partial<Record<MeasureName, number>>;
 export type Round = Record<ContestantName, Figures>;
-/** Medians of all rounds. */
-export type Measures = Partial<Record<MeasureName, Record<(typeof COLUMNS)[number], number>>>;
-
-/** CPU time and median time of a warm delivery: stored, forwarded, and sent to the backend without the receiver. */
-export type Forwarding = Record<'stored' | 'forwarded' | 'direct', { cpuUs: number; medianMs: number }> & {
-  /** CPU time of a forwarded delivery, divided by that of a stored one, and what forwarding adds to the median time. */
-  cpuRatio: number;
-  addedMs: number;
-};
-
-/** Maximum of `cpuRatio`. */
-export const FORWARDING_TARGET = 0.6;
+/** Medians of all rounds. Only OURS forwards. */
+export type Measures = Partial<Record<MeasureName, Partial<Record<(typeof COLUMNS)[number], number>>>>;
 
 /** Content of result.json. `load` is the load average of the minute before the start. */
 export interface Result {
@@ -48,8 +42,6 @@ export interface Result {
   load: number;
   rounds: number;
   measures: Measures;
-  /** Undefined in the quick mode. */
-  forwarding?: Forwarding;
   /** Measures that this machine does not allow. */
   leftOut: string[];
 }
@@ -70,6 +62,7 @@ export const TARGETS = [
   { measure: 'entryBytes', of: 'ours', atMost: ENTRY_BUDGET_BYTES, isBudget: true },
   { measure: 'coldPeakBytes', of: 'ours/plain', atMost: 1, isBudget: false },
   { measure: 'warmPeakBytes', of: 'ours/plain', atMost: 1, isBudget: false },
+  { measure: 'forwardedShare', of: 'ours', atMost: 0.6, isBudget: false },
 ] as const;
 
 /** Returns the targets that are exceeded. A target that was not measured is not exceeded. */
@@ -80,17 +73,17 @@ export function missedTargets(measures: Measures, onlyBudgets = false) {
 
 /** Takes ratios within each round, because a busy machine slows all contestants down alike. */
 export function summarize(rounds: readonly Round[]): Measures {
-  const measures: [string, object][] = [];
-  for (const name of Object.keys(MEASURES) as MeasureName[]) {
-    const complete = rounds.filter((round) => NAMES.every((contestant) => round[contestant][name] !== undefined));
-    const medianOf = (column: string) => {
+  const mediansOf = (name: MeasureName) =>
+    COLUMNS.flatMap((column) => {
       const [contestant = 'ours', other] = column.split('/') as ContestantName[];
-      const divisor = (round: Round) => (other === undefined ? 1 : (round[other][name] ?? NaN));
-      return median(complete.map((round) => (round[contestant][name] ?? NaN) / divisor(round)));
-    };
-    if (complete.length > 0) measures.push([name, Object.fromEntries(COLUMNS.map((of) => [of, medianOf(of)]))]);
-  }
-  return Object.fromEntries(measures);
+      const figures = rounds.map(
+        (round) => (round[contestant][name] ?? NaN) / (other ? (round[other][name] ?? NaN) : 1),
+      );
+      const measured = figures.filter((figure) => !Number.isNaN(figure));
+      return measured.length > 0 ? [[column, median(measured)] as const] : [];
+    });
+  const measures = MEASURE_NAMES.map((name) => [name, Object.fromEntries(mediansOf(name))] as const);
+  return Object.fromEntries(measures.filter(([, medians]) => Object.keys(medians).length > 0));
 }
 
 export function median(samples: readonly number[]): number {
@@ -101,46 +94,26 @@ export function median(samples: readonly number[]): number {
 /** Formats a figure with three significant digits. */
 export function withUnit(name: MeasureName, figure: number): string {
   const { unit } = MEASURES[name];
-  return `${Number((figure / DIVISORS[unit]).toPrecision(3))} ${unit}`;
+  return `${Number((figure / DIVISORS[unit]).toPrecision(3))} ${unit}`.trim();
 }
 
 /** Returns a Markdown table of the figures, and of the ratios with their targets. */
-export async function table(measures: Measures): Promise<string> {
+export function table(measures: Measures): Promise<string> {
   const missed = missedTargets(measures);
-  const rows = (Object.keys(measures) as MeasureName[]).map((name) => [
-    MEASURES[name].what,
-    ...COLUMNS.map((of) => {
-      const written = (value = NaN) => (of.includes('/') ? Number(value.toPrecision(3)) : withUnit(name, value));
-      const target = TARGETS.find(({ measure, of: column }) => measure === name && column === of);
-      const limit = target && ` (${missed.includes(target) ? 'not ' : ''}≤ ${written(target.atMost)})`;
-      return `${written(measures[name]?.[of])}${limit ?? ''}`;
-    }),
-  ]);
-  const head = ['', ...COLUMNS.map((column) => column.toUpperCase().replace('/', ' / '))];
-  return markdownTable([head, ...rows]);
-}
-
-/** Formats a table. The first row is the head, and the first column is aligned to the left. */
-export function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): Promise<string> {
-  const lines = [head, ['---', ...head.slice(1).map(() => '--:')], ...rows];
-  return format(lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), { parser: 'markdown' });
-}
-
-/** Returns a Markdown table of the figures. */
-export function forwardingTable({ stored, forwarded, direct, cpuRatio, addedMs }: Forwarding): Promise<string> {
-  const limit = `(${cpuRatio > FORWARDING_TARGET ? 'not ' : ''}≤ ${FORWARDING_TARGET})`;
-  const digits = (value: number) => String(Number(value.toPrecision(3)));
-  return markdownTable([
-    ['', 'stored', 'forwarded', 'straight to the backend', ''],
-    [
-      'CPU',
-      ...[stored, forwarded, direct].map(({ cpuUs }) => `${digits(cpuUs)} µs`),
-      `forwarded / stored: ${digits(cpuRatio)} ${limit}`,
-    ],
-    [
-      'median time',
-      ...[stored, forwarded, direct].map(({ medianMs }) => `${digits(medianMs)} ms`),
-      `forwarding adds ${digits(addedMs)} ms`,
-    ],
-  ]);
+  const cell = (name: MeasureName, of: (typeof COLUMNS)[number]) => {
+    const written = (value: number) => (of.includes('/') ? Number(value.toPrecision(3)) : withUnit(name, value));
+    const value = measures[name]?.[of];
+    if (value === undefined) return '';
+    const target = TARGETS.find(({ measure, of: column }) => measure === name && column === of);
+    return `${written(value)}${target ? ` (${missed.includes(target) ? 'not ' : ''}≤ ${written(target.atMost)})` : ''}`;
+  };
+  const rows = [
+    ['', ...COLUMNS.map((column) => column.toUpperCase().replace('/', ' / '))],
+    ['---', ...COLUMNS.map(() => '--:')],
+    ...(Object.keys(measures) as MeasureName[]).map((name) => [
+      MEASURES[name].what,
+      ...COLUMNS.map((of) => cell(name, of)),
+    ]),
+  ];
+  return format(rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), { parser: 'markdown' });
 }

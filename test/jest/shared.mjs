@@ -12,9 +12,7 @@ export const SHARED = {
   modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/dist'],
 };
 
-const START_SERVERS = files(
-  'test/lambda/{event-bus,forward,forward-tls,official-accounts-table,sdk-client,token}.test.ts',
-);
+const START_SERVERS = files('test/lambda/{forward,forward-tls,official-accounts-table,sdk-client,token}.test.ts');
 
 /** Tests that start no server and no other program, and synthesize nothing. */
 export const UNIT_TESTS = files(

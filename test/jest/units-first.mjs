@@ -6,12 +6,9 @@ const SLOW = [
   'whole/faults',
   'infra/nag',
   'whole/cold-start',
-  'whole/forward-load',
   'infra/package',
   'test/scripts',
   'operations/proxy',
-  'whole/publishing',
-  'whole/checks',
 ];
 
 /** Runs the unit tests first, then the slow ones. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { callbackCommand, readQuery, type Query } from '../../lambda/delivery.ts';
-import { delivery, request } from '../delivery.ts';
+import { readQuery, type Query } from '../../lambda/delivery.ts';
+import { request } from '../delivery.ts';
 
 test.each<[string, Record<string, string> | undefined, Query]>([
   [
@@ -29,14 +29,4 @@ test.each<[string, Record<string, string> | undefined, Query]>([
   const { event } = request((delivery) => Object.assign(delivery, { queryStringParameters: parameters }));
   readQuery({ event });
   expect(event.query).toEqual(query);
-});
-
-test.each<[string, Query, unknown, unknown]>([
-  ['the URL has it', { callbackCommand: 'a' }, {}, 'a'],
-  ['the body has it', {}, { CallbackCommand: 'b' }, 'b'],
-  ['neither has it', {}, {}, undefined],
-  ['the body is a string', {}, 'CallbackCommand', undefined],
-  ['the body is null', {}, null, undefined],
-])('the callback command if %s', (_where, query, body, command) => {
-  expect(callbackCommand(delivery((event) => Object.assign(event, { query, body })))).toBe(command);
 });

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { COMMANDS } from '../../lambda/commands/index.ts';
 import { dispatch } from '../../lambda/dispatch.ts';
 import type { AccountEvent } from '../../lambda/official-account.ts';
-import { CREATED, delivery, DOCUMENTED_COMMANDS, recorded, SAMPLES } from '../delivery.ts';
+import { delivery, DOCUMENTED_COMMANDS, recorded, SAMPLES } from '../delivery.ts';
 
 async function dispatched(change?: Parameters<typeof delivery>[0]) {
   const events: AccountEvent[] = [];
@@ -33,21 +33,6 @@ test.each([...COMMANDS.values()])('the documented sample of the command $name is
 test('every command in the table is documented and has a sample, and every sample has a command', () => {
   expect([...COMMANDS.keys()].toSorted()).toEqual([...SAMPLES.keys()].toSorted());
   expect(DOCUMENTED_COMMANDS).toEqual(expect.arrayContaining([...SAMPLES.keys()]));
-});
-
-test.each([
-  ...DOCUMENTED_COMMANDS.filter((command) => !SAMPLES.has(command)),
-  'C2C.CallbackBeforeSendMsg',
-  CREATED.toLowerCase(),
-  'constructor',
-  '__proto__',
-  'size',
-])('the command %s is ignored', async (command) => {
-  const { outcome, events } = await dispatched((event) => {
-    event.query.callbackCommand = command;
-    event.body = { CallbackCommand: command };
-  });
-  expect({ outcome, events }).toEqual({ outcome: 'ignored', events: [] });
 });
 
 test.each([{}, [], null, 'text', 5])(

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Delivery, ForwardResult } from '../../lambda/delivery.ts';
-import { createForwarder } from '../../lambda/forward.ts';
+import { createForwarder, type Forwarder } from '../../lambda/forward.ts';
 import { BODY, deliveryOf, DEPLOYMENT_NAME, RAW_QUERY } from '../forwarded-delivery.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
 import { until } from '../until.ts';
@@ -187,12 +187,9 @@ describe('the backend fails:', () => {
   test('it hangs five times, and then no call waits for it', async () => {
     backend.respond = () => {};
     const { forward } = forwarder();
-    for (let times = 1; times <= 5; times += 1) {
-      expect(await forward(deliveryOf({}, 1_050))).toMatchObject({
-        failure: 'backendTimedOut',
-        errorCode: 'TimeoutError',
-      });
-    }
+    const timedOut = expect.objectContaining({ failure: 'backendTimedOut', errorCode: 'TimeoutError' });
+    const deliveries = Array.from({ length: 5 }, () => forward(deliveryOf({}, 1_050)));
+    expect(await Promise.all(deliveries)).toEqual(Array(5).fill(timedOut));
     expect(await forward(deliveryOf())).toEqual({ failure: 'backendTimedOut', errorCode: 'BreakerOpen', ms: 0 });
     expect(backend.requests).toHaveLength(5);
   });
@@ -229,16 +226,18 @@ test('a delivery that this deployment has forwarded before is not sent again', a
 });
 
 describe('a kept connection', () => {
-  test('serves the next delivery', async () => {
-    const { forward } = forwarder();
+  let forward: Forwarder['forward'];
+  beforeEach(async () => {
+    ({ forward } = forwarder());
     await forward(deliveryOf());
+  });
+
+  test('serves the next delivery', async () => {
     await forward(deliveryOf());
     expect(backend.requests.map(({ connection }) => connection)).toEqual([1, 1]);
   });
 
   test('that the backend closes at the next delivery does not fail it', async () => {
-    const { forward } = forwarder();
-    await forward(deliveryOf());
     backend.respond = (socket, { connection }) =>
       connection === 1 ? socket.destroy() : OK_ANSWER(socket, backend.requests[0]!);
     expect(await forward(deliveryOf())).toMatchObject({ answer: { statusCode: 200 } });
@@ -246,16 +245,12 @@ describe('a kept connection', () => {
   });
 
   test('that the backend closes twice fails the delivery', async () => {
-    const { forward } = forwarder();
-    await forward(deliveryOf());
     backend.respond = (socket) => socket.destroy();
     expect(await forward(deliveryOf())).toMatchObject({ failure: 'backendFailed', errorCode: 'ECONNRESET' });
     expect(backend.requests).toHaveLength(3);
   });
 
   test('that is cut within the answer fails the delivery, because the backend has handled it', async () => {
-    const { forward } = forwarder();
-    await forward(deliveryOf());
     backend.respond = (socket) => socket.end('HTTP/1.1 2');
     expect(await forward(deliveryOf())).toMatchObject({ failure: 'backendFailed' });
     expect(backend.requests).toHaveLength(2);
@@ -264,7 +259,7 @@ describe('a kept connection', () => {
   test('of a hanging answer is closed at the deadline', async () => {
     let isClosed = false;
     backend.respond = (socket) => socket.once('close', () => (isClosed = true));
-    await forwarder().forward(deliveryOf());
+    await forward(deliveryOf());
     expect(await until(() => isClosed)).toBe(true);
   });
 });

@@ -34,12 +34,13 @@ test('both versions of the token are accepted, and the previous one is read only
   expect(store.reads).toBe(2);
 });
 
-test('a new instance that cannot read the previous token does not reject a delivery signed with it', async () => {
+test('if the token cannot be read again, a mismatch is not rejected, and a match is accepted', async () => {
   const store = tokenStore('new', 'old');
   await store.token.load();
   store.isDown = true;
   await expect(store.verify('old')).rejects.toThrow('the store is down');
   await expect(store.verify('old')).rejects.toThrow('the store is down');
+  expect(await store.verify('new')).toBe(true);
   expect(store.reads).toBe(2); // at most once in two seconds, because strangers can send any number of wrong signatures
   store.isDown = false;
   store.now = 2_000;
@@ -69,13 +70,6 @@ test('a new token is accepted from its first delivery on', async () => {
   expect(store.reads).toBe(2);
 });
 
-test('wrong signatures cause at most one read a minute', async () => {
-  const store = tokenStore('right');
-  await store.token.load();
-  for (store.now = 0; store.now <= 120_000; store.now += 1_000) expect(await store.verify('wrong')).toBe(false);
-  expect(store.reads).toBe(1 + 3);
-});
-
 test('concurrent deliveries wait for the same read', async () => {
   const store = tokenStore('right');
   const answers = await Promise.all(['right', 'wrong', 'right'].map((token) => store.verify(token)));
@@ -91,17 +85,6 @@ test('until a read succeeds, each delivery causes a read, and none is rejected',
   store.isDown = false;
   expect(await store.verify('right')).toBe(true);
   expect(store.reads).toBe(3);
-});
-
-test('if the token cannot be read again, a mismatch is not rejected, and a match is accepted', async () => {
-  const store = tokenStore('old');
-  await store.token.load();
-  store.now = 60_000;
-  store.isDown = true;
-  await expect(store.verify('new')).rejects.toThrow('the store is down');
-  await expect(store.verify('new')).rejects.toThrow('the store is down');
-  expect(await store.verify('old')).toBe(true);
-  expect(store.reads).toBe(2);
 });
 
 test('a replaced token stops working after five minutes, even if no delivery has the new one', async () => {

@@ -78,6 +78,6 @@ test('after any history of deliveries, repeats, failures and redrives, the recor
       const record = await table.record(id);
       expect(record && visible(record)).toEqual(expected);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });

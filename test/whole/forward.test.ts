@@ -1,16 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import type { Deployment } from '../../infra/local/deployment.ts';
-import {
-  CHAT_TIMEOUT_MS,
-  DOCUMENTED_COMMANDS,
-  SAMPLES,
-  post,
-  SDK_APP_ID,
-  signed,
-  TOKEN,
-  unixSeconds,
-} from '../delivery.ts';
+import { CHAT_TIMEOUT_MS, post, SDK_APP_ID, signed, TOKEN, unixSeconds } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer, type RawBackend } from '../raw-backend.ts';
@@ -18,49 +9,17 @@ import { recordsOf } from '../records.ts';
 import { slowed } from '../time.ts';
 import { until } from '../until.ts';
 
-/** Commands of every group of Chat, before and after an action. */
-const OTHER_COMMANDS = [
-  'State.StateChange',
-  'Profile.CallbackPortraitSet',
-  'Sns.CallbackPrevFriendAdd',
-  'Sns.CallbackFriendAdd',
-  'Sns.CallbackBlackListAdd',
-  'C2C.CallbackBeforeSendMsg',
-  'C2C.CallbackAfterSendMsg',
-  'C2C.CallbackAfterMsgReport',
-  'C2C.CallbackAfterMsgWithDraw',
-  'Group.CallbackBeforeCreateGroup',
-  'Group.CallbackAfterCreateGroup',
-  'Group.CallbackBeforeInviteJoinGroup',
-  'Group.CallbackAfterNewMemberJoin',
-  'Group.CallbackBeforeSendMsg',
-  'Group.CallbackAfterSendMsg',
-  'Group.CallbackAfterGroupInfoChanged',
-  'Bot.OnC2CMessage',
-  'ContactAction.CallbackAfterMarkContact',
-  ...DOCUMENTED_COMMANDS.filter((command) => !SAMPLES.has(command)),
-];
-
 const BEFORE_SEND = 'C2C.CallbackBeforeSendMsg';
-
-interface Line {
-  command: string;
-  outcome: string;
-  reason?: string;
-  backendStatus?: number;
-  forwardFailure?: string;
-  forwardMs: number;
-}
 
 let backend: RawBackend;
 let running: Deployment;
 const log = logKeeper();
-const lines = () => log.linesOf('delivery') as unknown as Line[];
+const lines = () => log.linesOf('delivery');
 const { counts } = log;
 
 beforeAll(async () => {
   backend = await startRawBackend();
-  running = await startSlowDeployment({ context: { forwardUrl: `${backend.url}/hook` }, log: log.stream });
+  running = await startSlowDeployment({ environment: { FORWARD_URL: `${backend.url}/hook` }, log: log.stream });
 });
 afterAll(async () => {
   await running?.stop();
@@ -70,6 +29,8 @@ afterEach(async () => {
   backend.respond = OK_ANSWER;
   backend.requests.splice(0);
 });
+
+const requests = () => backend.requests.map(({ line, body }) => ({ line, body }));
 
 /** Posts bytes to the webhook, without changing the query string. */
 async function postRaw(query: string, body: Uint8Array | string = '{}', headers: Record<string, string> = {}) {
@@ -88,7 +49,7 @@ const query = (command: string, change: (query: URLSearchParams) => void = () =>
   return parameters.toString();
 };
 
-describe.each<[string, (query: URLSearchParams) => void, string | undefined]>([
+test.each<[string, (query: URLSearchParams) => void, string | undefined]>([
   ['with a correct signature', () => {}, undefined],
   ['with a wrong signature', (parameters) => parameters.set('Sign', '0'.repeat(64)), 'badSignature'],
   [
@@ -97,63 +58,34 @@ describe.each<[string, (query: URLSearchParams) => void, string | undefined]>([
     'badSignature',
   ],
   ['for another app', (parameters) => parameters.set('SdkAppid', '1400000001'), 'wrongApp'],
-])('a delivery %s', (_what, change, reason) => {
-  test.each(OTHER_COMMANDS)('of %s reaches the backend unchanged, and the answer reaches Chat', async (command) => {
-    const body = Buffer.from(JSON.stringify({ CallbackCommand: command, Text: '你好 😀' }));
-    const reply = `{"ActionStatus": "OK", "ErrorInfo": "${command} 好", "ErrorCode": 0}`;
-    backend.respond = answer('201 Created', { 'Content-Type': 'application/json; charset=utf-8' }, reply);
-    const [sent, linesBefore] = [query(command, change), lines().length];
-    const { status, headers, body: received } = await postRaw(sent, body, { 'content-type': 'application/json' });
-    expect({ status, type: headers.get('content-type'), body: received.toString() }).toEqual({
-      status: 201,
-      type: 'application/json; charset=utf-8',
-      body: reply,
-    });
-    expect(backend.requests.map(({ line }) => line)).toEqual([`POST /hook?${sent} HTTP/1.1`]);
-    expect(backend.requests[0]?.body).toEqual(body);
-    const line = await until(() => lines()[linesBefore]);
-    expect(line).toMatchObject({ command, outcome: 'forwarded', backendStatus: 201, forwardMs: expect.any(Number) });
-    expect(line.reason).toBe(reason);
+])('a delivery %s reaches the backend unchanged, and the answer reaches Chat', async (_what, change, reason) => {
+  const body = Buffer.from('{"Text": "你好 😀"}');
+  const reply = '{"ActionStatus": "OK", "ErrorInfo": "好", "ErrorCode": 0}';
+  const type = 'application/json; charset=utf-8';
+  backend.respond = answer('201 Created', { 'Content-Type': type }, reply);
+  const [sent, linesBefore] = [query(BEFORE_SEND, change), lines().length];
+  const { status, headers, body: received } = await postRaw(sent, body, { 'content-type': 'application/json' });
+  expect({ status, type: headers.get('content-type'), body: received.toString() }).toEqual({
+    status: 201,
+    type,
+    body: reply,
   });
+  expect(requests()).toEqual([{ line: `POST /hook?${sent} HTTP/1.1`, body }]);
+  const line = await until(() => lines()[linesBefore]);
+  expect(line).toMatchObject({
+    command: BEFORE_SEND,
+    outcome: 'forwarded',
+    backendStatus: 201,
+    forwardMs: expect.any(Number),
+  });
+  expect(line['reason']).toBe(reason);
 });
 
-test.each([
-  [
-    'an answer with a changed message',
-    '200 OK',
-    '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"红包"}}]}',
-  ],
-  [
-    'an answer that rejects members',
-    '200 OK',
-    '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"RefusedMembers_Account":["jared","贾"]}',
-  ],
-  ['ErrorCode 1', '200 OK', '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":1}'],
-  ['ErrorCode 2', '200 OK', '{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":2}'],
-  ['ErrorCode 120001', '200 OK', '{"ActionStatus":"FAIL","ErrorInfo":"禁止","ErrorCode":120001}'],
-])('%s of the backend reaches Chat unchanged', async (_what, status, reply) => {
-  backend.respond = answer(status, { 'Content-Type': 'application/json' }, reply);
-  const { body } = await postRaw(query(BEFORE_SEND));
-  expect(body.toString()).toBe(reply);
-});
-
-test.each<[string, string]>([
-  ['in another order and case', `Sign=0&requestTIME=1&callbackcommand=${BEFORE_SEND}&SDKAPPID=1`],
-  ['percent-encoded', `CallbackCommand=C2C%2ECallbackBeforeSendMsg&x=%e4%bd%a0+%2B&y`],
-  ['repeated', `CallbackCommand=${BEFORE_SEND}&CallbackCommand=${BEFORE_SEND}&x=1&x=2`],
-])('parameters that are %s reach the backend unchanged', async (_what, sent) => {
-  await postRaw(sent);
-  expect(backend.requests.map(({ line }) => line)).toEqual([`POST /hook?${sent} HTTP/1.1`]);
-});
-
-test.each<[string, Uint8Array]>([
-  ['no', Buffer.alloc(0)],
-  ['64 KiB of', Buffer.alloc(65_536, '好'.repeat(3))],
-  ['4 MB of', Buffer.alloc(4_000_000, 'a')],
-  ['binary', Buffer.from([0xff, 0xfe, 0, 0x80])],
-])('a delivery with %s bytes in its body reaches the backend unchanged', async (_what, body) => {
-  expect((await postRaw(query(BEFORE_SEND), body)).status).toBe(200);
-  expect(backend.requests[0]?.body.equals(body)).toBe(true);
+test('encoded and repeated parameters and a binary body reach the backend unchanged', async () => {
+  const sent = 'callbackcommand=C2C%2ECallbackBeforeSendMsg&SDKAPPID=1&x=%e4%bd%a0+%2B&y&x=2';
+  const body = Buffer.from([0xff, 0xfe, 0, 0x80]);
+  await postRaw(sent, body);
+  expect(requests()).toEqual([{ line: `POST /hook?${sent} HTTP/1.1`, body }]);
 });
 
 test('compressed bytes, cookies and a redirect of the backend reach Chat unchanged', async () => {
@@ -177,20 +109,7 @@ test('compressed bytes, cookies and a redirect of the backend reach Chat unchang
 describe('Chat gets a FAIL in Tencent’s shape, in time,', () => {
   test.each<[string, RawAnswer, number, number]>([
     ['if the backend closes the connection', (socket) => socket.destroy(), 502, 120502],
-    [
-      'if the backend sends half an answer',
-      (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{'),
-      502,
-      120502,
-    ],
-    ['if the backend sends more than 1 MiB', answer('200 OK', {}, Buffer.alloc(1_048_577)), 502, 120502],
     ['if the backend hangs', () => {}, 504, 120504],
-    [
-      'if the backend hangs after the headers',
-      (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{'),
-      504,
-      120504,
-    ],
   ])('%s', async (_what, respond, status, code) => {
     backend.respond = respond;
     const start = performance.now();
@@ -207,16 +126,13 @@ describe('Chat gets a FAIL in Tencent’s shape, in time,', () => {
 
   test('if the delivery comes back to this webhook', async () => {
     const loops: string[] = [];
-    backend.respond = (socket, { headers, line, body }) => {
-      const cdnLoop = headers.find((header) => /^cdn-loop:/i.test(header))?.split(': ')[1] ?? '';
+    backend.respond = async (socket, request) => {
+      const cdnLoop = request.headers.find((header) => /^cdn-loop:/i.test(header))?.split(': ')[1] ?? '';
       loops.push(cdnLoop);
-      void postRaw(line.split(/[? ]/)[2] ?? '', body, { 'cdn-loop': cdnLoop }).then((reply) =>
-        answer(
-          `${reply.status} Loop`,
-          { 'Content-Type': 'application/json' },
-          reply.body,
-        )(socket, backend.requests[0]!),
-      );
+      const { status, body } = await postRaw(request.line.split(/[? ]/)[2] ?? '', request.body, {
+        'cdn-loop': cdnLoop,
+      });
+      answer(`${status} Loop`, { 'Content-Type': 'application/json' }, body)(socket, request);
     };
     const linesBefore = lines().length;
     const reply = await postRaw(query(BEFORE_SEND));
@@ -224,11 +140,8 @@ describe('Chat gets a FAIL in Tencent’s shape, in time,', () => {
     expect(JSON.parse(reply.body.toString()).ErrorCode).toBe(120508);
     expect(loops).toHaveLength(1);
     await until(() => lines()[linesBefore + 1]);
-    expect(
-      lines()
-        .slice(linesBefore)
-        .map(({ forwardFailure }) => forwardFailure),
-    ).toEqual(['forwardLoop', undefined]);
+    const logged = lines().slice(linesBefore);
+    expect(logged.map(({ forwardFailure }) => forwardFailure)).toEqual(['forwardLoop', undefined]);
     await until(() => counts().find(({ forward }) => forward === 'forwardLoop'));
   });
 });
@@ -264,26 +177,13 @@ test('nothing that is forwarded is stored or queued, and no query string or body
 
 test('an authentic forwarded delivery counts with its time; any other counts by its reason', async () => {
   const before = counts().length;
+  await postRaw(query(BEFORE_SEND, (parameters) => parameters.delete('Sign')));
   await postRaw(query(BEFORE_SEND));
-  await until(() => counts()[before + 1]);
+  await until(() => counts()[before + 2]);
   expect(counts().slice(before)).toEqual([
+    expect.objectContaining({ reason: 'badSignature' }),
     expect.objectContaining({ outcome: 'forwarded', Deliveries: 1 }),
     expect.objectContaining({ forward: 'ok', ForwardTime: expect.any(Number) }),
   ]);
-  await postRaw(query(BEFORE_SEND, (parameters) => parameters.delete('Sign')));
-  await postRaw(query(BEFORE_SEND));
-  await until(() => counts()[before + 4]);
-  expect(counts().slice(before + 2)).toEqual([
-    expect.objectContaining({ reason: 'badSignature' }),
-    expect.objectContaining({ outcome: 'forwarded' }),
-    expect.objectContaining({ forward: 'ok' }),
-  ]);
-  expect(counts()[before + 2]).not.toHaveProperty('outcome');
-});
-
-test('a backend that restarts between two deliveries fails none of them', async () => {
-  for (let times = 1; times <= 4; times += 1) {
-    expect((await postRaw(query(BEFORE_SEND))).status).toBe(200);
-    backend.closeConnections();
-  }
+  expect(counts()[before]).not.toHaveProperty('outcome');
 });

@@ -94,53 +94,6 @@ test('each command in the life of an account is stored, and published with its o
   });
 });
 
-test('the documented samples, which have the same EventTime, give the same record in any order', async () => {
-  const names = ['created', 'changed', 'full', 'destroyed'];
-  const ends: unknown[] = [];
-  for (const [n, order] of [names, names.toReversed(), ['full', 'destroyed', 'created', 'changed']].entries()) {
-    for (const name of order) await deliver({ ...recorded(name), Official_Account: `order ${n}` });
-    const { officialAccountId: _, ...end } = visible((await recordOf(`order ${n}`)) ?? {});
-    ends.push(end);
-  }
-  expect(ends).toEqual([ends[0], ends[0], ends[0]]);
-  expect(ends[0]).toMatchObject({
-    createdTime: 1670574414123,
-    destroyedTime: 1670574414123,
-    introduction: 'NewNotification',
-  });
-});
-
-test('a repeated event is not published again, nor is a late event that changes no published attribute', async () => {
-  const id = 'late';
-  const changed = { ...recorded('changed'), Official_Account: id };
-  await deliver({ ...changed, EventTime: TIME + 30, Name: '新名字' });
-  await deliver({ ...changed, EventTime: TIME + 30, Name: '新名字' });
-  await deliver({ ...changed, EventTime: TIME + 20, Name: '旧名字' });
-  await deliver({ ...recorded('created'), Official_Account: id, EventTime: TIME + 10 });
-  await deliver({ ...recorded('created'), Official_Account: id, EventTime: TIME + 10 });
-  await allPublished();
-  expect(published.map((event) => event['detail-type'])).toEqual([
-    'Official Account Changed',
-    'Official Account Created',
-  ]);
-  expect(details().map(({ name, eventTime, createdTime }) => [name, eventTime, createdTime])).toEqual([
-    ['新名字', TIME + 30, undefined],
-    ['新名字', TIME + 30, TIME + 10],
-  ]);
-});
-
-test('an event out of order gets its reply in time, although it takes two calls of a slow DynamoDB', async () => {
-  await deliver({ ...recorded('changed'), Official_Account: 'slow', EventTime: TIME + 2 });
-  store.fault = 'is slow';
-  const before = store.requests;
-  const start = performance.now();
-  expect(await deliver({ ...recorded('created'), Official_Account: 'slow', EventTime: TIME + 1 })).toEqual(OK);
-  expect(performance.now() - start).toBeLessThan(slowed(CHAT_TIMEOUT_MS));
-  store.fault = undefined;
-  expect(store.requests - before).toBe(2); // the write with a failed condition, and the second one
-  expect(await recordOf('slow')).toMatchObject({ createdTime: TIME + 1, eventTime: TIME + 2, revision: 2 });
-});
-
 test('if DynamoDB hangs between the two writes of an event out of order, the delivery is parked and stored later', async () => {
   await deliver({ ...recorded('changed'), Official_Account: 'half-way', EventTime: TIME + 2 });
   const before = store.requests;

@@ -4,7 +4,7 @@ import type { Deployment } from '../../infra/local/deployment.ts';
 import { FORWARD_OUTCOMES, NAMESPACE, type ForwardOutcome } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
 import { post, sign, type HttpDelivery } from '../delivery.ts';
-import { resourcesOf, startSlowDeployment } from '../deployment.ts';
+import { ALL_PARTS, resourcesOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer } from '../raw-backend.ts';
 import { slowed, TIME_SCALE } from '../time.ts';
@@ -27,39 +27,29 @@ function metricsOf(line: Record<string, any>): Metric[] {
 const backend = await startRawBackend();
 afterAll(backend.close);
 
-const context = { silenceHours: '24', allowedCidrs: '127.0.0.1', forwardUrl: `${backend.url}/hook` };
-
 /** Body of the dashboard. A reference to a resource is its logical ID. */
 const dashboard = (() => {
-  const [properties] = resourcesOf('AWS::CloudWatch::Dashboard', context);
+  const [properties] = resourcesOf('AWS::CloudWatch::Dashboard', ALL_PARTS);
   const parts: unknown[] = properties!['DashboardBody']['Fn::Join'][1];
   const text = parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part).replaceAll(/[^\w:]/g, '')));
   return JSON.parse(text.join('')) as { widgets: { type: string; properties: Record<string, any> }[] };
 })();
 
-/** Our own metrics in the graphs of the dashboard, each as [namespace, name, dimension, value, …, options]. */
-const shown: Metric[] = dashboard.widgets
-  .flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][])
+/** Metrics in the graphs of the dashboard, each as [namespace, name, dimension, value, …, options]. */
+const graphed = dashboard.widgets.flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][]);
+const shown: Metric[] = graphed
   .filter(([namespace]) => namespace === NAMESPACE)
   .map(([, name, ...rest]) => {
     const pairs = rest.filter((part) => typeof part === 'string');
     return metric(name, Object.fromEntries(pairs.flatMap((key, n) => (n % 2 ? [] : [[key, pairs[n + 1]]]))));
   });
 
-interface AlarmMetric {
-  Namespace: string;
-  MetricName: string;
-  Dimensions: { Name: string; Value: string }[];
-}
-
-/** Metrics of the alarms, alone or in an expression. */
-const ofAlarms: AlarmMetric[] = resourcesOf('AWS::CloudWatch::Alarm', context).flatMap(
-  (properties) => properties['Metrics']?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [properties],
-);
-const watched: Metric[] = ofAlarms
+/** Our own metrics in the alarms, alone or in an expression. */
+const watched: Metric[] = resourcesOf('AWS::CloudWatch::Alarm', ALL_PARTS)
+  .flatMap((alarm) => alarm['Metrics']?.flatMap((each: any) => each.MetricStat?.Metric ?? []) ?? [alarm])
   .filter(({ Namespace }) => Namespace === NAMESPACE)
   .map(({ MetricName, Dimensions }) =>
-    metric(MetricName, Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))),
+    metric(MetricName, Object.fromEntries(Dimensions.map(({ Name, Value }: any) => [Name, Value]))),
   );
 
 /** Log fields in the queries, without those of CloudWatch and Lambda and without names that a query defines. */
@@ -77,7 +67,8 @@ const [store, queue, log] = [faultyDynamoDb(TIME_SCALE), faultySqs(TIME_SCALE), 
 let receiver: Deployment;
 beforeAll(async () => {
   receiver = await startSlowDeployment({
-    context,
+    context: ALL_PARTS,
+    environment: { ALLOWED_CIDRS: '127.0.0.1', FORWARD_URL: `${backend.url}/hook` },
     startStore: store.start,
     startQueues: queue.start,
     log: log.stream,
@@ -125,6 +116,7 @@ async function forward([result, respond]: (typeof FORWARDED)[number]): Promise<v
 
 describe('the log of the bundle', () => {
   let lines: Record<string, any>[];
+  const startTime = Date.now();
   beforeAll(async () => {
     for (const [, change] of DELIVERIES) await post(receiver.url, change);
     for (const each of FORWARDED) await forward(each);
@@ -163,8 +155,8 @@ describe('the log of the bundle', () => {
     expect(measured('EventAge')).toEqual(['stored', 'stale', 'parked']);
     expect(measured('StoreTime')).toEqual(['stored', 'stale']);
     const { EventAge, StoreTime } = lines.find((line) => line['StoreTime'] !== undefined)!;
-    expect(EventAge).toBeGreaterThan(Date.now() - 1670574414123 - 60_000);
-    expect(EventAge).toBeLessThan(Date.now() - 1670574414123 + 60_000);
+    expect(EventAge).toBeGreaterThanOrEqual(startTime - 1670574414123);
+    expect(EventAge).toBeLessThanOrEqual(Date.now() - 1670574414123);
     expect(StoreTime).toBeLessThan(slowed(1_000));
   });
 
@@ -175,7 +167,7 @@ describe('the log of the bundle', () => {
 
   test('has each metric of the dashboard and of the alarms', () => {
     const logged = new Set(lines.filter(({ _aws }) => _aws).flatMap(metricsOf));
-    // This machine cannot call from another address: checks.test.ts tests wrongAddress.
+    // This machine cannot call from another address: handler.test.ts tests wrongAddress.
     const notHere = metric('Deliveries', { service: 'TencentChatWebhook', reason: 'wrongAddress' });
     expect(shown).toHaveLength(Object.keys(OUTCOMES).length + Object.keys(REASONS).length + FORWARDED.length + 6);
     expect([...shown, ...watched].filter((each) => !logged.has(each))).toEqual([notHere, notHere]);
@@ -199,17 +191,6 @@ describe('the log of the bundle', () => {
       .slice(-1);
     expect(JSON.parse(last ?? '')).toMatchObject({ EventAge: 0, outcome: 'stored' });
   });
-
-  test('has the name and the owner, cut to 128 characters', async () => {
-    const long = '新'.repeat(1_000);
-    const before = log.linesOf('delivery').length;
-    [store.fault, queue.fault] = [undefined, undefined];
-    await post(receiver.url, ({ payload }) =>
-      Object.assign(payload, { Name: long, Owner_Account: '"李雷"\n', EventTime: 1e12 }),
-    );
-    const line = await until(() => log.linesOf('delivery')[before]);
-    expect(line).toMatchObject({ name: '新'.repeat(128), ownerAccount: '"李雷"\n', outcome: 'stale' });
-  });
 });
 
 test('the dashboard shows every outcome, every reason and every result of forwarding', () => {
@@ -221,31 +202,21 @@ test('the dashboard shows every outcome, every reason and every result of forwar
   expect([...new Set(results)]).toEqual(FORWARD_OUTCOMES);
 });
 
-test('dashboard and alarms use AWS metrics with the documented names and dimensions', () => {
-  const DOCUMENTED: Record<string, { dimensions: string[]; metrics: string[] }[]> = {
-    'AWS/ApiGateway': [{ dimensions: ['ApiId'], metrics: ['4xx', '5xx', 'Latency'] }],
-    'AWS/Lambda': [{ dimensions: ['FunctionName'], metrics: ['Errors', 'IteratorAge', 'Throttles'] }],
-    'AWS/DynamoDB': [{ dimensions: ['Operation', 'TableName'], metrics: ['ThrottledRequests', 'SystemErrors'] }],
-    'AWS/SQS': [
-      {
-        dimensions: ['QueueName'],
-        metrics: ['ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible'],
-      },
-    ],
-  };
-  const graphs = dashboard.widgets
-    .flatMap(({ properties }) => (properties['metrics'] ?? []) as any[][])
-    .map(([Namespace, MetricName, ...rest]) => {
-      const names = rest.filter((part, n) => typeof part === 'string' && n % 2 === 0);
-      return { Namespace, MetricName, names };
-    });
-  const alarms = ofAlarms.map(({ Dimensions, ...names }) => ({ ...names, names: Dimensions.map(({ Name }) => Name) }));
-  const ofAws = [...graphs, ...alarms].filter(({ Namespace }) => Namespace !== NAMESPACE);
-  expect(ofAws.length).toBeGreaterThan(20);
-  for (const { Namespace, MetricName, names } of ofAws) {
-    const found = DOCUMENTED[Namespace]?.some(
-      ({ dimensions, metrics }) => metrics.includes(MetricName) && String(dimensions) === String(names.toSorted()),
-    );
-    expect([Namespace, MetricName, names, found]).toEqual([Namespace, MetricName, names, true]);
-  }
+// The snapshot of the stack has those of the alarms, but not the dashboard.
+test('the dashboard uses metrics of AWS with the documented names and dimensions', () => {
+  const ofAws = graphed
+    .filter(([namespace]) => namespace !== NAMESPACE)
+    .map((parts) => parts.filter((part, n) => typeof part === 'string' && (n < 2 || n % 2 === 0)).join(' '));
+  expect([...new Set(ofAws)].toSorted()).toEqual([
+    'AWS/ApiGateway 4xx ApiId',
+    'AWS/ApiGateway 5xx ApiId',
+    'AWS/ApiGateway Latency ApiId',
+    'AWS/DynamoDB SystemErrors Operation TableName',
+    'AWS/DynamoDB ThrottledRequests Operation TableName',
+    'AWS/Lambda Errors FunctionName',
+    'AWS/Lambda IteratorAge FunctionName',
+    'AWS/Lambda Throttles FunctionName',
+    'AWS/SQS ApproximateNumberOfMessagesNotVisible QueueName',
+    'AWS/SQS ApproximateNumberOfMessagesVisible QueueName',
+  ]);
 });

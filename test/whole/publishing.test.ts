@@ -1,15 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  BatchWriteItemCommand,
-  PutItemCommand,
-  UpdateItemCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
+import { BatchWriteItemCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { dynamoDbClient } from '../../infra/local/aws/dynamodb.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { eventProblems } from '../event-problems.ts';
-import { post, recorded, SDK_APP_ID } from '../delivery.ts';
+import { post, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { faultyEventBus, faultySqs, type Fault } from '../faults/faulty.ts';
 import { logKeeper } from '../function-log.ts';
@@ -17,29 +12,9 @@ import { startLocalReceiver } from '../local-receiver.ts';
 import { TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
-/** Reads Server-Sent Events like a browser's EventSource. */
-async function listen(url: string) {
-  const events: Record<string, any>[] = [];
-  const abort = new AbortController();
-  const { body, headers } = await fetch(url, { signal: abort.signal });
-  const read = async () => {
-    let text = '';
-    for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
-      const blocks = (text + chunk).split('\n\n');
-      text = blocks.pop() ?? '';
-      const lines = blocks.flatMap((block) => block.split('\n')).filter((line) => line.startsWith('data: '));
-      events.push(...lines.map((line) => JSON.parse(line.slice('data: '.length))));
-    }
-  };
-  const reading = read().catch((error) => {
-    if (!abort.signal.aborted) throw error;
-  });
-  return { events, type: headers.get('content-type'), stop: () => (abort.abort(), reading) };
-}
-
 const [bus, queues, log] = [faultyEventBus(), faultySqs(TIME_SCALE), logKeeper()];
 let deployment: Deployment;
-let listener: Awaited<ReturnType<typeof listen>>;
+const published: Record<string, any>[] = [];
 let client: DynamoDBClient;
 beforeAll(async () => {
   deployment = await startSlowDeployment({
@@ -48,15 +23,14 @@ beforeAll(async () => {
     log: log.stream,
   });
   client = dynamoDbClient(deployment.dynamoDb.url);
-  listener = await listen(deployment.eventsUrl);
+  deployment.bus.subscribe((event) => published.push(event));
 });
 afterAll(async () => {
   client?.destroy();
-  await listener?.stop();
   await deployment?.stop();
 });
 beforeEach(() => {
-  listener.events.length = 0;
+  published.length = 0;
 });
 
 const deliver = (id: string, change: Record<string, unknown> = {}) =>
@@ -65,8 +39,8 @@ const deliver = (id: string, change: Record<string, unknown> = {}) =>
 /** Publishes a last event and returns all events before it. Local events arrive in order. */
 async function eventsBefore(last: string): Promise<Record<string, any>[]> {
   await deliver(last);
-  await until(() => listener.events.find(({ detail }) => detail.officialAccountId === last));
-  return listener.events.slice(0, -1);
+  await until(() => published.find(({ detail }) => detail.officialAccountId === last));
+  return published.slice(0, -1);
 }
 
 test('a creation is published once, and a repeated or stale delivery is not published', async () => {
@@ -101,87 +75,17 @@ test('a creation is published once, and a repeated or stale delivery is not publ
       },
     },
   ]);
-  expect(listener.type).toBe('text/event-stream');
 });
 
-test('a newer delivery that changes the record is published', async () => {
+test('a newer delivery that changes the record is published, with its name unchanged', async () => {
+  const Name = '新闻 🗞️ "quoted\\"\u2028</script>\ndata: y\n\ndata: z';
   await deliver('changed');
-  await deliver('changed', { EventTime: 1670574414124, Name: '改名' });
+  await deliver('changed', { EventTime: 1670574414124, Name });
   const events = await eventsBefore('after changed');
   expect(events.map(({ detail }) => [detail.eventTime, detail.name])).toEqual([
     [1670574414123, 'TestOfficialAccount'],
-    [1670574414124, '改名'],
+    [1670574414124, Name],
   ]);
-});
-
-test('a rejected or ignored delivery is not published', async () => {
-  await deliver('rejected', { Name: 1 });
-  await post(deployment.url, ({ query }) => query.set('Sign', '0'));
-  await post(deployment.url, ({ query, payload }) => {
-    query.set('CallbackCommand', 'x');
-    Object.assign(payload, { CallbackCommand: 'x', Official_Account: 'ignored' });
-  });
-  expect(await eventsBefore('after rejected')).toEqual([]);
-});
-
-test.each(['新闻公众号 🗞️', '"quoted\\"', 'two\nlines', '\u2028\u2029', '</script>', 'data: x\n\ndata: y'])(
-  'the name %j is unchanged in the event, and the event is valid',
-  async (Name) => {
-    await deliver(`named ${Name}`, { Name });
-    const [event, ...others] = await eventsBefore(`after ${Name}`);
-    expect(event!['detail']).toMatchObject({ officialAccountId: `named ${Name}`, name: Name });
-    expect(eventProblems(event!['detail'])).toEqual([]);
-    expect(others).toEqual([]);
-  },
-);
-
-test('200 concurrent deliveries are published as 200 events', async () => {
-  const ids = Array.from({ length: 200 }, (_, n) => `many ${n}`);
-  await Promise.all(ids.map((id) => deliver(id)));
-  const { sqs, spec } = deployment;
-  const parked = () => spec.consumers.flatMap(({ queueName }) => sqs.messages(queueName)); // on a busy machine
-  await until(() => parked().length === 0);
-  const published = (await eventsBefore('after many')).map(({ detail }) => detail.officialAccountId);
-  expect(published.toSorted()).toEqual(ids.toSorted());
-});
-
-test('a manual change of a record is published, but not a change of a custom attribute', async () => {
-  const TableName = deployment.spec.tableName;
-  const Key = { sdkAppId: SDK_APP_ID, officialAccountId: 'by hand' };
-  const record = {
-    name: '手写',
-    ownerAccount: 'a',
-    operatorAccount: 'b',
-    createdTime: 1,
-    eventTime: 1,
-    receivedTime: 2,
-  };
-  await client.send(new PutItemCommand({ TableName, Item: marshall({ ...Key, ...record }) }));
-  await client.send(
-    new UpdateItemCommand({
-      TableName,
-      Key: marshall(Key),
-      UpdateExpression: 'SET category = :news',
-      ExpressionAttributeValues: marshall({ ':news': 'news' }),
-    }),
-  );
-  const events = await eventsBefore('after by hand');
-  expect(events.map(({ detail }) => detail)).toEqual([
-    { version: 1, type: 'Official Account Created', ...Key, ...record },
-  ]);
-});
-
-test('a parked delivery is published when it is stored', async () => {
-  const [{ queueName } = { queueName: '' }] = deployment.spec.consumers;
-  const body = Buffer.from(JSON.stringify({ ...recorded('created'), Official_Account: 'parked' })).toString('base64');
-  const query = { sdkAppId: SDK_APP_ID };
-  await deployment.sqs.send(
-    queueName,
-    JSON.stringify({ version: 1, reason: 'notStored', requestId: 'r', receivedTime: Date.now(), query, body }),
-  );
-  const { detail } = (await until(() => listener.events[0])) as { detail: unknown };
-  expect(detail).toMatchObject({ officialAccountId: 'parked' });
-  expect(eventProblems(detail)).toEqual([]);
 });
 
 describe('if the event bus fails', () => {
@@ -224,9 +128,9 @@ describe('if the event bus fails', () => {
   ];
   const TYPES = ['Created', 'Changed', 'Full', 'Destroyed'].map((type) => `Official Account ${type}`);
 
-  test('each of 1,000 mixed changes is published at least once, with its detail type', async () => {
+  test('each of 400 mixed changes is published at least once, with its detail type', async () => {
     const seen = failInTurn();
-    const ids = Array.from({ length: 250 }, (_, n) => `mixed ${n}`);
+    const ids = Array.from({ length: 100 }, (_, n) => `mixed ${n}`);
     const TableName = deployment.spec.tableName;
     for (const record of LIFE) {
       const items = ids.map((officialAccountId) =>
@@ -238,15 +142,15 @@ describe('if the event bus fails', () => {
       }
     }
     const expected = ids.flatMap((id) => TYPES.map((type, n) => `${id}, revision ${n + 1}: ${type}`));
-    const published = () =>
+    const described = () =>
       new Set(
-        listener.events.map(
+        published.map(
           ({ 'detail-type': type, detail }) => `${detail.officialAccountId}, revision ${detail.revision}: ${type}`,
         ),
       );
-    await until(() => published().size >= expected.length, 60_000);
-    expect([...published()].toSorted()).toEqual(expected.toSorted());
-    expect(listener.events.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
+    await until(() => described().size >= expected.length, 60_000);
+    expect([...described()].toSorted()).toEqual(expected.toSorted());
+    expect(published.flatMap(({ detail }) => eventProblems(detail))).toEqual([]);
     expect(seen).toEqual(FAULTS.flatMap(([fault, calls]) => Array(calls).fill(fault)));
     expect(deployment.sqs.messages(unpublishedQueue())).toEqual([]);
   });
@@ -261,13 +165,12 @@ describe('an unpublishable change', () => {
   const RECORD = { sdkAppId: SDK_APP_ID, name: 'a', createdTime: 1, eventTime: 1, receivedTime: 1, revision: 1 };
   const TOO_LARGE = 'x'.repeat(390_000);
   const put = (officialAccountId: string, change: Record<string, unknown>) => {
-    const Item = marshall({ ...RECORD, officialAccountId, ...change }, { removeUndefinedValues: true });
+    const Item = marshall({ ...RECORD, officialAccountId, ...change });
     return client.send(new PutItemCommand({ TableName: deployment.spec.tableName, Item }));
   };
 
   test.each<[string, string, Record<string, unknown>, string, boolean]>([
     ['whose name is a number', 'types', { name: 1 }, 'name is of another type than the JSON Schema says', true],
-    ['whose creation time is a string', 'times', { createdTime: '1' }, 'createdTime is of another type', true],
     ['of 400 KB', 'size', { introduction: TOO_LARGE }, 'TooLarge', false],
   ])('%s is set aside, and does not block others', async (_what, id, change, reason, isWhole) => {
     await put(id, change);
@@ -283,15 +186,12 @@ describe('an unpublishable change', () => {
     expect(message.newImage).toEqual(isWhole ? marshall({ ...RECORD, officialAccountId: id, ...change }) : undefined);
   });
 
-  test.each<[string, string, Record<string, unknown>]>([
-    ['a record without a creation time', 'none', { createdTime: undefined, revision: undefined, total: 1 }],
-    ['a record of 400 KB whose event is small', 'large', { notes: TOO_LARGE }],
-  ])('is not %s', async (_what, id, change) => {
-    await put(id, change);
-    const events = await eventsBefore(`after ${id}`);
-    expect(events.map(({ detail }) => detail)).toEqual(
-      id === 'large' ? [{ ...RECORD, officialAccountId: id, version: 1, type: 'Official Account Created' }] : [],
-    );
+  test('is not a record of 400 KB whose event is small', async () => {
+    await put('large', { notes: TOO_LARGE });
+    const events = await eventsBefore('after large');
+    expect(events.map(({ detail }) => detail)).toEqual([
+      { ...RECORD, officialAccountId: 'large', version: 1, type: 'Official Account Created' },
+    ]);
     expect(unpublished()).toEqual([]);
   });
 
@@ -302,7 +202,7 @@ describe('an unpublishable change', () => {
     await until(() => log.text.includes('the change can neither be published nor set aside'));
     expect(unpublished()).toEqual([]);
     queues.fault = undefined;
-    await until(() => listener.events.find(({ detail }) => detail.officialAccountId === 'behind it'));
+    await until(() => published.find(({ detail }) => detail.officialAccountId === 'behind it'));
     const { keys } = await until(() => unpublished()[0]);
     expect(keys.officialAccountId).toEqual({ S: 'set aside' });
     expect(unpublished()).toHaveLength(1);
@@ -310,25 +210,24 @@ describe('an unpublishable change', () => {
 });
 
 test('npm start prints the events, and serves them at the printed URL', async () => {
-  const local = await startLocalReceiver();
-  const served = await listen(local.eventsUrl);
-  try {
-    expect(local.output.stdout).toMatch(
-      /Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/,
-    );
-    for (let repeat = 0; repeat < 2; repeat += 1) {
-      await post(local.url, ({ payload }) => (payload['Official_Account'] = '@TOA#_新'));
-    }
-    await post(local.url, ({ payload }) => (payload['Official_Account'] = 'last'));
-    await until(() => served.events[1]);
-    expect(served.events.map(({ detail }) => detail.officialAccountId)).toEqual(['@TOA#_新', 'last']);
-    const printed = await until(() => {
-      const lines = local.output.stdout.split('\n').filter((line) => line.startsWith('event '));
-      return lines.length === 2 ? lines : undefined;
-    });
-    expect(printed.map((line) => JSON.parse(line.slice('event '.length)))).toEqual(served.events);
-  } finally {
-    await served.stop();
-    await local.stop();
+  await using local = await startLocalReceiver();
+  const { body, headers } = await fetch(local.eventsUrl);
+  expect(headers.get('content-type')).toBe('text/event-stream');
+  let text = '';
+  const append = new WritableStream<string>({ write: (chunk) => void (text += chunk) });
+  void body
+    ?.pipeThrough(new TextDecoderStream())
+    .pipeTo(append)
+    .catch(() => {}); // until the receiver stops
+  const served = () => [...text.matchAll(/^data: (.*)\n\n/gm)].map(([, json = '']) => JSON.parse(json));
+
+  expect(local.output.stdout).toMatch(/Published on the event bus:\n {2}\{\n(.*\n)*? {4}"detail-type": "Official Acc/);
+  for (const id of ['@TOA#_新', '@TOA#_新', 'last']) {
+    await post(local.url, ({ payload }) => (payload['Official_Account'] = id));
   }
+  await until(() => served()[1]);
+  expect(served().map(({ detail }) => detail.officialAccountId)).toEqual(['@TOA#_新', 'last']);
+  const printed = () => [...local.output.stdout.matchAll(/^event (.*)$/gm)].map(([, json = '']) => JSON.parse(json));
+  await until(() => printed()[1]);
+  expect(printed()).toEqual(served());
 });

@@ -51,18 +51,25 @@ test('an empty body is a Verify request without a command, and is rejected with 
   }
 });
 
-test.each(['', '{', 'x'.repeat(70_000), Buffer.from([0xff])])('an unreadable body is rejected: %#', (body) => {
+test.each<[string, string | Buffer]>([
+  ['empty', ''],
+  ['cut short', '{'],
+  ['nested 10,000 deep', '['.repeat(10_000) + ']'.repeat(10_000)],
+  ['with a __proto__ key', '{"__proto__":{"Name":"x"}}'],
+  ['with comments, as Tencent prints it', '{} // comment'],
+  ['of form fields', 'Name=x'],
+  ['in UTF-16', Buffer.from('\uFEFF{}', 'utf16le')],
+])('an unreadable body is rejected: %s', (_what, body) => {
   expect(() => parsed(body, HANDLED)).toThrow(expect.objectContaining({ reason: 'badBody' }));
 });
 
-test('the delivery has the original bytes of a rejected body', () => {
-  const bytesOf = (body: Buffer) => {
-    const { event } = request((delivery) =>
-      Object.assign(delivery, { body: body.toString('base64'), isBase64Encoded: true }),
-    );
-    expect(() => parseBody().before?.({ event } as never)).toThrow(expect.objectContaining({ reason: 'badBody' }));
-    return event.bytes;
-  };
-  expect(bytesOf(Buffer.from([0xff, 0x00]))).toEqual(Buffer.from([0xff, 0x00]));
-  expect(bytesOf(Buffer.alloc(65_537, 'a'))).toEqual(Buffer.alloc(65_537, 'a'));
+test.each([
+  ['that is not UTF-8', Buffer.from([0xff, 0x00])],
+  ['that is too large', Buffer.alloc(65_537, 'a')],
+])('the delivery has the original bytes of a rejected body %s', (_what, body) => {
+  const { event } = request((delivery) =>
+    Object.assign(delivery, { body: body.toString('base64'), isBase64Encoded: true }),
+  );
+  expect(() => parseBody().before?.({ event } as never)).toThrow(expect.objectContaining({ reason: 'badBody' }));
+  expect(event.bytes?.equals(body)).toBe(true);
 });

@@ -39,12 +39,6 @@ test.each([
   expect(empty.attributes).toHaveProperty(attribute, '');
 });
 
-test.each(['Official_Account', 'EventTime'])('%s is required', (field) => {
-  expect(() => eventOf((payload) => delete payload[field])).toThrow(
-    expect.objectContaining({ reason: 'badPayload', field }),
-  );
-});
-
 test.each(['Name', 'Introduction', 'FaceUrl', 'Organization', 'Operator_Account'])(
   '%s is rejected if it is not a string',
   (field) => {

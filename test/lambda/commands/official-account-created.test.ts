@@ -48,11 +48,7 @@ describe('a creation is rejected for its payload:', () => {
     ['Official_Account', keyOf(1025)],
     ['Official_Account', 'half a surrogate pair \ud83d'],
     ['Name', 5],
-    ['EventTime', -1],
-    ['EventTime', 0],
-    ['EventTime', '0'],
     ['EventTime', 1670574414], // seconds
-    ['EventTime', '1670574414'],
     ['EventTime', 999_999_999_999],
     ['EventTime', '00000999999999999'],
     ['EventTime', 1670574414123.5],
@@ -66,7 +62,6 @@ describe('a creation is rejected for its payload:', () => {
     ['EventTime', 2 ** 53],
     ['EventTime', Infinity],
     ['EventTime', RECEIVED + 600_001],
-    ['EventTime', RECEIVED + 660_000],
   ])('%s = %p', (field, value) => {
     expect(() => eventOf((event) => (event.body = { ...recorded('created'), [field]: value }))).toThrow(
       expect.objectContaining({

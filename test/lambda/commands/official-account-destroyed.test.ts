@@ -31,19 +31,3 @@ test('a destruction without name and owner is accepted', () => {
     attributes: { name: undefined, ownerAccount: undefined },
   });
 });
-
-// As a time in 1970, it would be older than the record, and so be lost.
-test('a destruction with an EventTime in seconds is rejected', () => {
-  expect(() => eventOf((payload) => (payload['EventTime'] = 1670574414))).toThrow(
-    expect.objectContaining({
-      reason: 'badPayload',
-      field: 'EventTime',
-    }),
-  );
-});
-
-test.each(['Official_Account', 'EventTime'])('%s is required', (field) => {
-  expect(() => eventOf((payload) => delete payload[field])).toThrow(
-    expect.objectContaining({ reason: 'badPayload', field }),
-  );
-});
