@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Config } from '../../lambda/config.ts';
 import { MAX_AHEAD_MS, MAX_KEY_BYTES, type Limits } from '../../lambda/limits.ts';
-import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
+import { officialAccountsTable } from '../../lambda/official-accounts-table.ts';
 import { abortAtDeadline } from '../../lambda/sdk-client.ts';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { awsCallError } from '../cli/aws-errors.ts';
 import { run, userPath } from '../cli/command-line.ts';
 import { findDeployment } from '../cli/deployed-stack.ts';
@@ -36,41 +38,35 @@ Examples:
     )
     .action(async (options) => {
       const ids = await readIds(options.ids);
-      using deployment = await findDeployment(options);
-      const { sdkAppId, tableName } = deployment.config;
-      const chat = chatRestApi(await chatAppOf(options, sdkAppId));
-      const client = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings), STORE_LIMITS);
-      const accounts = officialAccountsTable(client, tableName, abortAtDeadline(STORE_LIMITS));
-      const onProgress = (done: number) => showProgress(`${formatCount(done)} of ${formatCount(ids.length)}`);
-      onProgress(0);
-      const result = await backfill({ ids, sdkAppId, chat, accounts, signal: interruptionSignal(), onProgress });
+      const { config } = await findDeployment(options);
+      const chat = chatRestApi(await chatAppOf(options, config.sdkAppId));
+      const result = await backfill(ids, config, chat, interruptionSignal());
       clearProgress();
       report(ids, result, options.json === true);
     });
 
 /** The result for an ID. `known` means that the table has the account, `unknown` that Chat does not. */
-export type Outcome = 'stored' | 'known' | 'unknown' | { failed: string };
+type Outcome = 'stored' | 'known' | 'unknown' | { failed: string };
 
-export interface BackfillOptions {
-  ids: readonly string[];
-  sdkAppId: string;
-  chat: ChatRestApi;
-  accounts: OfficialAccounts;
-  /** Stops after the accounts that are in progress. */
-  signal: AbortSignal;
-  /** Gets the number of IDs that are done. */
-  onProgress: (done: number) => void;
-}
-
-export interface Backfilled {
+interface Backfilled {
   outcomes: Map<string, Outcome>;
   /** The reason, if it ended before all IDs were done. */
   endedBy?: string;
 }
 
-/** Applies the creation of each account that Chat knows. The merge rule decides what that changes in the table. */
-export async function backfill(options: BackfillOptions): Promise<Backfilled> {
-  const { ids, sdkAppId, chat, accounts, signal, onProgress } = options;
+/**
+ * Applies the creation of each account that Chat knows. The merge rule decides what that changes in the table.
+ *
+ * @param signal stops after the accounts that are in progress.
+ */
+async function backfill(
+  ids: readonly string[],
+  { sdkAppId, tableName }: Config,
+  chat: ChatRestApi,
+  signal: AbortSignal,
+): Promise<Backfilled> {
+  const client = new DynamoDBClient(awsClientSettings(STORE_LIMITS));
+  const accounts = officialAccountsTable(client, tableName, abortAtDeadline(STORE_LIMITS));
   const outcomes = new Map<string, Outcome>();
 
   async function store(id: string, { createTime, ...attributes }: ChatAccount): Promise<Outcome> {
@@ -100,16 +96,16 @@ export async function backfill(options: BackfillOptions): Promise<Backfilled> {
   for (const id of ids) if (!isKey(id)) outcomes.set(id, { failed: 'an ID has 1 to 1,024 bytes' });
   try {
     for (let next = 0; next < keys.length; next += MAX_IDS) {
+      showProgress(`${formatCount(outcomes.size)} of ${formatCount(ids.length)}`);
       if (signal.aborted) return { outcomes, endedBy: 'Interrupted' };
       const answers = await chat.officialAccounts(keys.slice(next, next + MAX_IDS));
       await Promise.all(
-        Array.from(answers, async ([id, answer]) => {
+        answers.map(async ([id, answer]) => {
           if (answer === 'unknown') outcomes.set(id, answer);
           else if ('problem' in answer) outcomes.set(id, { failed: answer.problem });
           else outcomes.set(id, await store(id, answer.account));
         }),
       );
-      onProgress(outcomes.size);
     }
     return { outcomes };
   } catch (error) {

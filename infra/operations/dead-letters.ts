@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { callbackCommand, field } from '../../lambda/delivery.ts';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { run } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeploymentOptions } from '../cli/deployed-stack.ts';
 import { OperationError } from '../cli/errors.ts';
@@ -97,16 +98,12 @@ interface Context {
 
 /** Opens the queue of the deployment. At the end, it releases all messages. */
 async function withQueue(options: DeploymentOptions, act: (context: Context) => Promise<void>): Promise<void> {
-  using deployment = await findDeployment(options);
-  const queue = deadLetterQueue(
-    deployment.client('SQS', (settings) => new SQSClient(settings)),
-    deployment.config,
-  );
+  const { name, config } = await findDeployment(options);
+  const queue = deadLetterQueue(new SQSClient(awsClientSettings()), config);
   try {
-    await act({ queue, name: deployment.name, signal: interruptionSignal() });
+    await act({ queue, name, signal: interruptionSignal() });
   } finally {
-    // Ignored: the messages become visible by themselves after a minute.
-    await queue.release().catch(() => {});
+    await queue.release();
     clearProgress();
   }
 }

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteRuleCommand,
   EventBridgeClient,
@@ -14,6 +16,7 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { tryTo } from '../cli/aws-errors.ts';
 import type { DeployedStack } from '../cli/deployed-stack.ts';
 import { OperationError } from '../cli/errors.ts';
@@ -35,18 +38,15 @@ const LOOK_SECONDS = 2;
 /** Begins to watch. @throws AwsCallError */
 export async function watchEvents(deployment: DeployedStack, officialAccountId: string): Promise<EventWatch> {
   const { eventsUrl, eventBusName } = deployment;
-  if (eventsUrl !== undefined) return watchStream(eventsUrl, officialAccountId);
-  return watchBus(deployment, eventBusName, officialAccountId);
+  return eventsUrl === undefined
+    ? watchBus(eventBusName, officialAccountId)
+    : watchStream(eventsUrl, officialAccountId);
 }
 
 /** Creates a rule that sends the account's events to a new queue. */
-async function watchBus(
-  { client }: DeployedStack,
-  EventBusName: string,
-  officialAccountId: string,
-): Promise<EventWatch> {
-  const events = client('EVENTBRIDGE', (settings) => new EventBridgeClient(settings));
-  const sqs = client('SQS', (settings) => new SQSClient(settings));
+async function watchBus(EventBusName: string, officialAccountId: string): Promise<EventWatch> {
+  const events = new EventBridgeClient(awsClientSettings());
+  const sqs = new SQSClient(awsClientSettings());
   const name = NAME_PREFIX + randomUUID();
   const created: { what: string; remove: () => Promise<unknown> }[] = [];
 
@@ -121,28 +121,19 @@ async function watchStream(eventsUrl: string, officialAccountId: string): Promis
   const stopped = new AbortController();
   const seen: string[] = [];
   const response = await request(new URL(eventsUrl), { signal: stopped.signal });
-  const reading = (async () => {
-    let text = '';
-    for await (const chunk of response.setEncoding('utf8')) {
-      const events = (text + chunk).split('\n\n');
-      text = events.pop() ?? '';
-      for (const event of events) {
-        const data = /^data: (.*)$/m.exec(event)?.[1];
-        if (data === undefined) continue;
-        const { detail, 'detail-type': type } = JSON.parse(data);
-        if (detail.officialAccountId === officialAccountId) seen.push(type);
-      }
-    }
-  })().catch(() => {}); // stop() aborts it
+  const lines = createInterface(response);
+  lines.on('error', () => {}); // stop() aborts it
+  lines.on('line', (line) => {
+    const [, data] = /^data: (.*)$/.exec(line) ?? [];
+    const { detail, 'detail-type': type } = data === undefined ? {} : JSON.parse(data);
+    if (detail?.officialAccountId === officialAccountId) seen.push(type);
+  });
   return {
     async look() {
       const end = Date.now() + LOOK_SECONDS * 1000;
-      while (seen.length === 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (seen.length === 0 && Date.now() < end) await sleep(20);
       return seen[0];
     },
-    async stop() {
-      stopped.abort();
-      await reading;
-    },
+    stop: async () => stopped.abort(),
   };
 }

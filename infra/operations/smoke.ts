@@ -8,6 +8,7 @@ import { officialAccountChanged } from '../../lambda/commands/official-account-c
 import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
 import { REASONS } from '../../lambda/outcomes.ts';
 import { deliveryUrl, EXAMPLE_CLIENT, isOk, post, type HttpReply, type Sender } from '../local/chat.ts';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { AwsCallError, tryTo } from '../cli/aws-errors.ts';
 import { run, wholeNumber } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeployedStack } from '../cli/deployed-stack.ts';
@@ -42,7 +43,7 @@ Examples:
     )
     .action(async ({ patience, account, ...options }) => {
       const signal = interruptionSignal();
-      using deployment = await check('the deployment is found', () => findDeployment(options));
+      const deployment = await check('the deployment is found', () => findDeployment(options));
       const sender = await senderTo(deployment);
 
       const isTurnedAway = await check('a signed delivery without a command is answered OK in time', async () => {
@@ -75,10 +76,10 @@ function skip(claim: string, why: string): void {
   console.log(`skip  ${claim}: ${why}`);
 }
 
-async function senderTo({ webhookUrl: url, config, client }: DeployedStack): Promise<Sender> {
+async function senderTo({ webhookUrl: url, config }: DeployedStack): Promise<Sender> {
   const { sdkAppId, tokenSecretArn } = config;
   if (tokenSecretArn === undefined) return { url, sdkAppId, token: undefined, ...EXAMPLE_CLIENT };
-  const secrets = client('SECRETS_MANAGER', (settings) => new SecretsManagerClient(settings));
+  const secrets = new SecretsManagerClient(awsClientSettings());
   const token = await check('the token is in Secrets Manager', async () => {
     const { SecretString } = await tryTo('read the token', () =>
       secrets.send(new GetSecretValueCommand({ SecretId: tokenSecretArn })),
@@ -110,7 +111,7 @@ async function checkWholePath(
   const id = `@TOA#_smoke-${randomUUID().slice(0, 8)}`;
   const Key = { sdkAppId: { S: sender.sdkAppId }, officialAccountId: { S: id } };
   const item = { TableName: deployment.config.tableName, Key };
-  const table = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings));
+  const table = new DynamoDBClient(awsClientSettings());
   const deliver = async (command: string, fields: object) => {
     const body = { CallbackCommand: command, Official_Account: id, ...fields, EventTime: Date.now() };
     mustBeOk(await send(deliveryUrl(sender, command), JSON.stringify(body)));

@@ -9,7 +9,7 @@ const SLOW = [
   'whole/forward-load',
   'infra/package',
   'test/scripts',
-  'operations/proxy',
+  'operations/all-commands',
   'whole/publishing',
   'whole/checks',
 ];

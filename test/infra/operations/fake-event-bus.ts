@@ -3,6 +3,8 @@ import { awsJsonServer, ServiceError } from '../../../infra/local/aws/aws-json.t
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import type { AwsError } from './fake-aws.ts';
 
+export type FakeEventBus = Awaited<ReturnType<typeof startFakeEventBus>>;
+
 /**
  * Starts an EventBridge and an SQS with one rule and one queue, which is enough to watch the event bus.
  *
