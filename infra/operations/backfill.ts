@@ -9,7 +9,7 @@ import { awsCallError } from '../cli/aws-errors.ts';
 import { run, userPath } from '../cli/command-line.ts';
 import { findDeployment } from '../cli/deployed-stack.ts';
 import { OperationError, UsageError } from '../cli/errors.ts';
-import { clearProgress, formatCount, interruptionSignal, printable, showProgress } from '../cli/terminal.ts';
+import { interruptionSignal, printable } from '../cli/terminal.ts';
 import { chatAppOf, createChatProgram } from './chat-app.ts';
 import { chatRestApi, MAX_IDS, type ChatAccount, type ChatRestApi } from './chat-rest-api.ts';
 
@@ -40,9 +40,7 @@ Examples:
       const ids = await readIds(options.ids);
       const { config } = await findDeployment(options);
       const chat = chatRestApi(await chatAppOf(options, config.sdkAppId));
-      const result = await backfill(ids, config, chat, interruptionSignal());
-      clearProgress();
-      report(ids, result, options.json === true);
+      report(ids, await backfill(ids, config, chat, interruptionSignal()), options.json === true);
     });
 
 /** The result for an ID. `known` means that the table has the account, `unknown` that Chat does not. */
@@ -96,7 +94,6 @@ async function backfill(
   for (const id of ids) if (!isKey(id)) outcomes.set(id, { failed: 'an ID has 1 to 1,024 bytes' });
   try {
     for (let next = 0; next < keys.length; next += MAX_IDS) {
-      showProgress(`${formatCount(outcomes.size)} of ${formatCount(ids.length)}`);
       if (signal.aborted) return { outcomes, endedBy: 'Interrupted' };
       const answers = await chat.officialAccounts(keys.slice(next, next + MAX_IDS));
       await Promise.all(
@@ -143,12 +140,12 @@ function report(ids: readonly string[], { outcomes, endedBy }: Backfilled, isJso
     for (const { id, reason } of failed) console.log(`failed   ${printable(id)}: ${reason}`);
     const found = stored.length + known.length;
     console.log(
-      `${formatCount(ids.length)} asked for: ${formatCount(found)} found (${formatCount(stored.length)} stored, ${formatCount(known.length)} ` +
-        `already in the table), ${formatCount(unknown.length)} unknown to Chat, ${formatCount(failed.length)} failed`,
+      `${ids.length} asked for: ${found} found (${stored.length} stored, ${known.length} ` +
+        `already in the table), ${unknown.length} unknown to Chat, ${failed.length} failed`,
     );
   }
   if (endedBy !== undefined) {
-    console.error(`${endedBy}\n${formatCount(notAsked.length)} left: run the same command again.`);
+    console.error(`${endedBy}\n${notAsked.length} left: run the same command again.`);
   }
   process.exitCode = failed.length > 0 || endedBy !== undefined ? 1 : 0;
 }

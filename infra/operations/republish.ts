@@ -16,7 +16,7 @@ import { awsCallError, tryTo } from '../cli/aws-errors.ts';
 import { run } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeployedStack } from '../cli/deployed-stack.ts';
 import { OperationError, UsageError } from '../cli/errors.ts';
-import { clearProgress, formatCount, interruptionSignal, printable, showProgress } from '../cli/terminal.ts';
+import { interruptionSignal, printable } from '../cli/terminal.ts';
 
 export const republishProgram = () =>
   createOperatorProgram(
@@ -118,17 +118,13 @@ async function findRecords({ config }: DeployedStack, selection: Selection, sign
   const { tableName, sdkAppId } = config;
   const client = new DynamoDBClient(awsClientSettings());
   const found: Found[] = [];
-  let read = 0;
   await tryTo('read the table', async () => {
     const query = { TableName: tableName, ConsistentRead: true, ...conditions(sdkAppId, selection) };
-    for await (const { Items = [], ScannedCount = 0 } of paginateQuery({ client }, query)) {
+    for await (const { Items = [] } of paginateQuery({ client }, query)) {
       if (signal.aborted) throw new OperationError('Interrupted: nothing was published');
       found.push(...Items.map(publicationOf));
-      read += ScannedCount;
-      showProgress(`${formatCount(read)} records read, ${formatCount(found.length)} found`);
     }
   });
-  clearProgress();
   return found.toSorted((a, b) => a.receivedTime - b.receivedTime);
 }
 
@@ -153,7 +149,7 @@ function conditions(sdkAppId: string, selection: Selection): Partial<QueryComman
 function list(found: readonly Found[], { name }: DeployedStack): void {
   for (const record of found) console.log(oneLine(record));
   const events = found.filter(({ event }) => event !== undefined);
-  console.log(`${formatCount(found.length)} found in ${name}: ${formatCount(events.length)} would be published.`);
+  console.log(`${found.length} found in ${name}: ${events.length} would be published.`);
   if (found.some(isUnpublishable)) process.exitCode = 1;
 }
 
@@ -168,7 +164,6 @@ async function publish(
   const client = new EventBridgeClient(awsClientSettings(limits));
   const notPublished = found.filter(({ event }) => event === undefined);
   const left = found.flatMap(({ event, ...record }) => (event === undefined ? [] : [{ event, record }]));
-  const total = formatCount(left.length);
   const published: OfficialAccountEvent[] = [];
   let failure: string | undefined;
   while (left.length > 0 && failure === undefined && !signal.aborted) {
@@ -182,24 +177,21 @@ async function publish(
       else notPublished.push({ ...record, reason: 'unpublishable', detail: result.reason });
     }
     left.unshift(...batch.filter((_, n) => results[n]!.outcome === 'failed'));
-    showProgress(`${formatCount(published.length)} of ${total}`);
   }
-  clearProgress();
-
   for (const record of notPublished) console.log(oneLine(record));
   const destroyed = published.filter(({ detailType }) => detailType === LONGEST_TYPE).length;
   const unpublishable = notPublished.filter(isUnpublishable).length;
   console.log(
-    `${formatCount(found.length)} found, ${formatCount(published.length)} published ` +
-      `(${formatCount(published.length - destroyed)} as created, ${formatCount(destroyed)} as destroyed), ` +
-      `${formatCount(notPublished.length - unpublishable)} whose creation has not been seen, ` +
-      `${formatCount(unpublishable)} unpublishable in ${name}.`,
+    `${found.length} found, ${published.length} published ` +
+      `(${published.length - destroyed} as created, ${destroyed} as destroyed), ` +
+      `${notPublished.length - unpublishable} whose creation has not been seen, ` +
+      `${unpublishable} unpublishable in ${name}.`,
   );
   const [next] = left;
   if (next !== undefined) {
     const since = 'id' in selection ? '' : ` with --since ${next.record.receivedTime}`;
     const why = failure === undefined ? 'Interrupted' : busError(failure);
-    console.error(`${why}\n${formatCount(left.length)} left: run the same command again${since}.`);
+    console.error(`${why}\n${left.length} left: run the same command again${since}.`);
   }
   process.exitCode = next !== undefined || unpublishable > 0 ? 1 : 0;
 }

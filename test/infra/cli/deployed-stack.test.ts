@@ -59,21 +59,21 @@ test.each<[string, { args?: string[]; env?: Record<string, string>; fake?: Parti
   expect(stderr.trimEnd()).not.toContain('\n');
 });
 
-test.each<[string, string[]]>([
-  ['is missing', []],
-  ['names a receiver that the stack does not contain', ['--construct', 'Third']],
-])('if a stack contains several receivers and --construct %s, the message lists them', async (_what, args) => {
-  aws.outputs = TWO;
-  const result = await inProcess(deadLettersProgram, ['list', '--stack', STACK, ...args], aws.environment);
-  const stderr = `the stack ${STACK} contains First, Second: give one of them with --construct\nSee --help.\n`;
-  expect(result).toEqual({ code: 2, stdout: '', stderr });
-});
+const SEVERAL = `the stack ${STACK} contains First, Second: give one of them with --construct`;
 
 test.each([
-  [[], 'give either --stack <name> or --local\nSee --help.\n'],
-  [['--local', '--stack', STACK], "option '--local' cannot be used with option '--stack <name>'\nSee --help.\n"],
-])('the deployment must be given in one way: %j', async (args, stderr) => {
-  expect(await inProcess(deadLettersProgram, ['list', ...args])).toEqual({ code: 2, stdout: '', stderr });
+  [[], 'give either --stack <name> or --local'],
+  [['--local', '--stack', STACK], "option '--local' cannot be used with option '--stack <name>'"],
+  [['--stack', STACK], SEVERAL],
+  [['--stack', STACK, '--construct', 'Third'], SEVERAL],
+])('the deployment must be named in one way: %j', async (args, message) => {
+  aws.outputs = TWO;
+  const stderr = `${message}\nSee --help.\n`;
+  expect(await inProcess(deadLettersProgram, ['list', ...args], aws.environment)).toEqual({
+    code: 2,
+    stdout: '',
+    stderr,
+  });
 });
 
 test('a missing connection to AWS is reported in one line', async () => {

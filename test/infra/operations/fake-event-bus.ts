@@ -31,11 +31,9 @@ export async function startFakeEventBus() {
     ...operation('AmazonSQS.GetQueueAttributes', () => ({ Attributes: { QueueArn: arn } })),
     ...operation('AmazonSQS.SetQueueAttributes', () => ({})),
     ...operation('AmazonSQS.ReceiveMessage', () => {
-      const Body = waiting.shift();
-      const md5 = createHash('md5')
-        .update(Body ?? '')
-        .digest('hex');
-      return Body === undefined ? {} : { Messages: [{ MessageId: '1', ReceiptHandle: '1', Body, MD5OfBody: md5 }] };
+      const Body = waiting.shift() ?? '';
+      const MD5OfBody = createHash('md5').update(Body).digest('hex');
+      return { Messages: Body === '' ? [] : [{ Body, MD5OfBody }] };
     }),
     ...operation('AmazonSQS.DeleteQueue', () => remove('queue')),
     ...operation('AWSEvents.PutRule', ({ EventPattern = '' }) => {
@@ -43,7 +41,7 @@ export async function startFakeEventBus() {
       return add('rule', { RuleArn: 'arn:aws:events:eu-central-1:111122223333:rule/bus/rule' });
     }),
     ...operation('AWSEvents.PutTargets', () => add('target', { FailedEntryCount: 0 })),
-    ...operation('AWSEvents.RemoveTargets', () => add('-', remove('target'))),
+    ...operation('AWSEvents.RemoveTargets', () => remove('target')),
     ...operation('AWSEvents.DeleteRule', () => {
       if (there.has('target'))
         throw new ServiceError('ValidationException', "Rule can't be deleted since it has targets.");
