@@ -72,8 +72,7 @@ function appOf(sdkAppId: string, { stack, local, region, nettype }: Options): Re
 /** Asks Chat. @throws OperationError if the answer is not a list for a receiver. */
 async function addressesOf({ config, region }: Receiver, options: Options): Promise<string[]> {
   const chat = chatRestApi(await chatAppOf(options, config.sdkAppId));
-  const isInChina = options.nettype === undefined ? IN_CHINA.test(region) : options.nettype === '5';
-  const addresses = await chat.webhookAddresses(isInChina ? 'inChina' : 'elsewhere');
+  const addresses = await chat.webhookAddresses(options.nettype ?? (IN_CHINA.test(region) ? '5' : '6'));
   const { malformed } = addressList(addresses);
   if (malformed.length > 0) {
     throw new OperationError(`Chat's answer has a wrong address: ${printable(malformed.join(', '))}`);

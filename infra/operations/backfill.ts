@@ -98,9 +98,8 @@ async function backfill(
       const answers = await chat.officialAccounts(keys.slice(next, next + MAX_IDS));
       await Promise.all(
         answers.map(async ([id, answer]) => {
-          if (answer === 'unknown') outcomes.set(id, answer);
-          else if ('problem' in answer) outcomes.set(id, { failed: answer.problem });
-          else outcomes.set(id, await store(id, answer.account));
+          const isFound = answer !== 'unknown' && 'account' in answer;
+          outcomes.set(id, isFound ? await store(id, answer.account) : answer);
         }),
       );
     }
@@ -127,13 +126,12 @@ async function readIds(file: string): Promise<string[]> {
 }
 
 function report(ids: readonly string[], { outcomes, endedBy }: Backfilled, isJson: boolean): void {
-  const of = (wanted: Outcome) => ids.filter((id) => outcomes.get(id) === wanted);
-  const [stored, known, unknown] = [of('stored'), of('known'), of('unknown')];
+  const of = (wanted?: Outcome) => ids.filter((id) => outcomes.get(id) === wanted);
+  const [stored, known, unknown, notAsked] = [of('stored'), of('known'), of('unknown'), of()];
   const failed = ids.flatMap((id) => {
     const outcome = outcomes.get(id);
     return typeof outcome === 'object' ? [{ id, reason: outcome.failed }] : [];
   });
-  const notAsked = ids.filter((id) => !outcomes.has(id));
   if (isJson) console.log(JSON.stringify({ stored, known, unknown, failed, notAsked, endedBy }, null, 2));
   else {
     for (const id of unknown) console.log(`unknown  ${printable(id)}`);
@@ -144,9 +142,7 @@ function report(ids: readonly string[], { outcomes, endedBy }: Backfilled, isJso
         `already in the table), ${unknown.length} unknown to Chat, ${failed.length} failed`,
     );
   }
-  if (endedBy !== undefined) {
-    console.error(`${endedBy}\n${notAsked.length} left: run the same command again.`);
-  }
+  if (endedBy !== undefined) console.error(`${endedBy}\n${notAsked.length} left: run the same command again.`);
   process.exitCode = failed.length > 0 || endedBy !== undefined ? 1 : 0;
 }
 

@@ -33,8 +33,8 @@ export interface ChatApp {
   url: string;
 }
 
-/** Chat's answer for an ID: its account, no such account, or a problem. */
-export type AccountAnswer = { account: ChatAccount } | 'unknown' | { problem: string };
+/** Chat's answer for an ID: its account, no such account, or the reason why there is none. */
+export type AccountAnswer = { account: ChatAccount } | 'unknown' | { failed: string };
 
 export type ChatRestApi = ReturnType<typeof chatRestApi>;
 
@@ -113,7 +113,7 @@ const ACCOUNT = v.pipe(
 export type ChatAccount = v.InferOutput<typeof ACCOUNT>;
 
 /** Chat rejects a call, or answers in another format. Another call may succeed. */
-class CallRejectedError extends Error {
+class CallRejectedError extends OperationError {
   override name = 'CallRejectedError';
   readonly code: number | undefined;
 
@@ -184,10 +184,10 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp) {
     if (!envelope.success) return { temporaryError: `an answer of another format from ${target.origin}` };
     const { ErrorCode: code, ErrorInfo: info } = envelope.output;
     if (code === 0) return { value: envelope.output };
-    const refusal = `ErrorCode ${code}, ${printable(info)}`;
+    const refusal = `Chat answers ErrorCode ${code}, ${printable(info)}`;
     if (TEMPORARY.has(code)) return { temporaryError: refusal };
     const [advice] = PERMANENT.find(([, codes]) => codes.includes(code)) ?? [];
-    if (advice !== undefined) throw new OperationError(`Chat rejects the call: ${refusal}. First: ${advice}.`);
+    if (advice !== undefined) throw new OperationError(`${refusal}. First: ${advice}.`);
     throw new CallRejectedError(refusal, code);
   }
 
@@ -206,13 +206,13 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp) {
       const { OfficialAccountInfoList: items } = read(ACCOUNTS, value);
       // Tencent does not document that every item names its account. With one ID it is not needed.
       const isNamed = items.every((item) => item.Official_Account !== undefined);
-      if (!isNamed && ids.length > 1) throw new CallRejectedError('the answer does not name the accounts');
+      if (!isNamed && ids.length > 1) throw new CallRejectedError("Chat's answer does not name the accounts");
       const itemOf = (id: string) => (isNamed ? items.find((item) => item.Official_Account === id) : items[0]);
       return ids.map((id) => [id, accountAnswer(itemOf(id))]);
     } catch (error) {
       if (!(error instanceof CallRejectedError)) throw error;
       if (ids.length === 1) {
-        return [[ids[0]!, error.code === NO_SUCH_ACCOUNT ? 'unknown' : { problem: error.message }]];
+        return [[ids[0]!, error.code === NO_SUCH_ACCOUNT ? 'unknown' : { failed: error.message }]];
       }
       const half = Math.ceil(ids.length / 2);
       return [...(await officialAccounts(ids.slice(0, half))), ...(await officialAccounts(ids.slice(half)))];
@@ -225,33 +225,26 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp) {
     /**
      * Asks for the addresses and CIDR ranges that webhooks come from.
      *
-     * @param receiver its place; Hong Kong counts as China.
+     * @param nettype 5 for a receiver in China, Hong Kong included, or 6.
      * @throws OperationError
      */
-    async webhookAddresses(receiver: 'inChina' | 'elsewhere'): Promise<string[]> {
-      try {
-        const nettype = receiver === 'inChina' ? '5' : '6';
-        return read(ADDRESSES, await call('ConfigSvc/GetIPList', {}, { nettype })).IPList;
-      } catch (error) {
-        if (!(error instanceof CallRejectedError)) throw error;
-        throw new OperationError(`Chat does not give its addresses: ${error.message}`, { cause: error });
-      }
-    },
+    webhookAddresses: async (nettype: '5' | '6'): Promise<string[]> =>
+      read(ADDRESSES, await call('ConfigSvc/GetIPList', {}, { nettype })).IPList,
   };
 }
 
 function read<Schema extends v.GenericSchema>(schema: Schema, value: unknown): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
-  if (!result.success) throw new CallRejectedError(`the answer has no valid ${v.getDotPath(result.issues[0])}`);
+  if (!result.success) throw new CallRejectedError(`Chat's answer has no valid ${v.getDotPath(result.issues[0])}`);
   return result.output;
 }
 
 function accountAnswer(item: Item | undefined): AccountAnswer {
-  if (item === undefined) return { problem: 'it is missing in the answer' };
+  if (item === undefined) return { failed: "it is missing in Chat's answer" };
   const { ErrorCode: code, ErrorInfo: info } = item;
   if (code === NO_SUCH_ACCOUNT) return 'unknown';
-  if (code !== 0) return { problem: `ErrorCode ${code}, ${printable(info)}` };
+  if (code !== 0) return { failed: `Chat answers ErrorCode ${code}, ${printable(info)}` };
   const result = v.safeParse(ACCOUNT, item);
   if (result.success) return { account: result.output };
-  return { problem: `the answer has no valid ${v.getDotPath(result.issues[0])}` };
+  return { failed: `Chat's answer has no valid ${v.getDotPath(result.issues[0])}` };
 }

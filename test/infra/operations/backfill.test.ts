@@ -76,9 +76,9 @@ test('stores missing accounts, prints the result of each, and never prints a sec
     code: 1,
     stdout:
       'unknown  @TOA#_gone\n' +
-      'failed   @TOA#_ill: ErrorCode 10002,  [31m…\n' +
-      'failed   @TOA#_odd: the answer has no valid CreateTime\n' +
-      'failed   @TOA#_spoils: ErrorCode 130007, no\n' +
+      'failed   @TOA#_ill: Chat answers ErrorCode 10002,  [31m…\n' +
+      "failed   @TOA#_odd: Chat's answer has no valid CreateTime\n" +
+      'failed   @TOA#_spoils: Chat answers ErrorCode 130007, no\n' +
       '7 asked for: 3 found (2 stored, 1 already in the table), 1 unknown to Chat, 3 failed\n',
     stderr: '',
   });
