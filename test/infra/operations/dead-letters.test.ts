@@ -32,8 +32,10 @@ async function startQueueOfOne(body: string) {
       return {};
     },
   });
+  const { url, close } = await listen(server, 0);
   return {
-    ...(await listen(server, 0)),
+    url,
+    [Symbol.asyncDispose]: close,
     letAMinutePass: () => void (isHidden = false),
     isThere: () => isThere,
   };
@@ -58,6 +60,11 @@ const deadLetters = (...args: string[]) => inProcess(deadLettersProgram, [...arg
 const start = (args: string[], env: Record<string, string> = {}) =>
   program('infra/operations/dead-letters.ts', [...args, '--stack', STACK], { ...environment(), ...env });
 const listed = async (): Promise<Record<string, unknown>[]> => JSON.parse((await deadLetters('list', '--json')).stdout);
+/** Puts a message into the dead-letter queue. @returns its ID. */
+async function add(text: string): Promise<string> {
+  await sqs.send('dead', text);
+  return String((await listed()).at(-1)?.['id']);
+}
 
 test('list prints all messages, the oldest first, and releases them at once', async () => {
   const old = { reason: 'notStored', field: undefined, receivedTime: Date.now() - 3 * 86_400_000 };
@@ -97,11 +104,10 @@ test.each<[string, string, Record<string, unknown>]>([
   ['neither', deadLetter({}, Buffer.from([0xff, 0])), { bodyBase64: '/wA=' }],
   ['from other software', '\u00A0?', { message: '\u00A0?', reason: 'notUnderstood' }],
 ])('show decodes a message: %s', async (_what, text, content) => {
-  await sqs.send('dead', text);
-  const [{ id } = {}] = await listed();
-  const json = JSON.parse((await deadLetters('show', String(id), '--json')).stdout);
+  const id = await add(text);
+  const json = JSON.parse((await deadLetters('show', id, '--json')).stdout);
   expect(json).toMatchObject({ id, ...content });
-  const { code, stdout } = await deadLetters('show', String(id));
+  const { code, stdout } = await deadLetters('show', id);
   expect(stdout).toContain(`id: ${id}\n`);
   expect(code).toBe(0);
   expect(sqs.messages('dead')).toEqual([text]);
@@ -111,9 +117,7 @@ test('control characters are not printed', async () => {
   const csi = '\u009B2J'; // like ESC [
   const body = JSON.stringify({ ...recorded('created'), Official_Account: '\u001B[2J', Name: csi });
   const query = { callbackCommand: csi };
-  await sqs.send('dead', deadLetter({ requestId: '\u001B[31m', query }, body));
-  const [{ id } = {}] = await listed();
-  const shown = ['show', String(id)];
+  const shown = ['show', await add(deadLetter({ requestId: '\u001B[31m', query }, body))];
   expect(JSON.parse((await deadLetters(...shown, '--json')).stdout)).toMatchObject({ query, body: { Name: csi } });
   for (const args of [['list'], ['list', '--json'], shown, [...shown, '--json'], ['replay', '--all']]) {
     expect((await deadLetters(...args)).stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
@@ -127,9 +131,9 @@ test('an official account that is not a string is shown as JSON', async () => {
 });
 
 test('replay sends one message, and leaves the others', async () => {
-  for (const n of [0, 1, 2]) await sqs.send('dead', deadLetter({ requestId: `${n}` }));
-  const chosen = (await listed()).find(({ requestId }) => requestId === '1');
-  const { code, stdout } = await deadLetters('replay', String(chosen?.['id']));
+  const ids = [];
+  for (const requestId of ['0', '1', '2']) ids.push(await add(deadLetter({ requestId })));
+  const { code, stdout } = await deadLetters('replay', ids[1]!);
   expect(stdout).toMatch(/^Replayed: [\da-f-]{36} {2}badPayload {2}OfficialAccount\.Callback\w+ {2}@TOA#_\w+\n$/);
   expect(code).toBe(0);
   const requests = (queue: string) => sqs.messages(queue).map((text) => JSON.parse(text).requestId);
@@ -140,17 +144,16 @@ test('replay sends one message, and leaves the others', async () => {
 
 test('replay --all sends all messages except unreadable ones, which it names', async () => {
   const all = Array.from({ length: 25 }, (_, n) => deadLetter({ requestId: `${n}` }));
+  const id = await add(deadLetter({ version: 2 }));
   for (const text of all) await sqs.send('dead', text);
-  await sqs.send('dead', deadLetter({ version: 2 }));
   const { code, stdout } = await deadLetters('replay', '--all');
   expect(stdout).toMatch(/^Left: .* notUnderstood .* This version of the software cannot read the message/m);
   expect(stdout).toContain(`25 replayed in the stack ${STACK}, 1 left.\n`);
   expect(code).toBe(1);
   expect(new Set(sqs.messages('parked'))).toEqual(new Set(all));
   expect(await listed()).toMatchObject([{ reason: 'notUnderstood' }]);
-  const [{ id } = {}] = await listed();
   const stderr = expect.stringContaining('cannot read the message');
-  expect(await deadLetters('replay', String(id))).toMatchObject({ code: 1, stderr });
+  expect(await deadLetters('replay', id)).toMatchObject({ code: 1, stderr });
 });
 
 test('replay --all does not send a message twice that returns in the meantime', async () => {
@@ -178,20 +181,18 @@ test('a message that the parking queue does not accept stays', async () => {
 });
 
 test('drop --yes deletes a message, and no other', async () => {
+  const id = await add(deadLetter());
   await sqs.send('dead', deadLetter());
-  const [{ id } = {}] = await listed();
-  await sqs.send('dead', deadLetter());
-  const stdout = expect.stringContaining(`Deleted: ${String(id)}`);
-  expect(await deadLetters('drop', String(id), '--yes')).toMatchObject({ code: 0, stdout });
+  const stdout = expect.stringContaining(`Deleted: ${id}`);
+  expect(await deadLetters('drop', id, '--yes')).toMatchObject({ code: 0, stdout });
   expect(sqs.messages('dead')).toHaveLength(1);
   expect(sqs.messages('parked')).toEqual([]);
 });
 
 test('without a terminal, drop needs --yes', async () => {
-  await sqs.send('dead', deadLetter());
-  const [{ id } = {}] = await listed();
+  const id = await add(deadLetter());
   const stderr = 'cannot ask, because stdin is no terminal: add --yes\nSee --help.\n';
-  expect(await deadLetters('drop', String(id))).toEqual({ code: 2, stdout: '', stderr });
+  expect(await deadLetters('drop', id)).toEqual({ code: 2, stdout: '', stderr });
   expect(await listed()).toHaveLength(1);
 });
 
@@ -199,22 +200,18 @@ test.each([
   ['yes', 0, false],
   ['no', 1, true],
 ])('after a minute, drop follows the answer %s', async (answer, code, isThere) => {
-  const queue = await startQueueOfOne(deadLetter());
+  await using queue = await startQueueOfOne(deadLetter());
   aws.variables['DEAD_LETTER_QUEUE_URL'] = `${queue.url}/000000000000/dead`;
-  try {
-    const { child, output, ended } = start(['drop', 'one'], {
-      AWS_ENDPOINT_URL_SQS: queue.url,
-      NODE_OPTIONS: '--import data:text/javascript,process.stdin.isTTY=true', // as in a terminal
-    });
-    await until(() => output.stderr.includes('Write yes to go on'));
-    queue.letAMinutePass();
-    child.stdin.end(`${answer}\n`);
-    expect(await ended).toMatchObject({ code });
-    expect(queue.isThere()).toBe(isThere);
-    expect(output.stdout.startsWith('Deleted: one')).toBe(!isThere);
-  } finally {
-    await queue.close();
-  }
+  const { child, output, ended } = start(['drop', 'one'], {
+    AWS_ENDPOINT_URL_SQS: queue.url,
+    NODE_OPTIONS: '--import data:text/javascript,process.stdin.isTTY=true', // as in a terminal
+  });
+  await until(() => output.stderr.includes('Write yes to go on'));
+  queue.letAMinutePass();
+  child.stdin.end(`${answer}\n`);
+  expect(await ended).toMatchObject({ code });
+  expect(queue.isThere()).toBe(isThere);
+  expect(output.stdout.startsWith('Deleted: one')).toBe(!isThere);
 });
 
 test('Ctrl-C stops a replay after the current message, and releases the others at once', async () => {
