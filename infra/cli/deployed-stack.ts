@@ -1,5 +1,5 @@
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { CloudFormation } from '@aws-sdk/client-cloudformation';
+import { Lambda } from '@aws-sdk/client-lambda';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { readConfig, receiverVariables, type Config } from '../../lambda/config.ts';
 import { awsClientSettings } from './aws-client.ts';
@@ -70,7 +70,7 @@ export async function findDeployment(options: DeploymentOptions): Promise<Deploy
 
 async function deployedStack(stackName: string, construct: string | undefined): Promise<DeployedStack> {
   const name = construct === undefined ? `the stack ${stackName}` : `${construct} in the stack ${stackName}`;
-  const cloudFormation = new CloudFormationClient(awsClientSettings());
+  const cloudFormation = new CloudFormation(awsClientSettings());
   const { region, outputs } = await tryTo(`find ${name}`, async () => ({
     region: await cloudFormation.config.region(),
     outputs: await outputsOf(cloudFormation, stackName),
@@ -84,7 +84,7 @@ async function deployedStack(stackName: string, construct: string | undefined): 
   const [webhookUrl, eventBusName] = [output('WebhookUrl'), output('EventBusName')];
   const FunctionName = output('ReceiverName');
   const { Environment } = await tryTo(`read the environment of the function ${FunctionName}`, () =>
-    new LambdaClient(awsClientSettings()).send(new GetFunctionConfigurationCommand({ FunctionName })),
+    new Lambda(awsClientSettings()).getFunctionConfiguration({ FunctionName }),
   );
   const config = configOf(Environment?.Variables ?? {}, name);
   return { name, region, webhookUrl, eventBusName, eventsUrl: undefined, config };
@@ -105,9 +105,9 @@ function prefixOf(outputs: readonly string[], stackName: string, construct: stri
   throw new UsageError(`the stack ${stackName} contains ${prefixes.join(', ')}: give one of them with --construct`);
 }
 
-async function outputsOf(cloudFormation: CloudFormationClient, stackName: string): Promise<Map<string, string>> {
+async function outputsOf(cloudFormation: CloudFormation, stackName: string): Promise<Map<string, string>> {
   try {
-    const { Stacks: [stack] = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: stackName }));
+    const { Stacks: [stack] = [] } = await cloudFormation.describeStacks({ StackName: stackName });
     const outputs = stack?.Outputs ?? [];
     return new Map(outputs.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]));
   } catch (error) {

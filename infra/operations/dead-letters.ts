@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { SQS } from '@aws-sdk/client-sqs';
 import { callbackCommand, field } from '../../lambda/delivery.ts';
 import { awsClientSettings } from '../cli/aws-client.ts';
 import { run } from '../cli/command-line.ts';
@@ -91,7 +91,7 @@ interface Context {
 /** Opens the queue of the deployment. At the end, it releases all messages. */
 async function withQueue(options: DeploymentOptions, act: (context: Context) => Promise<void>): Promise<void> {
   const { name, config } = await findDeployment(options);
-  const queue = deadLetterQueue(new SQSClient(awsClientSettings()), config);
+  const queue = deadLetterQueue(new SQS(awsClientSettings()), config);
   try {
     await act({ queue, name, signal: interruptionSignal() });
   } finally {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DeleteItemCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { DynamoDB } from '@aws-sdk/client-dynamodb';
+import { SecretsManager } from '@aws-sdk/client-secrets-manager';
 import { tokenProblem } from '../../lambda/token.ts';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { officialAccountChanged } from '../../lambda/commands/official-account-changed.ts';
@@ -79,11 +79,9 @@ function skip(claim: string, why: string): void {
 async function senderTo({ webhookUrl: url, config }: DeployedStack): Promise<Sender> {
   const { sdkAppId, tokenSecretArn } = config;
   if (tokenSecretArn === undefined) return { url, sdkAppId, token: undefined, ...EXAMPLE_CLIENT };
-  const secrets = new SecretsManagerClient(awsClientSettings());
+  const secrets = new SecretsManager(awsClientSettings());
   const token = await check('the token is in Secrets Manager', async () => {
-    const { SecretString } = await tryTo('read the token', () =>
-      secrets.send(new GetSecretValueCommand({ SecretId: tokenSecretArn })),
-    );
+    const { SecretString } = await tryTo('read the token', () => secrets.getSecretValue({ SecretId: tokenSecretArn }));
     const problem = tokenProblem(SecretString);
     if (problem !== undefined)
       throw new OperationError(`The receiver rejects the token, because the secret ${problem}`);
@@ -111,7 +109,7 @@ async function checkWholePath(
   const id = `@TOA#_smoke-${randomUUID().slice(0, 8)}`;
   const Key = { sdkAppId: { S: sender.sdkAppId }, officialAccountId: { S: id } };
   const item = { TableName: deployment.config.tableName, Key };
-  const table = new DynamoDBClient(awsClientSettings());
+  const table = new DynamoDB(awsClientSettings());
   const deliver = async (command: string, fields: object) => {
     const body = { CallbackCommand: command, Official_Account: id, ...fields, EventTime: Date.now() };
     mustBeOk(await send(deliveryUrl(sender, command), JSON.stringify(body)));
@@ -134,8 +132,8 @@ async function checkWholePath(
       deliver(officialAccountCreated.name, { Operator_Account: 'smoke', Owner_Account: 'smoke', Name: 'Smoke test' }),
     );
     await check('its record is in the table', async () => {
-      const read = new GetItemCommand({ ...item, ConsistentRead: true });
-      const look = async () => (await tryTo('read the table', () => table.send(read))).Item ?? sleep(200, undefined);
+      const read = () => table.getItem({ ...item, ConsistentRead: true });
+      const look = async () => (await tryTo('read the table', read)).Item ?? sleep(200, undefined);
       if ((await until(look)) !== undefined) return;
       throw new OperationError(
         "It is not, because DynamoDB failed: see the receiver's log. " +
@@ -163,7 +161,7 @@ async function checkWholePath(
     await check(`${id} is deleted again, with the rule and the queue for its event`, async () => {
       // Both, even if one fails.
       const results = await Promise.allSettled([
-        tryTo(`delete the record of ${id}`, () => table.send(new DeleteItemCommand(item))),
+        tryTo(`delete the record of ${id}`, () => table.deleteItem(item)),
         watch?.stop(),
       ]);
       for (const result of results) if (result.status === 'rejected') throw result.reason;

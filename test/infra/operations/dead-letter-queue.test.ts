@@ -1,12 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  ChangeMessageVisibilityCommand,
-  DeleteMessageCommand,
-  MessageNotInflight,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import { MessageNotInflight, SQS } from '@aws-sdk/client-sqs';
 import { expect, test } from '@jest/globals';
 import { startSqs } from '../../../infra/local/aws/sqs.ts';
 import { deadLetterQueue } from '../../../infra/operations/dead-letter-queue.ts';
@@ -26,42 +19,44 @@ function queuesInMemory(bodies: readonly string[], hiddenReceipts = Infinity, is
   const hiddenSeconds = new Set<number | undefined>();
   let receipts = 0;
 
-  function receive({ input }: ReceiveMessageCommand) {
-    hiddenSeconds.add(input.VisibilityTimeout);
-    receipts += 1;
-    const visible = dead.filter(({ visibleFrom }) => visibleFrom <= receipts);
-    const start = isFair ? (receipts * 10) % visible.length : 0;
-    const page = visible.slice(start, start + 10);
-    for (const each of page) each.visibleFrom = receipts + hiddenReceipts;
-    return { Messages: page };
-  }
-  function act(command: object) {
-    if (command instanceof ReceiveMessageCommand) return receive(command);
-    if (command instanceof SendMessageCommand) return void parked.push(command.input.MessageBody ?? '');
-    const { ReceiptHandle } = (command as DeleteMessageCommand | ChangeMessageVisibilityCommand).input;
-    const index = dead.findIndex((each) => each.ReceiptHandle === ReceiptHandle);
-    if (command instanceof DeleteMessageCommand) return void dead.splice(index, 1);
-    throw new MessageNotInflight({ message: 'its minute is over', $metadata: {} });
-  }
+  const indexOf = (receipt: string) => dead.findIndex((each) => each.ReceiptHandle === receipt);
+  const calls = {
+    receiveMessage({ VisibilityTimeout }: { VisibilityTimeout: number }) {
+      hiddenSeconds.add(VisibilityTimeout);
+      receipts += 1;
+      const visible = dead.filter(({ visibleFrom }) => visibleFrom <= receipts);
+      const start = isFair ? (receipts * 10) % visible.length : 0;
+      const page = visible.slice(start, start + 10);
+      for (const each of page) each.visibleFrom = receipts + hiddenReceipts;
+      return { Messages: page };
+    },
+    sendMessage: ({ MessageBody }: { MessageBody: string }) => void parked.push(MessageBody),
+    deleteMessage: ({ ReceiptHandle }: { ReceiptHandle: string }) => void dead.splice(indexOf(ReceiptHandle), 1),
+    changeMessageVisibility() {
+      throw new MessageNotInflight({ message: 'its minute is over', $metadata: {} });
+    },
+  };
   /** Creates a client. @param dieAt number of the call before or after which the process is killed. */
   function client(dieAt = Infinity, isDone = true) {
-    let calls = 0;
-    return {
-      async send(command: object) {
-        calls += 1;
-        if (calls > dieAt || (calls === dieAt && !isDone)) throw new Error('killed');
-        const answer = act(command);
-        if (calls === dieAt) throw new Error('killed');
+    let count = 0;
+    const mortal = Object.entries(calls).map(([name, act]) => [
+      name,
+      async (input: never) => {
+        count += 1;
+        if (count > dieAt || (count === dieAt && !isDone)) throw new Error('killed');
+        const answer = act(input);
+        if (count === dieAt) throw new Error('killed');
         return answer;
       },
-    } as never;
+    ]);
+    return Object.fromEntries(mortal) as SQS;
   }
   return { dead, parked, hiddenSeconds, client };
 }
 
 const bodies = (count: number) => Array.from({ length: count }, (_, n) => deadLetter({ requestId: `${n}` }));
 
-async function replayAll(client: never): Promise<void> {
+async function replayAll(client: SQS): Promise<void> {
   const queue = deadLetterQueue(client, QUEUES);
   for await (const page of queue.all()) for (const letter of page) await queue.replay(letter);
 }
@@ -109,7 +104,7 @@ test('on this machine a message is hidden for the full minute, although the cloc
   await using closing = new AsyncDisposableStack();
   closing.defer(sqs.close);
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  const client = new SQSClient({ endpoint: sqs.url, region: 'us-east-1', credentials });
+  const client = new SQS({ endpoint: sqs.url, region: 'us-east-1', credentials });
   const read = () => idsIn(deadLetterQueue(client, { ...QUEUES, deadLetterQueueUrl: sqs.queueUrl('dead') }));
   await sqs.send('dead', deadLetter());
   expect(await read()).toHaveLength(1);
