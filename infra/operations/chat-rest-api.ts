@@ -90,16 +90,15 @@ const optionalText = v.optional(
     v.transform((text) => text.toWellFormed() || undefined),
   ),
 );
-const ACCOUNT_FIELDS = v.object({
-  CreateTime: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-  Name: optionalText,
-  Introduction: optionalText,
-  FaceUrl: optionalText,
-  Organization: optionalText,
-  Owner_Account: optionalText,
-});
 const ACCOUNT = v.pipe(
-  ACCOUNT_FIELDS,
+  v.object({
+    CreateTime: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    Name: optionalText,
+    Introduction: optionalText,
+    FaceUrl: optionalText,
+    Organization: optionalText,
+    Owner_Account: optionalText,
+  }),
   v.transform(({ CreateTime, Name, Introduction, FaceUrl, Organization, Owner_Account }) => ({
     createTime: CreateTime,
     name: Name,
@@ -201,7 +200,7 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp) {
     try {
       const value = await call('official_account_open_http_svc/get_official_account_info', {
         OfficialAccountIdList: ids.map((id) => ({ Official_Account: id })),
-        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT_FIELDS.entries) },
+        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT.pipe[0].entries) },
       });
       const { OfficialAccountInfoList: items } = read(ACCOUNTS, value);
       // Tencent does not document that every item names its account. With one ID it is not needed.

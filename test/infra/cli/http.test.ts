@@ -21,10 +21,10 @@ beforeAll(async () => {
 afterAll(() => proxy.close());
 
 /** Calls a server. @returns the message of the error, which always comes. */
-async function callError(env: Record<string, string>): Promise<string> {
+async function callError(env: Record<string, string>, url = 'https://hook.example.com'): Promise<string> {
   connected = [];
   const lookup: LookupFunction = (_host, _options, done) => done(new Error('not through the proxy'), []);
-  const sent = request('https://hook.example.com', { agent: createAgents(env)['https:'], lookup });
+  const sent = request(url, { agent: createAgents(env)['https:'], lookup });
   const failed = new Promise<Error>((resolve) => void sent.on('error', resolve));
   sent.end();
   return (await failed).message;
@@ -40,6 +40,11 @@ test.each<[string, () => Record<string, string>]>([
 
 test.each(['NO_PROXY', 'no_proxy'])('%s excepts hosts', async (name) => {
   expect(await callError({ HTTPS_PROXY: proxy.url, [name]: 'a.example,.example.com' })).toBe('not through the proxy');
+  expect(connected).toEqual([]);
+});
+
+test('this machine is called directly', async () => {
+  expect(await callError({ HTTPS_PROXY: proxy.url }, 'https://localhost')).toBe('not through the proxy');
   expect(connected).toEqual([]);
 });
 

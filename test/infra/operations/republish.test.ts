@@ -49,8 +49,6 @@ const environment = (eventBridge: Loopback = bus) => ({
 });
 const run = (args: string[], eventBridge?: Loopback) =>
   inProcess(republishProgram, [...args, '--stack', STACK], environment(eventBridge));
-/** Runs the command as a process. */
-const start = (args: string[]) => program('infra/operations/republish.ts', [...args, '--stack', STACK], environment());
 const details = () => received.map(({ detail }) => detail as Record<string, any>);
 const ids = () => details().map(({ officialAccountId }) => officialAccountId);
 
@@ -149,7 +147,7 @@ test('an empty period is not an error', async () => {
 
 test('Ctrl-C stops after the running call; with the printed --since, every event is published at least once', async () => {
   const { range } = await put(...Array.from({ length: 100 }, (_, n) => record(`interrupted ${n}`)));
-  const interrupted = start(range);
+  const interrupted = program('infra/operations/republish.ts', [...range, '--stack', STACK], environment());
   const end = bus.subscribe(() => void (received.length === 25 && interrupted.child.kill('SIGINT')));
   const slow = bus.subscribe(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)); // time for the signal
   const { code, stdout, stderr } = await interrupted.ended;
