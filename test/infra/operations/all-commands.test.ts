@@ -46,6 +46,7 @@ describe('on this machine, without the proxy,', () => {
   ]);
   const environment = () => ({
     ...Object.fromEntries(proxies),
+    AWS_PROFILE: 'company', // must not win over the credentials of the local services
     CHAT_APP_KEY: KEY,
     // npm's variable for the user's working directory, to which the path of a file is relative.
     INIT_CWD: directory,

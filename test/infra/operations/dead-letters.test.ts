@@ -197,9 +197,10 @@ test('without a terminal, drop needs --yes', async () => {
 });
 
 test.each([
-  ['yes', 0, false],
-  ['no', 1, true],
-])('after a minute, drop follows the answer %s', async (answer, code, isThere) => {
+  ['yes', 'after a minute', 0, false],
+  ['yes', 'at once', 0, false],
+  ['no', 'at once', 1, true],
+])('drop follows the answer %s, given %s', async (answer, when, code, isThere) => {
   await using queue = await startQueueOfOne(deadLetter());
   aws.variables['DEAD_LETTER_QUEUE_URL'] = `${queue.url}/000000000000/dead`;
   const { child, output, ended } = start(['drop', 'one'], {
@@ -207,7 +208,7 @@ test.each([
     NODE_OPTIONS: '--import data:text/javascript,process.stdin.isTTY=true', // as in a terminal
   });
   await until(() => output.stderr.includes('Write yes to go on'));
-  queue.letAMinutePass();
+  if (when === 'after a minute') queue.letAMinutePass();
   child.stdin.end(`${answer}\n`);
   expect(await ended).toMatchObject({ code });
   expect(queue.isThere()).toBe(isThere);
