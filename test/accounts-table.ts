@@ -54,7 +54,9 @@ export async function startAccountsTable(): Promise<AccountsTable> {
     accounts: officialAccountsTable(client, TABLE, abortAtDeadline(BACKGROUND_LIMITS)),
     calls,
     async put(record) {
-      await reader.send(new PutItemCommand({ TableName: TABLE, Item: marshall(record) }));
+      await reader.send(
+        new PutItemCommand({ TableName: TABLE, Item: marshall(record, { removeUndefinedValues: true }) }),
+      );
     },
     async delete(officialAccountId) {
       await reader.send(new DeleteItemCommand(keyOf(officialAccountId)));

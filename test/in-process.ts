@@ -19,6 +19,7 @@ export async function inProcess(
   process.env = { ...others, ...env };
   process.exitCode = undefined;
   process.setMaxListeners(0); // each command listens to signals until the process ends
+  process.stdin.isTTY = false;
   console.log = (text) => void (output.stdout += `${text}\n`);
   console.error = (text) => void (output.stderr += `${text}\n`);
   try {

@@ -30,24 +30,28 @@ export async function tryTo<T>(action: string, call: () => Promise<T>): Promise<
   }
 }
 
-const EXPIRED = 'your AWS credentials have expired: log in again';
-const NO_CREDENTIALS = 'there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID';
-
-/** Permanent errors by their names, each with the reason for operators. */
+/** Permanent errors, found by name and message, each with the reason for operators. */
 const PERMANENT: readonly [RegExp, string][] = [
-  [/KMS/, 'your credentials may not use the key that encrypts it'],
+  [/^[^:]*KMS/, 'your credentials may not use the key that encrypts it'],
   [
-    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/,
+    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized):/,
     'your credentials lack a right for it',
   ],
-  [/^Expired|TokenRefreshRequired/, EXPIRED],
+  [
+    /^Expired|^TokenRefreshRequired|^\w*(Credentials|Token)ProviderError:.*expired/is,
+    'your AWS credentials have expired: log in again',
+  ],
   [
     /^(UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature)/,
     'AWS does not know your credentials, or the clock of this machine is wrong',
   ],
-  [/CredentialsProviderError|TokenProviderError/, NO_CREDENTIALS],
-  [/NonExistentQueue|QueueDoesNotExist/, 'the queue does not exist any more'],
+  [
+    /^\w*(Credentials|Token)ProviderError:/,
+    'there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID',
+  ],
+  [/^[^:]*(NonExistentQueue|QueueDoesNotExist)/, 'the queue does not exist any more'],
   [/^ResourceNotFound/, 'it does not exist any more'],
+  [/region is missing|region not accepted/i, 'the region is missing: give --region, or set AWS_REGION'],
 ];
 
 /**
@@ -64,11 +68,8 @@ export function awsCallError(action: string, error: unknown): AwsCallError | und
   // IAM names the action; SQS writes it in lower case.
   const right = /not authorized to perform:? ([\w:-]+)/.exec(message)?.[1];
   if (right !== undefined) return because(`your credentials lack the right ${right}`);
-  const [, reason] = PERMANENT.find(([names]) => names.test(name)) ?? [];
-  if (reason !== undefined) return because(reason === NO_CREDENTIALS && /expired/i.test(message) ? EXPIRED : reason);
-  if (/region is missing|region not accepted/i.test(message)) {
-    return because('the region is missing: give --region, or set AWS_REGION');
-  }
+  const [, reason] = PERMANENT.find(([pattern]) => pattern.test(`${name}: ${message}`)) ?? [];
+  if (reason !== undefined) return because(reason);
   const networkCode = code ?? cause?.code ?? (name === 'TimeoutError' ? name : undefined);
   if (networkCode !== undefined) return because(`AWS can't be reached (${networkCode})`, false);
   if ($metadata?.httpStatusCode !== undefined) return because(`AWS answers ${name}: ${printable(message)}`, false);

@@ -1,9 +1,8 @@
-import { CloudFormationClient, DescribeStacksCommand, type Output } from '@aws-sdk/client-cloudformation';
-import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { CloudFormation } from '@aws-sdk/client-cloudformation';
+import { Lambda } from '@aws-sdk/client-lambda';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { readConfig, receiverVariables, type Config } from '../../lambda/config.ts';
-import type { Limits } from '../../lambda/limits.ts';
-import { awsClientSettings, type AwsClientSettings } from './aws-client.ts';
+import { awsClientSettings } from './aws-client.ts';
 import { tryTo } from './aws-errors.ts';
 import { createProgram, nonEmpty, wholeNumber } from './command-line.ts';
 import { OperationError, UsageError } from './errors.ts';
@@ -44,7 +43,7 @@ export interface DeploymentOptions {
 }
 
 /** A deployment that a command works on. */
-export interface DeployedStack extends Disposable {
+export interface DeployedStack {
   /** For messages. */
   name: string;
   region: string;
@@ -54,67 +53,46 @@ export interface DeployedStack extends Disposable {
   eventsUrl: string | undefined;
   /** The receiver's configuration. */
   config: Config;
-  /**
-   * Creates an SDK client, which is destroyed together with this object.
-   *
-   * @param limits of its calls; by default those of the SDK.
-   */
-  client<Client extends SdkClient>(
-    service: Service,
-    create: (settings: AwsClientSettings) => Client,
-    limits?: Limits,
-  ): Client;
 }
 
-type Service = 'DYNAMODB' | 'SQS' | 'SECRETS_MANAGER' | 'EVENTBRIDGE';
-
-interface SdkClient {
-  destroy(): void;
-}
-
-type Settings = Pick<AwsClientSettings, 'region' | 'endpoint' | 'credentials'>;
-
-/** Finds the deployment that the options name. @throws UsageError, or OperationError if there is none. */
+/**
+ * Finds the deployment that the options name, and sets the environment variables with which the SDK finds its services.
+ *
+ * @throws UsageError, or OperationError if there is none.
+ */
 export async function findDeployment(options: DeploymentOptions): Promise<DeployedStack> {
   const { stack, construct, region, local, inspectorPort } = options;
   if (local) return localDeployment(inspectorPort);
   if (stack === undefined) throw new UsageError('give either --stack <name> or --local');
-  return deployedStack(stack, construct, region === undefined ? {} : { region });
+  if (region !== undefined) process.env['AWS_REGION'] = region;
+  return deployedStack(stack, construct);
 }
 
-async function deployedStack(
-  stackName: string,
-  construct: string | undefined,
-  settings: Settings,
-): Promise<DeployedStack> {
+async function deployedStack(stackName: string, construct: string | undefined): Promise<DeployedStack> {
   const name = construct === undefined ? `the stack ${stackName}` : `${construct} in the stack ${stackName}`;
-  using clients = new DisposableStack();
-  const cloudFormation = clients.adopt(new CloudFormationClient(awsClientSettings(settings)), (client) =>
-    client.destroy(),
-  );
+  const cloudFormation = new CloudFormation(awsClientSettings());
   const { region, outputs } = await tryTo(`find ${name}`, async () => ({
     region: await cloudFormation.config.region(),
     outputs: await outputsOf(cloudFormation, stackName),
   }));
-  const prefix = prefixOf(outputs, stackName, construct);
+  const prefix = prefixOf([...outputs.keys()], stackName, construct);
   const output = (key: string): string => {
-    const value = outputs.find(({ OutputKey }) => OutputKey === `${prefix}${key}`)?.OutputValue;
+    const value = outputs.get(prefix + key);
     if (value) return value;
     throw new OperationError(`The stack ${stackName} has no output ${prefix}${key}: it must be deployed again`);
   };
   const [webhookUrl, eventBusName] = [output('WebhookUrl'), output('EventBusName')];
   const FunctionName = output('ReceiverName');
-  const lambda = clients.adopt(new LambdaClient(awsClientSettings(settings)), (client) => client.destroy());
   const { Environment } = await tryTo(`read the environment of the function ${FunctionName}`, () =>
-    lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
+    new Lambda(awsClientSettings()).getFunctionConfiguration({ FunctionName }),
   );
   const config = configOf(Environment?.Variables ?? {}, name);
-  return { name, region, webhookUrl, eventBusName, eventsUrl: undefined, config, ...withClients(() => settings) };
+  return { name, region, webhookUrl, eventBusName, eventsUrl: undefined, config };
 }
 
 /** Returns the prefix of the outputs of the only receiver in the stack, or of the one that the user names. */
-function prefixOf(outputs: readonly Output[], stackName: string, construct: string | undefined): string {
-  const prefixes = outputs.flatMap(({ OutputKey }) => /^(.*)ReceiverName$/.exec(OutputKey ?? '')?.[1] ?? []);
+function prefixOf(outputs: readonly string[], stackName: string, construct: string | undefined): string {
+  const prefixes = outputs.flatMap((key) => /^(.*)ReceiverName$/.exec(key)?.[1] ?? []);
   if (prefixes.length === 0) {
     throw new OperationError(
       `The stack ${stackName} has no output ReceiverName: it is another one, or must be deployed again. ` +
@@ -127,10 +105,11 @@ function prefixOf(outputs: readonly Output[], stackName: string, construct: stri
   throw new UsageError(`the stack ${stackName} contains ${prefixes.join(', ')}: give one of them with --construct`);
 }
 
-async function outputsOf(cloudFormation: CloudFormationClient, stackName: string): Promise<Output[]> {
+async function outputsOf(cloudFormation: CloudFormation, stackName: string): Promise<Map<string, string>> {
   try {
-    const { Stacks: [stack] = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: stackName }));
-    return stack?.Outputs ?? [];
+    const { Stacks: [stack] = [] } = await cloudFormation.describeStacks({ StackName: stackName });
+    const outputs = stack?.Outputs ?? [];
+    return new Map(outputs.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]));
   } catch (error) {
     const { name, message } = error as Error;
     if (name !== 'ValidationError' || !/does not exist/.test(message)) throw error;
@@ -142,31 +121,11 @@ async function outputsOf(cloudFormation: CloudFormationClient, stackName: string
 async function localDeployment(inspectorPort: number): Promise<DeployedStack> {
   const { environment, ...description } = await describeLocalDeployment(inspectorPort);
   const name = 'the deployment on this machine';
-  const variable = (variableName: string) => environment[variableName] ?? '';
-  const region = variable('AWS_REGION');
-  const credentials = {
-    accessKeyId: variable('AWS_ACCESS_KEY_ID'),
-    secretAccessKey: variable('AWS_SECRET_ACCESS_KEY'),
-  };
-  return {
-    ...description,
-    name,
-    region,
-    config: configOf(environment, name),
-    ...withClients((service) => ({ region, credentials, endpoint: variable(`AWS_ENDPOINT_URL_${service}`) })),
-  };
-}
-
-function withClients(settingsOf: (service: Service) => Settings) {
-  const created = new DisposableStack();
-  return {
-    client: <Client extends SdkClient>(
-      service: Service,
-      create: (settings: AwsClientSettings) => Client,
-      limits?: Limits,
-    ) => created.adopt(create(awsClientSettings(settingsOf(service), limits)), (client) => client.destroy()),
-    [Symbol.dispose]: () => created.dispose(),
-  };
+  // Region, credentials and endpoints. A profile would win over the credentials.
+  delete process.env['AWS_PROFILE'];
+  const settings = Object.entries(environment).filter(([variable]) => variable.startsWith('AWS_'));
+  Object.assign(process.env, Object.fromEntries(settings));
+  return { ...description, name, region: environment['AWS_REGION'] ?? '', config: configOf(environment, name) };
 }
 
 function configOf(environment: Readonly<Record<string, string>>, name: string): Config {

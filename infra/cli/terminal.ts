@@ -24,22 +24,6 @@ export function parseJson(text: string): any {
   }
 }
 
-/** Formats a number of things, as in 10,000. */
-export function formatCount(count: number): string {
-  return count.toLocaleString('en');
-}
-
-/** Shows the progress of a command in one line, if stderr is a terminal. */
-export function showProgress(text: string): void {
-  // The escape sequence deletes the rest of the line: the text before may have been longer.
-  if (process.stderr.isTTY) process.stderr.write(`\r${text}\x1b[K`);
-}
-
-/** Clears the line of the progress. */
-export function clearProgress(): void {
-  showProgress('');
-}
-
 /**
  * Reads a secret from the environment, or asks the user without showing the answer. Secrets do not belong on the
  * command line, because other users see it in the list of processes.

@@ -1,10 +1,9 @@
 import { isIP } from 'node:net';
 
-/** The addresses from first to last, both included. */
+/** The addresses from first to last, both included, as IPv6. */
 interface Range {
   first: bigint;
   last: bigint;
-  bits: 32 | 128;
 }
 
 /**
@@ -15,10 +14,10 @@ interface Range {
 export function notCovered(cidrs: readonly string[], by: readonly string[]): string[] {
   const covers = by.map(rangeOf).toSorted((a, b) => (a.first < b.first ? -1 : 1));
   return cidrs.filter((cidr) => {
-    const { first, last, bits } = rangeOf(cidr);
+    const { first, last } = rangeOf(cidr);
     let next = first;
     for (const cover of covers) {
-      if (cover.bits === bits && cover.first <= next && cover.last >= next) next = cover.last + 1n;
+      if (cover.first <= next && cover.last >= next) next = cover.last + 1n;
     }
     return next <= last;
   });
@@ -26,20 +25,16 @@ export function notCovered(cidrs: readonly string[], by: readonly string[]): str
 
 function rangeOf(cidr: string): Range {
   const [address = '', prefix] = cidr.split('/');
-  const bits = isIP(address) === 6 ? 128 : 32;
+  const [bits, ipv6] = isIP(address) === 4 ? [32, `::ffff:${address}`] : [128, address];
   const size = 1n << BigInt(bits - Number(prefix ?? bits));
-  const number = bits === 128 ? ipv6Number(address) : ipv4Number(address);
+  const number = numberOf(ipv6);
   const first = number - (number % size);
-  return { first, last: first + size - 1n, bits };
+  return { first, last: first + size - 1n };
 }
 
-function ipv4Number(address: string): bigint {
-  return address.split('.').reduce((number, part) => number * 256n + BigInt(part), 0n);
-}
-
-function ipv6Number(address: string): bigint {
+function numberOf(ipv6: string): bigint {
   // URL normalizes the address: no IPv4 part and no leading zeros.
-  const [before = '', after] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
+  const [before = '', after] = new URL(`http://[${ipv6}]`).hostname.slice(1, -1).split('::');
   const groups = (text: string) => (text === '' ? [] : text.split(':'));
   const [head, tail] = [groups(before), groups(after ?? '')];
   const zeros = Array<string>(8 - head.length - tail.length).fill('0');

@@ -42,10 +42,10 @@ Examples:
     .option('--sdk-app-id <id>', 'show them for this app, without a deployment; needs --region or --nettype')
     .action(async (_options, command) => {
       const { sdkAppId, ...options } = command.optsWithGlobals();
-      const addresses =
-        sdkAppId === undefined
-          ? await ofDeployment(await findDeployment(options), options)
-          : await ofApp(sdkAppId, options);
+      const addresses = await addressesOf(
+        sdkAppId === undefined ? await findDeployment(options) : appOf(sdkAppId, options),
+        options,
+      );
       console.log(options.json ? JSON.stringify(addresses, null, 2) : addresses.join('\n'));
     });
   program
@@ -54,28 +54,25 @@ Examples:
     .action(async (_options, command) => {
       const options = command.optsWithGlobals();
       const deployment = await findDeployment(options);
-      compare(deployment, await ofDeployment(deployment, options), options.json === true);
+      compare(deployment, await addressesOf(deployment, options), options.json === true);
     });
   return program;
 }
 
 type Options = ChatOptions & DeploymentOptions & { nettype?: '5' | '6' | undefined };
 
-const ofDeployment = ({ config, region }: DeployedStack, options: Options) =>
-  addressesOf(config.sdkAppId, region, options);
+type Receiver = { config: { sdkAppId: string }; region: string };
 
-async function ofApp(sdkAppId: string, options: Options): Promise<string[]> {
-  const { stack, local, region, nettype } = options;
+function appOf(sdkAppId: string, { stack, local, region, nettype }: Options): Receiver {
   if (stack !== undefined || local) throw new UsageError('--sdk-app-id cannot be used with --stack or --local');
   if (region === undefined && nettype === undefined) throw new UsageError('--sdk-app-id needs --region or --nettype');
-  return addressesOf(sdkAppId, region ?? '', options);
+  return { config: { sdkAppId }, region: region ?? '' };
 }
 
 /** Asks Chat. @throws OperationError if the answer is not a list for a receiver. */
-async function addressesOf(sdkAppId: string, region: string, options: Options): Promise<string[]> {
-  const chat = chatRestApi(await chatAppOf(options, sdkAppId));
-  const isInChina = options.nettype === undefined ? IN_CHINA.test(region) : options.nettype === '5';
-  const addresses = await chat.webhookAddresses(isInChina ? 'inChina' : 'elsewhere');
+async function addressesOf({ config, region }: Receiver, options: Options): Promise<string[]> {
+  const chat = chatRestApi(await chatAppOf(options, config.sdkAppId));
+  const addresses = await chat.webhookAddresses(options.nettype ?? (IN_CHINA.test(region) ? '5' : '6'));
   const { malformed } = parseAllowList(addresses);
   if (malformed.length > 0) {
     throw new OperationError(`Chat's answer has a wrong address: ${printable(malformed.join(', '))}`);

@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Config } from '../../lambda/config.ts';
 import { MAX_AHEAD_MS, MAX_KEY_BYTES, type Limits } from '../../lambda/limits.ts';
-import { officialAccountsTable, type OfficialAccounts } from '../../lambda/official-accounts-table.ts';
+import { officialAccountsTable } from '../../lambda/official-accounts-table.ts';
 import { abortAtDeadline } from '../../lambda/sdk-client.ts';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { awsCallError } from '../cli/aws-errors.ts';
 import { run, userPath } from '../cli/command-line.ts';
 import { findDeployment } from '../cli/deployed-stack.ts';
 import { OperationError, UsageError } from '../cli/errors.ts';
-import { clearProgress, formatCount, interruptionSignal, printable, showProgress } from '../cli/terminal.ts';
+import { interruptionSignal, printable } from '../cli/terminal.ts';
 import { chatAppOf, createChatProgram } from './chat-app.ts';
 import { chatRestApi, MAX_IDS, type ChatAccount, type ChatRestApi } from './chat-rest-api.ts';
 
@@ -36,41 +38,33 @@ Examples:
     )
     .action(async (options) => {
       const ids = await readIds(options.ids);
-      using deployment = await findDeployment(options);
-      const { sdkAppId, tableName } = deployment.config;
-      const chat = chatRestApi(await chatAppOf(options, sdkAppId));
-      const client = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings), STORE_LIMITS);
-      const accounts = officialAccountsTable(client, tableName, abortAtDeadline(STORE_LIMITS));
-      const onProgress = (done: number) => showProgress(`${formatCount(done)} of ${formatCount(ids.length)}`);
-      onProgress(0);
-      const result = await backfill({ ids, sdkAppId, chat, accounts, signal: interruptionSignal(), onProgress });
-      clearProgress();
-      report(ids, result, options.json === true);
+      const { config } = await findDeployment(options);
+      const chat = chatRestApi(await chatAppOf(options, config.sdkAppId));
+      report(ids, await backfill(ids, config, chat, interruptionSignal()), options.json === true);
     });
 
 /** The result for an ID. `known` means that the table has the account, `unknown` that Chat does not. */
-export type Outcome = 'stored' | 'known' | 'unknown' | { failed: string };
+type Outcome = 'stored' | 'known' | 'unknown' | { failed: string };
 
-export interface BackfillOptions {
-  ids: readonly string[];
-  sdkAppId: string;
-  chat: ChatRestApi;
-  accounts: OfficialAccounts;
-  /** Stops after the accounts that are in progress. */
-  signal: AbortSignal;
-  /** Gets the number of IDs that are done. */
-  onProgress: (done: number) => void;
-}
-
-export interface Backfilled {
+interface Backfilled {
   outcomes: Map<string, Outcome>;
   /** The reason, if it ended before all IDs were done. */
   endedBy?: string;
 }
 
-/** Applies the creation of each account that Chat knows. The merge rule decides what that changes in the table. */
-export async function backfill(options: BackfillOptions): Promise<Backfilled> {
-  const { ids, sdkAppId, chat, accounts, signal, onProgress } = options;
+/**
+ * Applies the creation of each account that Chat knows. The merge rule decides what that changes in the table.
+ *
+ * @param signal stops after the accounts that are in progress.
+ */
+async function backfill(
+  ids: readonly string[],
+  { sdkAppId, tableName }: Config,
+  chat: ChatRestApi,
+  signal: AbortSignal,
+): Promise<Backfilled> {
+  const client = new DynamoDBClient(awsClientSettings(STORE_LIMITS));
+  const accounts = officialAccountsTable(client, tableName, abortAtDeadline(STORE_LIMITS));
   const outcomes = new Map<string, Outcome>();
 
   async function store(id: string, { createTime, ...attributes }: ChatAccount): Promise<Outcome> {
@@ -103,13 +97,11 @@ export async function backfill(options: BackfillOptions): Promise<Backfilled> {
       if (signal.aborted) return { outcomes, endedBy: 'Interrupted' };
       const answers = await chat.officialAccounts(keys.slice(next, next + MAX_IDS));
       await Promise.all(
-        Array.from(answers, async ([id, answer]) => {
-          if (answer === 'unknown') outcomes.set(id, answer);
-          else if ('problem' in answer) outcomes.set(id, { failed: answer.problem });
-          else outcomes.set(id, await store(id, answer.account));
+        answers.map(async ([id, answer]) => {
+          const isFound = answer !== 'unknown' && 'account' in answer;
+          outcomes.set(id, isFound ? await store(id, answer.account) : answer);
         }),
       );
-      onProgress(outcomes.size);
     }
     return { outcomes };
   } catch (error) {
@@ -134,26 +126,23 @@ async function readIds(file: string): Promise<string[]> {
 }
 
 function report(ids: readonly string[], { outcomes, endedBy }: Backfilled, isJson: boolean): void {
-  const of = (wanted: Outcome) => ids.filter((id) => outcomes.get(id) === wanted);
-  const [stored, known, unknown] = [of('stored'), of('known'), of('unknown')];
+  const of = (wanted?: Outcome) => ids.filter((id) => outcomes.get(id) === wanted);
+  const [stored, known, unknown, notAsked] = [of('stored'), of('known'), of('unknown'), of()];
   const failed = ids.flatMap((id) => {
     const outcome = outcomes.get(id);
     return typeof outcome === 'object' ? [{ id, reason: outcome.failed }] : [];
   });
-  const notAsked = ids.filter((id) => !outcomes.has(id));
   if (isJson) console.log(JSON.stringify({ stored, known, unknown, failed, notAsked, endedBy }, null, 2));
   else {
     for (const id of unknown) console.log(`unknown  ${printable(id)}`);
     for (const { id, reason } of failed) console.log(`failed   ${printable(id)}: ${reason}`);
     const found = stored.length + known.length;
     console.log(
-      `${formatCount(ids.length)} asked for: ${formatCount(found)} found (${formatCount(stored.length)} stored, ${formatCount(known.length)} ` +
-        `already in the table), ${formatCount(unknown.length)} unknown to Chat, ${formatCount(failed.length)} failed`,
+      `${ids.length} asked for: ${found} found (${stored.length} stored, ${known.length} ` +
+        `already in the table), ${unknown.length} unknown to Chat, ${failed.length} failed`,
     );
   }
-  if (endedBy !== undefined) {
-    console.error(`${endedBy}\n${formatCount(notAsked.length)} left: run the same command again.`);
-  }
+  if (endedBy !== undefined) console.error(`${endedBy}\n${notAsked.length} left: run the same command again.`);
   process.exitCode = failed.length > 0 || endedBy !== undefined ? 1 : 0;
 }
 

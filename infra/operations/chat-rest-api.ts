@@ -33,25 +33,18 @@ export interface ChatApp {
   url: string;
 }
 
-/** Chat's answer for an ID: its account, no such account, or a problem. */
-export type AccountAnswer = { account: ChatAccount } | 'unknown' | { problem: string };
+/** Chat's answer for an ID: its account, no such account, or the reason why there is none. */
+export type AccountAnswer = { account: ChatAccount } | 'unknown' | { failed: string };
 
 export type ChatRestApi = ReturnType<typeof chatRestApi>;
 
 /** The most official accounts that one call can ask for. */
 export const MAX_IDS = 50;
 
+/** The time between the starts of two calls. Chat takes 200 a second, of which the app itself needs most. */
+const CALL_MS = 20;
 /** The pauses before a failed call is repeated: half a minute in all. */
 const RETRY_PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000];
-
-export interface Pace {
-  /** The time from the start of one call to the start of the next. */
-  callMs: number;
-  retryPausesMs: readonly number[];
-}
-/** A quarter of the 200 calls a second that Chat takes, because the app itself needs the rest. */
-const PACE: Pace = { callMs: 20, retryPausesMs: RETRY_PAUSES_MS };
-
 const CALL_TIMEOUT_MS = 10_000;
 /** Each call has a new signature, so this only has to exceed the difference between the clocks. */
 const SIG_SECONDS = 60 * 60;
@@ -63,30 +56,22 @@ const TEMPORARY = new Set([10004, 20005, 60007, 60008, 60011, 60014, 60018, 6001
 const NO_SUCH_ACCOUNT = 130004;
 
 /**
- * Errors that all further calls would get as well, with what to do.
+ * What to do about errors that all further calls would get as well.
  *
  * @see https://www.tencentcloud.com/document/product/1047/34348 "Error Codes"
  */
-const PERMANENT: Readonly<Record<number, string>> = {
-  60004: 'check the administrator and the key',
-  60005: 'check the administrator and the key',
-  60006: 'check the SDKAppID',
-  60010: 'the user is no administrator of the app: give one with --administrator',
-  60012: 'check the SDKAppID',
-  60016: 'the app is disabled',
-  60017: 'the call is disabled for this app',
-  60020: "the app's plan has expired",
-  60021: 'the app takes REST calls from certain addresses only, and this machine has none of them',
-  70001: "the UserSig has expired: check this machine's clock",
-  70003: 'check the key',
-  70009: 'check that the key is that of this SDKAppID',
-  70013: 'check the administrator',
-  70014: 'check the SDKAppID',
-  70016: 'check the SDKAppID and --chat-region',
-  70020: 'check the SDKAppID and --chat-region',
-  70050: 'the UserSig was wrong too often: check the key, and wait for a minute',
-  131000: 'official accounts are not enabled for this app',
-};
+const PERMANENT: readonly [advice: string, codes: number[]][] = [
+  [
+    'check the SDKAppID, its key, --administrator and --chat-region',
+    [60004, 60005, 60006, 60012, 70003, 70009, 70013, 70014, 70016, 70020],
+  ],
+  ['the user is no administrator of the app: give one with --administrator', [60010]],
+  ['the app, its plan or this call is disabled: see the Chat console', [60016, 60017, 60020]],
+  ['official accounts are not enabled for this app', [131000]],
+  ['the app takes REST calls from certain addresses only, and this machine has none of them', [60021]],
+  ["the UserSig has expired: check this machine's clock", [70001]],
+  ['the UserSig was wrong too often: check the key, and wait for a minute', [70050]],
+];
 
 const ENVELOPE = v.looseObject({ ErrorCode: v.number(), ErrorInfo: v.optional(v.string(), '') });
 const ADDRESSES = v.object({ IPList: v.array(v.string()) });
@@ -105,16 +90,15 @@ const optionalText = v.optional(
     v.transform((text) => text.toWellFormed() || undefined),
   ),
 );
-const ACCOUNT_FIELDS = v.object({
-  CreateTime: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-  Name: optionalText,
-  Introduction: optionalText,
-  FaceUrl: optionalText,
-  Organization: optionalText,
-  Owner_Account: optionalText,
-});
 const ACCOUNT = v.pipe(
-  ACCOUNT_FIELDS,
+  v.object({
+    CreateTime: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    Name: optionalText,
+    Introduction: optionalText,
+    FaceUrl: optionalText,
+    Organization: optionalText,
+    Owner_Account: optionalText,
+  }),
   v.transform(({ CreateTime, Name, Introduction, FaceUrl, Organization, Owner_Account }) => ({
     createTime: CreateTime,
     name: Name,
@@ -128,7 +112,7 @@ const ACCOUNT = v.pipe(
 export type ChatAccount = v.InferOutput<typeof ACCOUNT>;
 
 /** Chat rejects a call, or answers in another format. Another call may succeed. */
-class CallRejectedError extends Error {
+class CallRejectedError extends OperationError {
   override name = 'CallRejectedError';
   readonly code: number | undefined;
 
@@ -139,18 +123,18 @@ class CallRejectedError extends Error {
 }
 
 /** Opens the REST API of Chat for one app. */
-export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace: Pace = PACE) {
+export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp) {
   let nextStart = 0;
 
   async function call(path: string, body: object, parameters: Record<string, string> = {}): Promise<unknown> {
     for (let attempt = 0; ; attempt += 1) {
       const now = Date.now();
       const start = Math.max(now, nextStart);
-      nextStart = start + pace.callMs;
+      nextStart = start + CALL_MS;
       if (start > now) await sleep(start - now);
       const answer = await tryCall(path, body, parameters);
       if (!('temporaryError' in answer)) return answer.value;
-      const pause = pace.retryPausesMs[attempt];
+      const pause = RETRY_PAUSES_MS[attempt];
       if (pause === undefined) throw new OperationError(`Chat's REST API fails: ${answer.temporaryError}`);
       await sleep(pause);
     }
@@ -199,82 +183,67 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp, pace
     if (!envelope.success) return { temporaryError: `an answer of another format from ${target.origin}` };
     const { ErrorCode: code, ErrorInfo: info } = envelope.output;
     if (code === 0) return { value: envelope.output };
-    const refusal = `ErrorCode ${code}, ${printable(info)}`;
+    const refusal = `Chat answers ErrorCode ${code}, ${printable(info)}`;
     if (TEMPORARY.has(code)) return { temporaryError: refusal };
-    const advice = PERMANENT[code];
-    if (advice !== undefined) throw new OperationError(`Chat rejects the call: ${refusal}. First: ${advice}.`);
+    const [advice] = PERMANENT.find(([, codes]) => codes.includes(code)) ?? [];
+    if (advice !== undefined) throw new OperationError(`${refusal}. First: ${advice}.`);
     throw new CallRejectedError(refusal, code);
   }
 
-  /** Asks for accounts. If Chat rejects the call, asks for each half of them, because one ID may spoil the call. */
-  async function ask(ids: readonly string[], answers: Map<string, AccountAnswer>): Promise<void> {
-    const [onlyId, ...others] = ids;
-    if (onlyId === undefined) return;
+  /**
+   * Asks for at most {@link MAX_IDS} official accounts. If Chat rejects the call, asks for each half of them, because one
+   * ID may spoil the call.
+   *
+   * @throws OperationError if all further calls would fail, too.
+   */
+  async function officialAccounts(ids: readonly string[]): Promise<[id: string, AccountAnswer][]> {
     try {
       const value = await call('official_account_open_http_svc/get_official_account_info', {
         OfficialAccountIdList: ids.map((id) => ({ Official_Account: id })),
-        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT_FIELDS.entries) },
+        ResponseFilter: { OfficialAccountBaseInfoFilter: Object.keys(ACCOUNT.pipe[0].entries) },
       });
       const { OfficialAccountInfoList: items } = read(ACCOUNTS, value);
-      const ofId = new Map(items.map((item) => [item.Official_Account, item]));
-      if (items.length > 0 && ofId.has(undefined)) {
-        // Tencent does not document that every item names its account. With one ID it is not needed.
-        if (others.length > 0) throw new CallRejectedError('the answer does not name the accounts');
-        ofId.set(onlyId, items[0]!);
-      }
-      for (const id of ids) answers.set(id, accountAnswer(ofId.get(id)));
+      // Tencent does not document that every item names its account. With one ID it is not needed.
+      const isNamed = items.every((item) => item.Official_Account !== undefined);
+      if (!isNamed && ids.length > 1) throw new CallRejectedError("Chat's answer does not name the accounts");
+      const itemOf = (id: string) => (isNamed ? items.find((item) => item.Official_Account === id) : items[0]);
+      return ids.map((id) => [id, accountAnswer(itemOf(id))]);
     } catch (error) {
       if (!(error instanceof CallRejectedError)) throw error;
-      if (others.length > 0) {
-        const half = Math.ceil(ids.length / 2);
-        await ask(ids.slice(0, half), answers);
-        await ask(ids.slice(half), answers);
-      } else answers.set(onlyId, error.code === NO_SUCH_ACCOUNT ? 'unknown' : { problem: error.message });
+      if (ids.length === 1) {
+        return [[ids[0]!, error.code === NO_SUCH_ACCOUNT ? 'unknown' : { failed: error.message }]];
+      }
+      const half = Math.ceil(ids.length / 2);
+      return [...(await officialAccounts(ids.slice(0, half))), ...(await officialAccounts(ids.slice(half)))];
     }
   }
 
   return {
-    /**
-     * Asks for at most {@link MAX_IDS} official accounts.
-     *
-     * @throws OperationError if all further calls would fail, too.
-     */
-    async officialAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, AccountAnswer>> {
-      const answers = new Map<string, AccountAnswer>();
-      await ask(ids, answers);
-      return answers;
-    },
+    officialAccounts,
 
     /**
      * Asks for the addresses and CIDR ranges that webhooks come from.
      *
-     * @param receiver its place; Hong Kong counts as China.
+     * @param nettype 5 for a receiver in China, Hong Kong included, or 6.
      * @throws OperationError
      */
-    async webhookAddresses(receiver: 'inChina' | 'elsewhere'): Promise<string[]> {
-      try {
-        const nettype = receiver === 'inChina' ? '5' : '6';
-        return read(ADDRESSES, await call('ConfigSvc/GetIPList', {}, { nettype })).IPList;
-      } catch (error) {
-        if (!(error instanceof CallRejectedError)) throw error;
-        throw new OperationError(`Chat does not give its addresses: ${error.message}`, { cause: error });
-      }
-    },
+    webhookAddresses: async (nettype: '5' | '6'): Promise<string[]> =>
+      read(ADDRESSES, await call('ConfigSvc/GetIPList', {}, { nettype })).IPList,
   };
 }
 
 function read<Schema extends v.GenericSchema>(schema: Schema, value: unknown): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
-  if (!result.success) throw new CallRejectedError(`the answer has no valid ${v.getDotPath(result.issues[0])}`);
+  if (!result.success) throw new CallRejectedError(`Chat's answer has no valid ${v.getDotPath(result.issues[0])}`);
   return result.output;
 }
 
 function accountAnswer(item: Item | undefined): AccountAnswer {
-  if (item === undefined) return { problem: 'it is missing in the answer' };
+  if (item === undefined) return { failed: "it is missing in Chat's answer" };
   const { ErrorCode: code, ErrorInfo: info } = item;
   if (code === NO_SUCH_ACCOUNT) return 'unknown';
-  if (code !== 0) return { problem: `ErrorCode ${code}, ${printable(info)}` };
+  if (code !== 0) return { failed: `Chat answers ErrorCode ${code}, ${printable(info)}` };
   const result = v.safeParse(ACCOUNT, item);
   if (result.success) return { account: result.output };
-  return { problem: `the answer has no valid ${v.getDotPath(result.issues[0])}` };
+  return { failed: `Chat's answer has no valid ${v.getDotPath(result.issues[0])}` };
 }

@@ -1,12 +1,4 @@
-import {
-  ChangeMessageVisibilityCommand,
-  DeleteMessageCommand,
-  MessageNotInflight,
-  ReceiptHandleIsInvalid,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  type SQSClient,
-} from '@aws-sdk/client-sqs';
+import type { SQS } from '@aws-sdk/client-sqs';
 import { parseQueuedDelivery, type QueuedDelivery, type QueueUrls } from '../../lambda/delivery-queues.ts';
 import { tryTo } from '../cli/aws-errors.ts';
 
@@ -29,26 +21,23 @@ const PAGE = 10;
 /** SQS returns messages in any order, also those that came before. */
 const MAX_PAGES_WITHOUT_NEWS = 20;
 
+type SqsCalls = Pick<SQS, 'changeMessageVisibility' | 'deleteMessage' | 'receiveMessage' | 'sendMessage'>;
+
 /** Opens the dead-letter queue of a deployment. */
-export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUrls) {
+export function deadLetterQueue(sqs: SqsCalls, queues: QueueUrls) {
   const { parkingQueueUrl, deadLetterQueueUrl: QueueUrl } = queues;
   const held = new Map<string, string>();
   let mayHaveMore = false;
 
   const receive = () =>
     tryTo('read the dead-letter queue', async () => {
-      const page = new ReceiveMessageCommand({
-        QueueUrl,
-        MaxNumberOfMessages: PAGE,
-        VisibilityTimeout: HIDDEN_SECONDS,
-        WaitTimeSeconds: WAIT_SECONDS,
-      });
-      return (await client.send(page)).Messages ?? [];
+      const limits = { MaxNumberOfMessages: PAGE, VisibilityTimeout: HIDDEN_SECONDS, WaitTimeSeconds: WAIT_SECONDS };
+      return (await sqs.receiveMessage({ QueueUrl, ...limits })).Messages ?? [];
     });
 
   async function drop({ id, receipt }: DeadLetter): Promise<void> {
     await tryTo('delete the message from the dead-letter queue', () =>
-      client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: held.get(id) ?? receipt })),
+      sqs.deleteMessage({ QueueUrl, ReceiptHandle: held.get(id) ?? receipt }),
     );
     held.delete(id);
   }
@@ -82,23 +71,17 @@ export function deadLetterQueue(client: Pick<SQSClient, 'send'>, queues: QueueUr
     /** Sends a message to the parking queue, from which it is received again, and then deletes it here. */
     async replay(letter: DeadLetter): Promise<void> {
       await tryTo('send the message to the parking queue', () =>
-        client.send(new SendMessageCommand({ QueueUrl: parkingQueueUrl, MessageBody: letter.text })),
+        sqs.sendMessage({ QueueUrl: parkingQueueUrl, MessageBody: letter.text }),
       );
       await drop(letter);
     },
     /** Makes the received messages visible to others again. */
     async release(): Promise<void> {
-      const failures: unknown[] = [];
       for (const ReceiptHandle of held.values()) {
-        try {
-          await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
-        } catch (error) {
-          // Ignored: after its minute, a message is visible already.
-          if (!(error instanceof MessageNotInflight || error instanceof ReceiptHandleIsInvalid)) failures.push(error);
-        }
+        // Ignored: after its minute, a message is visible by itself.
+        await sqs.changeMessageVisibility({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }).catch(() => {});
       }
       held.clear();
-      if (failures.length > 0) await tryTo('release the messages', () => Promise.reject(failures[0]));
     },
   };
 }

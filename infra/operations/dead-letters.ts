@@ -1,25 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { SQS } from '@aws-sdk/client-sqs';
 import { callbackCommand, field } from '../../lambda/delivery.ts';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { run } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeploymentOptions } from '../cli/deployed-stack.ts';
 import { OperationError } from '../cli/errors.ts';
-import {
-  clearProgress,
-  confirm,
-  interruptionSignal,
-  parseJson,
-  printable,
-  printableJson,
-  showProgress,
-} from '../cli/terminal.ts';
+import { confirm, interruptionSignal, parseJson, printable, printableJson } from '../cli/terminal.ts';
 import { deadLetterQueue, type DeadLetter, type DeadLetterQueue } from './dead-letter-queue.ts';
 
 const INCOMPLETE =
   'There may be more: reading took longer than the minute for which SQS hides a message. Run the command again.';
 
-const UNKNOWN_FORMAT =
-  'This version of the software cannot read the message, so that it would come back at once. See it with show.';
+const UNKNOWN_FORMAT = 'This version of the software cannot read the message. See it with show.';
 
 export function deadLettersProgram() {
   const program = createOperatorProgram(
@@ -82,7 +74,8 @@ Examples:
       const options = command.optsWithGlobals();
       await withQueue(options, async (context) => {
         const letter = await find(context, id);
-        await drop(context.queue, options.yes ? letter : await confirmed(context, letter));
+        await context.queue.drop(options.yes ? letter : await confirmed(context, letter));
+        console.log(`Deleted: ${oneLine(letter)}`);
       });
     });
   return program;
@@ -97,17 +90,12 @@ interface Context {
 
 /** Opens the queue of the deployment. At the end, it releases all messages. */
 async function withQueue(options: DeploymentOptions, act: (context: Context) => Promise<void>): Promise<void> {
-  using deployment = await findDeployment(options);
-  const queue = deadLetterQueue(
-    deployment.client('SQS', (settings) => new SQSClient(settings)),
-    deployment.config,
-  );
+  const { name, config } = await findDeployment(options);
+  const queue = deadLetterQueue(new SQS(awsClientSettings()), config);
   try {
-    await act({ queue, name: deployment.name, signal: interruptionSignal() });
+    await act({ queue, name, signal: interruptionSignal() });
   } finally {
-    // Ignored: the messages become visible by themselves after a minute.
-    await queue.release().catch(() => {});
-    clearProgress();
+    await queue.release();
   }
 }
 
@@ -119,10 +107,8 @@ async function list({ queue, name, signal }: Context, isJson: boolean): Promise<
   const letters: DeadLetter[] = [];
   for await (const page of queue.all()) {
     letters.push(...page);
-    showProgress(`${letters.length} so far`);
     checkInterruption(signal);
   }
-  clearProgress();
   const rows = letters.map(summary).toSorted((a, b) => (a.receivedTime ?? '').localeCompare(b.receivedTime ?? ''));
   const table = rows.map(({ id, receivedTime, ageSeconds, reason, field: wrongField, command, officialAccountId }) => [
     id,
@@ -179,36 +165,29 @@ async function replayOne(queue: DeadLetterQueue, letter: DeadLetter): Promise<vo
 
 async function replayAll({ queue, name, signal }: Context): Promise<void> {
   const replayed = new Set<string>();
-  let count = 0;
-  const left = { again: 0, unknownFormat: 0 };
-  const state = () => `${count} replayed, the others are still in the queue`;
-  const leave = (letter: DeadLetter, why: keyof typeof left) => {
-    left[why] += 1;
-    console.log(`Left:     ${oneLine(letter)}`);
+  let left = 0;
+  const state = () => `${replayed.size} replayed, the others are still in the queue`;
+  const leave = (letter: DeadLetter, why: string) => {
+    left += 1;
+    console.log(`Left:     ${oneLine(letter)}  ${why}`);
   };
   for await (const page of queue.all()) {
     for (const letter of page) {
       checkInterruption(signal, state());
       // A message that still cannot be stored may come back during the command.
-      if (replayed.has(letter.text)) leave(letter, 'again');
-      else if (letter.delivery === undefined) leave(letter, 'unknownFormat');
+      if (replayed.has(letter.text)) leave(letter, 'It came back, or was there twice.');
+      else if (letter.delivery === undefined) leave(letter, UNKNOWN_FORMAT);
       else {
         await replayOne(queue, letter).catch((error) => {
           if (!(error instanceof OperationError)) throw error;
           throw new OperationError(`${error.message}\n${state()}`, { cause: error });
         });
         replayed.add(letter.text);
-        count += 1;
       }
     }
   }
-  const parts = [
-    `${count} replayed in ${name}`,
-    ...(left.again > 0 ? [`${left.again} left that came back, or were there twice`] : []),
-    ...(left.unknownFormat > 0 ? [`${left.unknownFormat} left that this version of the software cannot read`] : []),
-  ];
-  console.log(`${parts.join(', ')}.`);
-  if (left.again + left.unknownFormat > 0) process.exitCode = 1;
+  console.log(`${replayed.size} replayed in ${name}, ${left} left.`);
+  if (left > 0) process.exitCode = 1;
   if (queue.mayHaveMore()) throw new OperationError(INCOMPLETE);
 }
 
@@ -221,11 +200,6 @@ async function confirmed(context: Context, letter: DeadLetter): Promise<DeadLett
   await context.queue.release();
   if (!(await confirm(`${oneLine(letter)}\nThis deletes the only copy.`))) throw new OperationError('Not deleted.');
   return find(context, letter.id);
-}
-
-async function drop(queue: DeadLetterQueue, letter: DeadLetter): Promise<void> {
-  await queue.drop(letter);
-  console.log(`Deleted: ${oneLine(letter)}`);
 }
 
 /** Summarizes a message. Its texts are untrusted, because anyone with the token can send them. */

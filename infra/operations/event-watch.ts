@@ -1,19 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import {
-  DeleteRuleCommand,
-  EventBridgeClient,
-  PutRuleCommand,
-  PutTargetsCommand,
-  RemoveTargetsCommand,
-} from '@aws-sdk/client-eventbridge';
-import {
-  CreateQueueCommand,
-  DeleteQueueCommand,
-  GetQueueAttributesCommand,
-  ReceiveMessageCommand,
-  SetQueueAttributesCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EventBridge } from '@aws-sdk/client-eventbridge';
+import { SQS } from '@aws-sdk/client-sqs';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { tryTo } from '../cli/aws-errors.ts';
 import type { DeployedStack } from '../cli/deployed-stack.ts';
 import { OperationError } from '../cli/errors.ts';
@@ -35,18 +25,15 @@ const LOOK_SECONDS = 2;
 /** Begins to watch. @throws AwsCallError */
 export async function watchEvents(deployment: DeployedStack, officialAccountId: string): Promise<EventWatch> {
   const { eventsUrl, eventBusName } = deployment;
-  if (eventsUrl !== undefined) return watchStream(eventsUrl, officialAccountId);
-  return watchBus(deployment, eventBusName, officialAccountId);
+  return eventsUrl === undefined
+    ? watchBus(eventBusName, officialAccountId)
+    : watchStream(eventsUrl, officialAccountId);
 }
 
 /** Creates a rule that sends the account's events to a new queue. */
-async function watchBus(
-  { client }: DeployedStack,
-  EventBusName: string,
-  officialAccountId: string,
-): Promise<EventWatch> {
-  const events = client('EVENTBRIDGE', (settings) => new EventBridgeClient(settings));
-  const sqs = client('SQS', (settings) => new SQSClient(settings));
+async function watchBus(EventBusName: string, officialAccountId: string): Promise<EventWatch> {
+  const events = new EventBridge(awsClientSettings());
+  const sqs = new SQS(awsClientSettings());
   const name = NAME_PREFIX + randomUUID();
   const created: { what: string; remove: () => Promise<unknown> }[] = [];
 
@@ -58,54 +45,41 @@ async function watchBus(
 
   try {
     const { QueueUrl = '' } = await tryTo('create a queue for the events', () =>
-      sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: { MessageRetentionPeriod: '600' } })),
+      sqs.createQueue({ QueueName: name, Attributes: { MessageRetentionPeriod: '600' } }),
     );
-    created.push({ what: `the queue ${name}`, remove: () => sqs.send(new DeleteQueueCommand({ QueueUrl })) });
+    created.push({ what: `the queue ${name}`, remove: () => sqs.deleteQueue({ QueueUrl }) });
     const { Attributes = {} } = await tryTo('read its ARN', () =>
-      sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] })),
+      sqs.getQueueAttributes({ QueueUrl, AttributeNames: ['QueueArn'] }),
     );
     const queueArn = Attributes['QueueArn'] ?? '';
     const { RuleArn } = await tryTo('create a rule for the events', () =>
-      events.send(
-        new PutRuleCommand({
-          Name: name,
-          EventBusName,
-          EventPattern: JSON.stringify({ detail: { officialAccountId: [officialAccountId] } }),
-          Description: 'Created by npm run smoke, which deletes it',
-        }),
-      ),
+      events.putRule({
+        Name: name,
+        EventBusName,
+        EventPattern: JSON.stringify({ detail: { officialAccountId: [officialAccountId] } }),
+        Description: 'Created by npm run smoke, which deletes it',
+      }),
     );
-    created.push({
-      what: `the rule ${name}`,
-      remove: () => events.send(new DeleteRuleCommand({ Name: name, EventBusName })),
-    });
-    const policy = {
-      Version: '2012-10-17',
-      Statement: [
-        {
-          Effect: 'Allow',
-          Principal: { Service: 'events.amazonaws.com' },
-          Action: 'sqs:SendMessage',
-          Resource: queueArn,
-          Condition: { ArnEquals: { 'aws:SourceArn': RuleArn } },
-        },
-      ],
+    created.push({ what: `the rule ${name}`, remove: () => events.deleteRule({ Name: name, EventBusName }) });
+    const permission = {
+      Effect: 'Allow',
+      Principal: { Service: 'events.amazonaws.com' },
+      Action: 'sqs:SendMessage',
+      Resource: queueArn,
+      Condition: { ArnEquals: { 'aws:SourceArn': RuleArn } },
     };
-    await tryTo('let the rule send to the queue', () =>
-      sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy: JSON.stringify(policy) } })),
-    );
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [permission] });
+    await tryTo('let the rule send to the queue', () => sqs.setQueueAttributes({ QueueUrl, Attributes: { Policy } }));
+    const target = { Rule: name, EventBusName };
     await tryTo('send the events to the queue', () =>
-      events.send(new PutTargetsCommand({ Rule: name, EventBusName, Targets: [{ Id: 'queue', Arn: queueArn }] })),
+      events.putTargets({ ...target, Targets: [{ Id: 'queue', Arn: queueArn }] }),
     );
-    created.push({
-      what: "the rule's target",
-      remove: () => events.send(new RemoveTargetsCommand({ Rule: name, EventBusName, Ids: ['queue'] })),
-    });
+    created.push({ what: "the rule's target", remove: () => events.removeTargets({ ...target, Ids: ['queue'] }) });
     return {
       stop,
       look: async () => {
         const { Messages: [message] = [] } = await tryTo('read the events', () =>
-          sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: LOOK_SECONDS })),
+          sqs.receiveMessage({ QueueUrl, WaitTimeSeconds: LOOK_SECONDS }),
         );
         return message && JSON.parse(message.Body ?? '')['detail-type'];
       },
@@ -121,28 +95,19 @@ async function watchStream(eventsUrl: string, officialAccountId: string): Promis
   const stopped = new AbortController();
   const seen: string[] = [];
   const response = await request(new URL(eventsUrl), { signal: stopped.signal });
-  const reading = (async () => {
-    let text = '';
-    for await (const chunk of response.setEncoding('utf8')) {
-      const events = (text + chunk).split('\n\n');
-      text = events.pop() ?? '';
-      for (const event of events) {
-        const data = /^data: (.*)$/m.exec(event)?.[1];
-        if (data === undefined) continue;
-        const { detail, 'detail-type': type } = JSON.parse(data);
-        if (detail.officialAccountId === officialAccountId) seen.push(type);
-      }
-    }
-  })().catch(() => {}); // stop() aborts it
+  const lines = createInterface(response);
+  lines.on('error', () => {}); // stop() aborts it
+  lines.on('line', (line) => {
+    const [, data] = /^data: (.*)$/.exec(line) ?? [];
+    const { detail, 'detail-type': type } = data === undefined ? {} : JSON.parse(data);
+    if (detail?.officialAccountId === officialAccountId) seen.push(type);
+  });
   return {
     async look() {
       const end = Date.now() + LOOK_SECONDS * 1000;
-      while (seen.length === 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (seen.length === 0 && Date.now() < end) await sleep(20);
       return seen[0];
     },
-    async stop() {
-      stopped.abort();
-      await reading;
-    },
+    stop: async () => stopped.abort(),
   };
 }

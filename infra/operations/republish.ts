@@ -1,16 +1,22 @@
 import { DynamoDBClient, paginateQuery, type AttributeValue, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { MAX_ENTRIES, putEvents, type PutResult } from '../../lambda/event-bus.ts';
+import { MAX_ENTRIES, putEvents } from '../../lambda/event-bus.ts';
 import { MAX_KEY_BYTES, MIN_EVENT_TIME_MS, PUBLISH_LIMITS } from '../../lambda/limits.ts';
 import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
 import { officialAccountDestroyed } from '../../lambda/commands/official-account-destroyed.ts';
-import { imageOf, makeEvent, UnpublishableError, type PublishedEvent } from '../../lambda/official-account-event.ts';
+import {
+  imageOf,
+  makeEvent,
+  UnpublishableError,
+  type PublishedEvent,
+} from '../../lambda/official-account-event.ts';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { awsCallError, tryTo } from '../cli/aws-errors.ts';
 import { run } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeployedStack } from '../cli/deployed-stack.ts';
 import { OperationError, UsageError } from '../cli/errors.ts';
-import { clearProgress, formatCount, interruptionSignal, printable, showProgress } from '../cli/terminal.ts';
+import { interruptionSignal, printable } from '../cli/terminal.ts';
 
 export const republishProgram = () =>
   createOperatorProgram(
@@ -43,7 +49,7 @@ Examples:
     )
     .action(async ({ since, until, id, dryRun, ...options }) => {
       const selection = selectionOf(since, until, id);
-      using deployment = await findDeployment(options);
+      const deployment = await findDeployment(options);
       const signal = interruptionSignal();
       const found = await findRecords(deployment, selection, signal);
       if ('id' in selection && found.length === 0) {
@@ -81,71 +87,44 @@ function selectionOf(since?: number, until?: number, id?: string): Selection {
 const LONGEST_TYPE = officialAccountDestroyed.event.schema.title;
 
 /** The records to publish. Both times are part of the range. */
-export type Selection = { id: string } | { since: number; until: number };
+type Selection = { id: string } | { since: number; until: number };
 
-/** A record, with the event that it becomes or the reason why there is none. */
-export type Found = { id: string; receivedTime: number } & (
-  { event: PublishedEvent } | { reason: 'creation not seen' } | { reason: 'unpublishable'; detail: string }
-);
-type Publishable = Extract<Found, { event: PublishedEvent }>;
+/** A record, with the event that it becomes or the reason why it is not published. */
+interface Found {
+  id: string;
+  receivedTime: number;
+  event?: PublishedEvent;
+  reason?: 'creation not seen' | 'unpublishable';
+  detail?: string;
+}
 
-/** Returns the event that describes the current state of a record. */
-export function publicationOf(item: Record<string, AttributeValue>): Found {
-  const record = {
-    id: item['officialAccountId']?.S ?? '',
-    receivedTime: Number(item['receivedTime']?.N ?? Number.NaN),
-  };
+/** Reads a record, and makes the event that describes its current state. */
+function publicationOf(item: Record<string, AttributeValue>): Found {
+  const id = item['officialAccountId']?.S ?? '';
+  const receivedTime = Number(item['receivedTime']?.N);
   try {
     const image = imageOf(item);
-    if (image['createdTime'] === undefined) return { ...record, reason: 'creation not seen' };
+    if (image['createdTime'] === undefined) return { id, receivedTime, reason: 'creation not seen' };
     const command = image['destroyedTime'] === undefined ? officialAccountCreated : officialAccountDestroyed;
-    return { ...record, event: makeEvent(command, image) };
+    return { id, receivedTime, event: makeEvent(command, image) };
   } catch (error) {
     if (!(error instanceof UnpublishableError)) throw error;
-    return { ...record, reason: 'unpublishable', detail: error.message };
+    return { id, receivedTime, reason: 'unpublishable', detail: error.message };
   }
-}
-
-export interface RepublishOptions {
-  events: readonly PublishedEvent[];
-  put: (events: readonly PublishedEvent[]) => Promise<PutResult[]>;
-  /** Stops after the call that is in progress. */
-  signal: AbortSignal;
-  /** Gets the number of events that are done. */
-  onProgress: (done: number) => void;
-}
-
-/**
- * Publishes events, as many a call as EventBridge takes. Stops at an interruption or a failure.
- *
- * @returns the results of the events that were tried, in their order.
- */
-export async function republish({ events, put, signal, onProgress }: RepublishOptions): Promise<PutResult[]> {
-  const results: PutResult[] = [];
-  while (results.length < events.length && !signal.aborted) {
-    results.push(...(await put(events.slice(results.length, results.length + MAX_ENTRIES))));
-    onProgress(results.length);
-    if (results.some(({ outcome }) => outcome === 'failed')) break;
-  }
-  return results;
 }
 
 /** Reads the selected records of the app. @returns them in the order of their receivedTime. */
-async function findRecords(deployment: DeployedStack, selection: Selection, signal: AbortSignal): Promise<Found[]> {
-  const { tableName, sdkAppId } = deployment.config;
-  const client = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings));
+async function findRecords({ config }: DeployedStack, selection: Selection, signal: AbortSignal): Promise<Found[]> {
+  const { tableName, sdkAppId } = config;
+  const client = new DynamoDBClient(awsClientSettings());
   const found: Found[] = [];
-  let read = 0;
   await tryTo('read the table', async () => {
     const query = { TableName: tableName, ConsistentRead: true, ...conditions(sdkAppId, selection) };
-    for await (const { Items = [], ScannedCount = 0 } of paginateQuery({ client }, query)) {
+    for await (const { Items = [] } of paginateQuery({ client }, query)) {
       if (signal.aborted) throw new OperationError('Interrupted: nothing was published');
       found.push(...Items.map(publicationOf));
-      read += ScannedCount;
-      showProgress(`${formatCount(read)} records read, ${formatCount(found.length)} found`);
     }
   });
-  clearProgress();
   return found.toSorted((a, b) => a.receivedTime - b.receivedTime);
 }
 
@@ -169,58 +148,52 @@ function conditions(sdkAppId: string, selection: Selection): Partial<QueryComman
 
 function list(found: readonly Found[], { name }: DeployedStack): void {
   for (const record of found) console.log(oneLine(record));
-  const events = found.filter(isPublishable);
-  console.log(`${formatCount(found.length)} found in ${name}: ${formatCount(events.length)} would be published.`);
+  const events = found.filter(({ event }) => event !== undefined);
+  console.log(`${found.length} found in ${name}: ${events.length} would be published.`);
   if (found.some(isUnpublishable)) process.exitCode = 1;
 }
 
+/** Publishes the events, as many a call as EventBridge takes. Stops at an interruption or a failure. */
 async function publish(
   found: readonly Found[],
-  deployment: DeployedStack,
+  { name, eventBusName }: DeployedStack,
   selection: Selection,
   signal: AbortSignal,
 ): Promise<void> {
-  const publishable = found.filter(isPublishable);
   const limits = { ...PUBLISH_LIMITS, attempts: 1 }; // putEvents retries by itself
-  const client = deployment.client('EVENTBRIDGE', (settings) => new EventBridgeClient(settings), limits);
-  const results = await republish({
-    events: publishable.map(({ event }) => event),
-    put: (events) => putEvents(client, deployment.eventBusName, events),
-    signal,
-    onProgress: (done) => showProgress(`${formatCount(done)} of ${formatCount(publishable.length)}`),
-  });
-  clearProgress();
-
-  const rejectedByBus = publishable.flatMap(({ event: _, ...record }, n): Found[] => {
-    const result = results[n];
-    return result?.outcome === 'unpublishable' ? [{ ...record, reason: result.outcome, detail: result.reason }] : [];
-  });
-  const notPublished = [...found.filter((record) => !isPublishable(record)), ...rejectedByBus];
+  const client = new EventBridgeClient(awsClientSettings(limits));
+  const notPublished = found.filter(({ event }) => event === undefined);
+  const left = found.flatMap(({ event, ...record }) => (event === undefined ? [] : [{ event, record }]));
+  const published: PublishedEvent[] = [];
+  let failure: string | undefined;
+  while (left.length > 0 && failure === undefined && !signal.aborted) {
+    const batch = left.splice(0, MAX_ENTRIES);
+    const events = batch.map(({ event }) => event);
+    const results = await putEvents(client, eventBusName, events);
+    for (const [n, result] of results.entries()) {
+      const { event, record } = batch[n]!;
+      if (result.outcome === 'published') published.push(event);
+      else if (result.outcome === 'failed') failure ??= result.reason;
+      else notPublished.push({ ...record, reason: 'unpublishable', detail: result.reason });
+    }
+    left.unshift(...batch.filter((_, n) => results[n]!.outcome === 'failed'));
+  }
   for (const record of notPublished) console.log(oneLine(record));
-  const published = publishable.filter((_record, n) => results[n]?.outcome === 'published');
-  const left = publishable.filter((_record, n) => (results[n]?.outcome ?? 'failed') === 'failed');
-  console.log(`${summary(found, published, notPublished)} in ${deployment.name}.`);
-  if (left.length > 0) console.error(whyLeft(left, results, selection));
-  process.exitCode = left.length > 0 || notPublished.some(isUnpublishable) ? 1 : 0;
-}
-
-function summary(found: readonly Found[], published: readonly Publishable[], notPublished: readonly Found[]): string {
-  const destroyed = published.filter(({ event }) => event.detailType === officialAccountDestroyed.event.schema.title);
-  const created = published.length - destroyed.length;
+  const destroyed = published.filter(({ detailType }) => detailType === LONGEST_TYPE).length;
   const unpublishable = notPublished.filter(isUnpublishable).length;
-  const creationNotSeen = notPublished.length - unpublishable;
-  return (
-    `${formatCount(found.length)} found, ${formatCount(published.length)} published (${formatCount(created)} as ` +
-    `created, ${formatCount(destroyed.length)} as destroyed), ${formatCount(creationNotSeen)} whose creation has not ` +
-    `been seen, ${formatCount(unpublishable)} unpublishable`
+  console.log(
+    `${found.length} found, ${published.length} published ` +
+      `(${published.length - destroyed} as created, ${destroyed} as destroyed), ` +
+      `${notPublished.length - unpublishable} whose creation has not been seen, ` +
+      `${unpublishable} unpublishable in ${name}.`,
   );
-}
-
-function whyLeft(left: readonly Publishable[], results: readonly PutResult[], selection: Selection): string {
-  const failed = results.find((result) => result.outcome === 'failed');
-  const why = failed === undefined ? 'Interrupted' : busError(failed.reason);
-  const since = 'id' in selection ? '' : ` with --since ${left[0]?.receivedTime}`;
-  return `${why}\n${formatCount(left.length)} left: run the same command again${since}.`;
+  const [next] = left;
+  if (next !== undefined) {
+    const since = 'id' in selection ? '' : ` with --since ${next.record.receivedTime}`;
+    const why = failure === undefined ? 'Interrupted' : busError(failure);
+    console.error(`${why}\n${left.length} left: run the same command again${since}.`);
+  }
+  process.exitCode = next !== undefined || unpublishable > 0 ? 1 : 0;
 }
 
 /** Returns the message for the reason that the event bus gave. */
@@ -230,24 +203,14 @@ function busError(reason: string): string {
   return awsCallError(what, error)?.message ?? `Can't ${what}: ${reason}`;
 }
 
-function isPublishable(record: Found): record is Publishable {
-  return 'event' in record;
+function isUnpublishable({ reason }: Found): boolean {
+  return reason === 'unpublishable';
 }
 
-function isUnpublishable(record: Found): boolean {
-  return 'reason' in record && record.reason === 'unpublishable';
-}
-
-function oneLine(record: Found): string {
-  const what = isPublishable(record) ? record.event.detailType : record.reason;
-  const detail = 'detail' in record ? `: ${record.detail}` : '';
-  return `${what.padEnd(LONGEST_TYPE.length)}  ${isoTime(record.receivedTime)}  ${printable(record.id)}${detail}`;
-}
-
-/** Formats a time of a record. Somebody may have changed it by hand into an invalid one. */
-function isoTime(time: number): string {
-  const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? '-' : date.toISOString();
+function oneLine({ id, receivedTime, event, reason, detail }: Found): string {
+  const what = (event?.detailType ?? reason ?? '').padEnd(LONGEST_TYPE.length);
+  const time = new Date(receivedTime).toJSON() ?? '-'; // somebody may have changed it by hand
+  return `${what}  ${time}  ${printable(id)}${detail === undefined ? '' : `: ${detail}`}`;
 }
 
 if (import.meta.main) await run(republishProgram());

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DeleteItemCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { DynamoDB } from '@aws-sdk/client-dynamodb';
+import { SecretsManager } from '@aws-sdk/client-secrets-manager';
 import { tokenProblem } from '../../lambda/token.ts';
 import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { officialAccountChanged } from '../../lambda/commands/official-account-changed.ts';
 import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
 import { REASONS } from '../../lambda/outcomes.ts';
 import { deliveryUrl, EXAMPLE_CLIENT, isOk, post, type HttpReply, type Sender } from '../local/chat.ts';
+import { awsClientSettings } from '../cli/aws-client.ts';
 import { AwsCallError, tryTo } from '../cli/aws-errors.ts';
 import { run, wholeNumber } from '../cli/command-line.ts';
 import { createOperatorProgram, findDeployment, type DeployedStack } from '../cli/deployed-stack.ts';
@@ -42,7 +43,7 @@ Examples:
     )
     .action(async ({ patience, account, ...options }) => {
       const signal = interruptionSignal();
-      using deployment = await check('the deployment is found', () => findDeployment(options));
+      const deployment = await check('the deployment is found', () => findDeployment(options));
       const sender = await senderTo(deployment);
 
       const isTurnedAway = await check('a signed delivery without a command is answered OK in time', async () => {
@@ -75,14 +76,12 @@ function skip(claim: string, why: string): void {
   console.log(`skip  ${claim}: ${why}`);
 }
 
-async function senderTo({ webhookUrl: url, config, client }: DeployedStack): Promise<Sender> {
+async function senderTo({ webhookUrl: url, config }: DeployedStack): Promise<Sender> {
   const { sdkAppId, tokenSecretArn } = config;
   if (tokenSecretArn === undefined) return { url, sdkAppId, token: undefined, ...EXAMPLE_CLIENT };
-  const secrets = client('SECRETS_MANAGER', (settings) => new SecretsManagerClient(settings));
+  const secrets = new SecretsManager(awsClientSettings());
   const token = await check('the token is in Secrets Manager', async () => {
-    const { SecretString } = await tryTo('read the token', () =>
-      secrets.send(new GetSecretValueCommand({ SecretId: tokenSecretArn })),
-    );
+    const { SecretString } = await tryTo('read the token', () => secrets.getSecretValue({ SecretId: tokenSecretArn }));
     const problem = tokenProblem(SecretString);
     if (problem !== undefined)
       throw new OperationError(`The receiver rejects the token, because the secret ${problem}`);
@@ -110,7 +109,7 @@ async function checkWholePath(
   const id = `@TOA#_smoke-${randomUUID().slice(0, 8)}`;
   const Key = { sdkAppId: { S: sender.sdkAppId }, officialAccountId: { S: id } };
   const item = { TableName: deployment.config.tableName, Key };
-  const table = deployment.client('DYNAMODB', (settings) => new DynamoDBClient(settings));
+  const table = new DynamoDB(awsClientSettings());
   const deliver = async (command: string, fields: object) => {
     const body = { CallbackCommand: command, Official_Account: id, ...fields, EventTime: Date.now() };
     mustBeOk(await send(deliveryUrl(sender, command), JSON.stringify(body)));
@@ -133,8 +132,8 @@ async function checkWholePath(
       deliver(officialAccountCreated.name, { Operator_Account: 'smoke', Owner_Account: 'smoke', Name: 'Smoke test' }),
     );
     await check('its record is in the table', async () => {
-      const read = new GetItemCommand({ ...item, ConsistentRead: true });
-      const look = async () => (await tryTo('read the table', () => table.send(read))).Item ?? sleep(200, undefined);
+      const read = () => table.getItem({ ...item, ConsistentRead: true });
+      const look = async () => (await tryTo('read the table', read)).Item ?? sleep(200, undefined);
       if ((await until(look)) !== undefined) return;
       throw new OperationError(
         "It is not, because DynamoDB failed: see the receiver's log. " +
@@ -162,7 +161,7 @@ async function checkWholePath(
     await check(`${id} is deleted again, with the rule and the queue for its event`, async () => {
       // Both, even if one fails.
       const results = await Promise.allSettled([
-        tryTo(`delete the record of ${id}`, () => table.send(new DeleteItemCommand(item))),
+        tryTo(`delete the record of ${id}`, () => table.deleteItem(item)),
         watch?.stop(),
       ]);
       for (const result of results) if (result.status === 'rejected') throw result.reason;

@@ -8,7 +8,7 @@ const SLOW = [
   'whole/cold-start',
   'infra/package',
   'test/scripts',
-  'operations/proxy',
+  'operations/all-commands',
 ];
 
 /** Runs the unit tests first, then the slow ones. */

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import { deadLettersProgram } from '../../../infra/operations/dead-letters.ts';
 import { inProcess } from '../../in-process.ts';
@@ -9,17 +9,25 @@ import { AWS_ERRORS, receiverVariables, STACK, startFakeAws, type FakeAws } from
 // All operator commands find their deployment in the same way. These tests use the shortest one.
 
 let aws: FakeAws;
-beforeAll(async () => {
+beforeEach(async () => {
   aws = await startFakeAws();
-  aws.variables = { ...receiverVariables('accounts'), AUTHENTICATION: 'off' };
+  aws.variables = receiverVariables('accounts');
 });
-afterAll(() => aws.close());
+afterEach(() => aws.close());
 
 const CREDENTIAL_FILES = { AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' };
 const NO_CREDENTIALS = { ...CREDENTIAL_FILES, AWS_ACCESS_KEY_ID: '', AWS_EC2_METADATA_DISABLED: 'true' };
 
+const DENIED = { GetFunctionConfiguration: AWS_ERRORS.denied('lambda:GetFunctionConfiguration') };
+const TWO = { FirstReceiverName: 'a', SecondReceiverName: 'b', SecondWebhookUrl: 'https://b', SecondEventBusName: 'b' };
+
 test.each<[string, { args?: string[]; env?: Record<string, string>; fake?: Partial<FakeAws> }, string]>([
   ['a stack that does not exist', { args: ['--stack', 'Nowhere'] }, 'There is no stack Nowhere in eu-central-1'],
+  [
+    'a function that cannot be read, one of several receivers,',
+    { args: ['--stack', STACK, '--construct', 'Second'], fake: { outputs: TWO, errors: DENIED } },
+    "Can't read the environment of the function b: your credentials lack the right lambda:GetFunctionConfiguration",
+  ],
   [
     'an older stack',
     { fake: { outputs: { WebhookUrl: 'https://chat.example.com/webhook', EventBusName: 'bus' } } },
@@ -29,11 +37,6 @@ test.each<[string, { args?: string[]; env?: Record<string, string>; fake?: Parti
     'a missing permission to find the stack',
     { fake: { errors: { DescribeStacks: AWS_ERRORS.denied('cloudformation:DescribeStacks') } } },
     `Can't find the stack ${STACK}: your credentials lack the right cloudformation:DescribeStacks`,
-  ],
-  [
-    'a missing permission to read the function',
-    { fake: { errors: { GetFunctionConfiguration: AWS_ERRORS.denied('lambda:GetFunctionConfiguration') } } },
-    'your credentials lack the right lambda:GetFunctionConfiguration',
   ],
   [
     'expired credentials',
@@ -48,35 +51,29 @@ test.each<[string, { args?: string[]; env?: Record<string, string>; fake?: Parti
   ['missing credentials', { env: NO_CREDENTIALS }, 'there are no AWS credentials'],
   ['a missing region', { env: { ...CREDENTIAL_FILES, AWS_REGION: '' } }, 'the region is missing: give --region'],
 ])('%s is reported in one line', async (_what, { args = ['--stack', STACK], env = {}, fake = {} }, message) => {
-  const { outputs, errors } = aws;
   Object.assign(aws, fake);
-  const { code, stdout, stderr } = await inProcess(deadLettersProgram, ['list', ...args], {
-    ...aws.environment,
-    ...env,
-  });
-  Object.assign(aws, { outputs, errors });
+  const environment = { ...aws.environment, ...env };
+  const { code, stdout, stderr } = await inProcess(deadLettersProgram, ['list', ...args], environment);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   expect(stderr).toContain(message);
   expect(stderr.trimEnd()).not.toContain('\n');
 });
 
-test.each<[string, string[]]>([
-  ['is missing', []],
-  ['names a receiver that the stack does not contain', ['--construct', 'Third']],
-])('if a stack contains several receivers and --construct %s, the message lists them', async (_what, args) => {
-  const { outputs } = aws;
-  aws.outputs = { FirstReceiverName: 'a', SecondReceiverName: 'b' };
-  const result = await inProcess(deadLettersProgram, ['list', '--stack', STACK, ...args], aws.environment);
-  aws.outputs = outputs;
-  const stderr = `the stack ${STACK} contains First, Second: give one of them with --construct\nSee --help.\n`;
-  expect(result).toEqual({ code: 2, stdout: '', stderr });
-});
+const SEVERAL = `the stack ${STACK} contains First, Second: give one of them with --construct`;
 
 test.each([
-  [[], 'give either --stack <name> or --local\nSee --help.\n'],
-  [['--local', '--stack', STACK], "option '--local' cannot be used with option '--stack <name>'\nSee --help.\n"],
-])('the deployment must be given in one way: %j', async (args, stderr) => {
-  expect(await inProcess(deadLettersProgram, ['list', ...args])).toEqual({ code: 2, stdout: '', stderr });
+  [[], 'give either --stack <name> or --local'],
+  [['--local', '--stack', STACK], "option '--local' cannot be used with option '--stack <name>'"],
+  [['--stack', STACK], SEVERAL],
+  [['--stack', STACK, '--construct', 'Third'], SEVERAL],
+])('the deployment must be named in one way: %j', async (args, message) => {
+  aws.outputs = TWO;
+  const stderr = `${message}\nSee --help.\n`;
+  expect(await inProcess(deadLettersProgram, ['list', ...args], aws.environment)).toEqual({
+    code: 2,
+    stdout: '',
+    stderr,
+  });
 });
 
 test('a missing connection to AWS is reported in one line', async () => {

@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { backfill, backfillProgram } from '../../../infra/operations/backfill.ts';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { backfillProgram } from '../../../infra/operations/backfill.ts';
 import { chatRestApi } from '../../../infra/operations/chat-rest-api.ts';
-import { mergeEvent, type AccountEvent, type AccountRecord } from '../../../lambda/official-account.ts';
-import type { OfficialAccounts } from '../../../lambda/official-accounts-table.ts';
+import type { AccountEvent } from '../../../lambda/official-account.ts';
 import { startAccountsTable, TABLE, type AccountsTable } from '../../accounts-table.ts';
 import { chatAccount, KEY, startChatRestServer, type ChatRestServer } from '../../chat-rest-server.ts';
 import { SDK_APP_ID } from '../../delivery.ts';
@@ -13,278 +12,168 @@ import { inProcess } from '../../in-process.ts';
 import { program } from '../../program.ts';
 import { receiverVariables, STACK, startFakeAws, type FakeAws } from './fake-aws.ts';
 
-let chat: ChatRestServer;
-beforeAll(async () => {
-  chat = await startChatRestServer();
-});
-afterAll(() => chat.close());
-beforeEach(() => {
-  chat.accounts.clear();
-  chat.calls.splice(0);
-  chat.fault = () => undefined;
-});
-
 const CREATE_TIME = 1670574414;
-const app = () => ({ sdkAppId: SDK_APP_ID, key: KEY, administrator: 'administrator', url: chat.url });
 const ids = (count: number) => Array.from({ length: count }, (_, n) => `@TOA#_${n}`);
 const failReply = (code: number) => ({
   status: 200,
   body: JSON.stringify({ ActionStatus: 'FAIL', ErrorInfo: 'no', ErrorCode: code }),
 });
 
-function event(officialAccountId: string, eventTime: number, rest: Partial<AccountEvent> = {}): AccountEvent {
-  return {
+const directory = mkdtempSync(join(tmpdir(), 'backfill-'));
+const file = join(directory, 'ids.txt');
+let [chat, aws, table]: [ChatRestServer, FakeAws, AccountsTable] = [] as never;
+beforeAll(async () => {
+  [chat, aws, table] = await Promise.all([startChatRestServer(), startFakeAws(), startAccountsTable()]);
+});
+afterAll(async () => {
+  rmSync(directory, { recursive: true });
+  await Promise.all([chat, aws, table].map((each) => each.close()));
+});
+beforeEach(() => {
+  chat.accounts.clear();
+  chat.calls.splice(0);
+  chat.fault = () => undefined;
+  aws.variables = receiverVariables(TABLE);
+});
+
+function prepare(lines: readonly string[], args: readonly string[] = [], env: Record<string, string> = {}) {
+  writeFileSync(file, lines.join('\n'));
+  return [
+    ['--ids', file, '--stack', STACK, '--chat-url', chat.url, ...args],
+    { ...aws.environment, AWS_ENDPOINT_URL_DYNAMODB: table.url, CHAT_APP_KEY: KEY, ...env },
+  ] as const;
+}
+const run = (...options: Parameters<typeof prepare>) => inProcess(backfillProgram, ...prepare(...options));
+
+/** Stores an event of the receiver. */
+const receive = (
+  officialAccountId: string,
+  eventTime: number,
+  rest: Pick<AccountEvent, 'attributes' | 'timestampAttribute'>,
+) =>
+  table.accounts.apply({
     sdkAppId: SDK_APP_ID,
     officialAccountId,
     eventTime,
     receivedTime: eventTime,
     clientIp: undefined,
     optPlatform: undefined,
-    attributes: {},
     ...rest,
-  };
-}
-
-/** Creates a table in memory, with the rules of the real one. */
-function accountsInMemory() {
-  const records = new Map<string, AccountRecord>();
-  const accounts: OfficialAccounts = {
-    async apply(applied) {
-      const { officialAccountId: id, sdkAppId } = applied;
-      const changes = mergeEvent(applied, records.get(id) ?? {});
-      if (Object.keys(changes).length === 0) return 'stale';
-      records.set(id, { ...records.get(id), sdkAppId, officialAccountId: id, ...changes });
-      return 'stored';
-    },
-  };
-  return { records, accounts };
-}
-
-test('10,000 IDs with errors, throttling and an interruption give the same table as without them', async () => {
-  const all = ids(10_000);
-  const isUnknown = (n: number) => n % 40 === 0;
-  for (const [n, id] of all.entries()) {
-    if (!isUnknown(n)) chat.accounts.set(id, chatAccount({ Name: `第${n}号`, Introduction: n % 2 ? '简介' : '' }));
-  }
-  const malformed = '@TOA#_77';
-  chat.accounts.set(malformed, chatAccount({ CreateTime: 'yesterday' }));
-  const rejected = '@TOA#_5555';
-  chat.fault = (call) => {
-    if (chat.calls.at(-1)?.ids.includes(rejected)) return failReply(130007);
-    if (call % 7 === 0) return failReply(60007);
-    if (call % 11 === 0) return { status: 502, body: 'Bad Gateway' };
-    return call % 13 === 0 ? { status: 200, body: '<html>' } : undefined;
-  };
-  const { records, accounts } = accountsInMemory();
-  const newer = '@TOA#_11';
-  await accounts.apply(
-    event(newer, CREATE_TIME * 1000 + 123, { timestampAttribute: 'createdTime', attributes: { name: 'real' } }),
-  );
-
-  const over = new AbortController();
-  const run = () =>
-    backfill({
-      ids: all,
-      sdkAppId: SDK_APP_ID,
-      chat: chatRestApi(app(), { callMs: 6, retryPausesMs: [1, 1, 1, 1] }),
-      accounts,
-      signal: over.signal,
-      onProgress: (done) => done >= 4_000 && over.abort(),
-    });
-  const first = await run();
-  expect(first).toMatchObject({ endedBy: 'Interrupted' });
-  expect(first.outcomes.size).toBe(4_000);
-  const second = await backfill({
-    ids: all,
-    sdkAppId: SDK_APP_ID,
-    chat: chatRestApi(app(), { callMs: 6, retryPausesMs: [1, 1, 1, 1] }),
-    accounts,
-    signal: new AbortController().signal,
-    onProgress: () => {},
   });
+const CREATED = { timestampAttribute: 'createdTime', attributes: { name: 'real' } };
 
-  const of = (wanted: string) => all.filter((id) => second.outcomes.get(id) === wanted).length;
-  expect({ unknown: of('unknown'), known: of('known'), stored: of('stored') }).toEqual({
-    unknown: 250,
-    known: 4_000 - 100 - 1, // of the first run, with the real account; one ID is malformed
-    stored: 6_000 - 150 - 1, // one is rejected
+test('stores missing accounts, prints the result of each, and never prints a secret', async () => {
+  const names = ['@TOA#_new', '@TOA#_ known ', '@TOA#_changed'];
+  for (const id of names) chat.accounts.set(id, chatAccount({ FaceUrl: 'http://this.is.face.url' }));
+  await receive('@TOA#_ known ', CREATE_TIME * 1000 + 7, CREATED);
+  await receive('@TOA#_changed', CREATE_TIME * 1000 + 9_000, { attributes: { name: '新' } });
+  chat.accounts.set('@TOA#_ill', { ErrorCode: 10002, ErrorInfo: `\u001B[31m${KEY}` });
+  chat.accounts.set('@TOA#_odd', chatAccount({ CreateTime: 'yesterday' }));
+  chat.fault = (call) => (chat.calls[call - 1]?.ids.includes('@TOA#_spoils') ? failReply(130007) : undefined);
+
+  const others = ['@TOA#_gone', '@TOA#_ill', '@TOA#_odd', '@TOA#_spoils', '', '@TOA#_new'];
+  expect(await run([...names, ...others])).toEqual({
+    code: 1,
+    stdout:
+      'unknown  @TOA#_gone\n' +
+      'failed   @TOA#_ill: Chat answers ErrorCode 10002,  [31m…\n' +
+      "failed   @TOA#_odd: Chat's answer has no valid CreateTime\n" +
+      'failed   @TOA#_spoils: Chat answers ErrorCode 130007, no\n' +
+      '7 asked for: 3 found (2 stored, 1 already in the table), 1 unknown to Chat, 3 failed\n',
+    stderr: '',
   });
-  expect(second.outcomes.get(malformed)).toEqual({ failed: 'the answer has no valid CreateTime' });
-  expect(second.outcomes.get(rejected)).toEqual({ failed: 'ErrorCode 130007, no' });
-  expect(records.size).toBe(10_000 - 250 - 2);
-  expect(records.get(newer)).toMatchObject({ name: 'real', createdTime: CREATE_TIME * 1000 + 123 });
-  expect(records.get('@TOA#_9999')).toMatchObject({
-    name: '第9999号',
-    introduction: '简介',
+  expect(await table.record('@TOA#_new')).toMatchObject({
+    name: 'TestOfficialAccount',
+    faceUrl: 'http://this.is.face.url',
     ownerAccount: '107867',
     createdTime: CREATE_TIME * 1000,
-    eventTime: CREATE_TIME * 1000,
   });
-  expect(chat.calls.every((call) => call.ids.length <= 50)).toBe(true);
+  expect(await table.record('@TOA#_ known ')).toMatchObject({ name: 'real', createdTime: CREATE_TIME * 1000 + 7 });
+  expect(await table.record('@TOA#_changed')).toMatchObject({
+    name: '新',
+    faceUrl: 'http://this.is.face.url',
+    createdTime: CREATE_TIME * 1000,
+    eventTime: CREATE_TIME * 1000 + 9_000,
+  });
+
+  await receive('@TOA#_new', CREATE_TIME * 1000 + 500, CREATED);
+  const again = await run(names, ['--json']);
+  expect(JSON.parse(again.stdout)).toEqual({ stored: [], known: names, unknown: [], failed: [], notAsked: [] });
+  expect(again.code).toBe(0);
+  expect(await table.record('@TOA#_new')).toMatchObject({ name: 'real', createdTime: CREATE_TIME * 1000 + 500 });
+});
+
+test('calls that fail for the moment are repeated', async () => {
+  chat.accounts.set('@TOA#_a', chatAccount());
+  const faults = [failReply(60007), { status: 502, body: 'Bad Gateway' }, { status: 200, body: '<html>' }];
+  chat.fault = (call) => faults[call - 1];
+  expect((await run(['@TOA#_a'])).stdout).toMatch(/^1 asked for: 1 found/);
+  expect(chat.calls).toHaveLength(4);
+});
+
+test('accounts that an answer does not name are requested one by one', async () => {
+  for (const id of ids(3)) chat.accounts.set(id, chatAccount({ Name: id, Official_Account: undefined }));
+  expect((await run(ids(3))).stdout).toMatch(/^3 asked for: 3 found/);
+  for (const id of ids(3)) expect(await table.record(id)).toMatchObject({ name: id });
 });
 
 test('the calls stay below Chat’s limit of 200 per second', async () => {
+  const api = chatRestApi({ sdkAppId: SDK_APP_ID, key: KEY, administrator: 'administrator', url: chat.url });
   const start = performance.now();
-  const api = chatRestApi(app());
   await Promise.all(ids(11).map((id) => api.officialAccounts([id])));
   expect(performance.now() - start).toBeGreaterThan(190);
 });
 
-test('accounts that are missing from an answer are requested one by one', async () => {
-  const unnamed = (name: string) => ({ ...chatAccount({ Name: name }), Official_Account: undefined });
-  for (const id of ids(3)) chat.accounts.set(id, unnamed(id));
-  const answers = await chatRestApi(app(), { callMs: 0, retryPausesMs: [] }).officialAccounts(ids(3));
-  expect(ids(3).map((id) => answers.get(id))).toMatchObject(ids(3).map((name) => ({ account: { name } })));
+test('Ctrl-C stops after the running calls, and the same command continues', async () => {
+  const all = ids(150).map((id) => `${id} interrupted`);
+  for (const id of all) chat.accounts.set(id, chatAccount());
+  const interrupted = program('infra/operations/backfill.ts', ...prepare(all));
+  chat.fault = (call) => void (call === 2 && interrupted.child.kill('SIGINT'));
+  const { code, stdout, stderr } = await interrupted.ended;
+  expect(stdout).toMatch(/^150 asked for: 100 found \(100 stored/);
+  expect(stderr).toBe('Interrupted\n50 left: run the same command again.\n');
+  expect(code).toBe(1);
+  expect(chat.calls.map((call) => call.ids.length)).toEqual([50, 50]);
+  chat.fault = () => undefined;
+  expect((await run(all)).stdout).toMatch(/^150 asked for: 150 found \(50 stored, 100 already in the table\)/);
 });
 
-describe('the command', () => {
-  let aws: FakeAws;
-  let table: AccountsTable;
-  let directory: string;
-  let file: string;
-  beforeAll(async () => {
-    [aws, table] = await Promise.all([startFakeAws(), startAccountsTable()]);
-    directory = mkdtempSync(join(tmpdir(), 'backfill-'));
-    file = join(directory, 'ids.txt');
-  });
-  afterAll(async () => {
-    rmSync(directory, { recursive: true });
-    await Promise.all([aws.close(), table.close()]);
-  });
-  beforeEach(() => {
-    aws.variables = { ...receiverVariables(TABLE), AUTHENTICATION: 'off' };
-  });
-
-  function prepare(lines: readonly string[], args: readonly string[], env: Record<string, string>) {
-    writeFileSync(file, lines.join('\n'));
-    return [
-      ['--ids', file, '--stack', STACK, '--chat-url', chat.url, ...args],
-      { ...aws.environment, AWS_ENDPOINT_URL_DYNAMODB: table.url, CHAT_APP_KEY: KEY, ...env },
-    ] as const;
-  }
-  const run = (lines: readonly string[], args: readonly string[] = [], env: Record<string, string> = {}) =>
-    inProcess(backfillProgram, ...prepare(lines, args, env));
-  /** Runs the command as a process. */
-  const start = (lines: readonly string[], args: readonly string[] = [], env: Record<string, string> = {}) =>
-    program('infra/operations/backfill.ts', ...prepare(lines, args, env));
-  const signatures = () => chat.calls.map(({ query }) => query.get('usersig') ?? '');
-
-  test('stores missing accounts, prints the result of each, and never prints a secret', async () => {
-    const names = ['@TOA#_new', '@TOA#_ known ', '@TOA#_changed'];
-    for (const id of names) chat.accounts.set(id, chatAccount({ FaceUrl: 'http://this.is.face.url' }));
-    await table.accounts.apply(
-      event('@TOA#_ known ', CREATE_TIME * 1000 + 7, {
-        timestampAttribute: 'createdTime',
-        attributes: { name: 'real' },
-      }),
-    );
-    await table.accounts.apply(event('@TOA#_changed', CREATE_TIME * 1000 + 9_000, { attributes: { name: '新' } }));
-    chat.accounts.set('@TOA#_ill', { ErrorCode: 10002, ErrorInfo: `\u001B[31m${KEY}` });
-
-    const { code, stdout, stderr } = await start([...names, '@TOA#_gone', '@TOA#_ill', '', '@TOA#_new']).ended;
-    expect({ code, stdout, stderr }).toEqual({
-      code: 1,
-      stdout:
-        'unknown  @TOA#_gone\n' +
-        `failed   @TOA#_ill: ErrorCode 10002,  [31m…\n` +
-        '5 asked for: 3 found (2 stored, 1 already in the table), 1 unknown to Chat, 1 failed\n',
-      stderr: '',
-    });
-    expect(await table.record('@TOA#_new')).toMatchObject({
-      name: 'TestOfficialAccount',
-      faceUrl: 'http://this.is.face.url',
-      ownerAccount: '107867',
-      createdTime: CREATE_TIME * 1000,
-    });
-    expect(await table.record('@TOA#_ known ')).toMatchObject({ name: 'real', createdTime: CREATE_TIME * 1000 + 7 });
-    expect(await table.record('@TOA#_changed')).toMatchObject({
-      name: '新',
-      faceUrl: 'http://this.is.face.url',
-      createdTime: CREATE_TIME * 1000,
-      eventTime: CREATE_TIME * 1000 + 9_000,
-    });
-
-    const real = event('@TOA#_new', CREATE_TIME * 1000 + 500, {
-      timestampAttribute: 'createdTime',
-      attributes: { name: 'real' },
-    });
-    await table.accounts.apply(real);
-    const again = await run(names, ['--json']);
-    expect(JSON.parse(again.stdout)).toEqual({ stored: [], known: names, unknown: [], failed: [], notAsked: [] });
-    expect(again.code).toBe(0);
-    expect(await table.record('@TOA#_new')).toMatchObject({ name: 'real', createdTime: CREATE_TIME * 1000 + 500 });
-  });
-
-  test('without a terminal, the key must be in the environment', async () => {
-    const { code, stderr } = await start(['@TOA#_a'], [], { CHAT_APP_KEY: '' }).ended;
-    expect(stderr).toBe("the app's key is missing: set $CHAT_APP_KEY\nSee --help.\n");
-    expect(code).toBe(2);
-  });
-
-  test('either --chat-region or --chat-url is required', async () => {
-    const args = ['--ids', import.meta.filename, '--stack', STACK];
-    const { code, stderr } = await inProcess(backfillProgram, args, { ...aws.environment, CHAT_APP_KEY: KEY });
-    expect({ code, stderr }).toEqual({ code: 2, stderr: 'give either --chat-region or --chat-url\nSee --help.\n' });
-  });
-
-  test('Ctrl-C stops after the running calls, and the same command continues', async () => {
-    const all = ids(150);
-    for (const id of all) chat.accounts.set(id, chatAccount());
-    const interrupted = start(all);
-    chat.fault = (call) => void (call === 2 && interrupted.child.kill('SIGINT'));
-    const { code, stdout, stderr } = await interrupted.ended;
-    expect(stdout).toMatch(/^150 asked for: 100 found \(100 stored/);
-    expect(stderr).toBe('Interrupted\n50 left: run the same command again.\n');
-    expect(code).toBe(1);
-    chat.fault = () => undefined;
-    expect((await run(all)).stdout).toMatch(/^150 asked for: 150 found \(50 stored, 100 already in the table\)/);
-  });
-
-  test.each<[string, () => [args?: string[], env?: Record<string, string>], number, string]>([
-    ['a wrong key', () => [[], { CHAT_APP_KEY: 'f00' }], 1, 'ErrorCode 70009, UserSig verification failed, …. First:'],
-    ['a user who is not an administrator', () => [['--administrator', 'me']], 1, 'give one with --administrator'],
-    [
-      'both a region and a URL',
-      () => [['--chat-region', 'china']],
-      2,
-      "option '--chat-region <region>' cannot be used with option '--chat-url <url>'",
-    ],
-    ['a URL without TLS', () => [['--chat-url', 'http://example.com']], 2, 'must begin with https://'],
-    ['a URL with a password', () => [['--chat-url', `https://u:${KEY}@example.com`]], 2, 'leave out the password'],
-    ['a URL without TLS, but a password', () => [['--chat-url', `http://u:${KEY}@a.example`]], 2, 'with https://'],
-    ['a URL with a path', () => [['--chat-url', 'https://example.com/proxy']], 2, 'leave out the password, the path'],
-    ['a deleted table', () => ((aws.variables['TABLE_NAME'] = 'nowhere'), []), 1, "Can't write to the table"],
-    ['no file', () => [['--ids', '/nowhere']], 2, "--ids can't be read: ENOENT"],
-    ['an unknown region of Chat', () => [['--chat-region', 'mars']], 2, 'Allowed choices are china, singapore'],
-  ])('%s is reported in one line', async (_what, arrange, expectedCode, message) => {
-    chat.accounts.set('@TOA#_a', chatAccount());
-    const { code, stderr, stdout } = await run(['@TOA#_a'], ...arrange());
-    expect(stderr).toContain(message);
-    expect(code).toBe(expectedCode);
-    for (const sig of [KEY, ...signatures()]) expect(stdout + stderr).not.toContain(sig);
-  });
-
-  test('one of several receivers in a stack is found by the prefix of its outputs', async () => {
-    const { outputs } = aws;
-    const prefixed = (prefix: string) => Object.entries(outputs).map(([key, value]) => [`${prefix}${key}`, value]);
-    aws.outputs = Object.fromEntries([...prefixed('First'), ...prefixed('Second')]);
-    chat.accounts.set('@TOA#_甲', chatAccount());
-    const { code, stdout } = await run(['@TOA#_甲'], ['--construct', 'Second']);
-    aws.outputs = outputs;
-    expect(stdout).toContain('1 stored');
-    expect(code).toBe(0);
-  });
+test.each<[string, string[], Record<string, string>, number, string]>([
+  ['no key, without a terminal,', [], { CHAT_APP_KEY: '' }, 2, "the app's key is missing: set $CHAT_APP_KEY"],
+  [
+    'a wrong key',
+    [],
+    { CHAT_APP_KEY: 'f00' },
+    1,
+    'ErrorCode 70009, UserSig verification failed, …. First: check the SDK',
+  ],
+  ['a user who is not an administrator', ['--administrator', 'me'], {}, 1, 'give one with --administrator'],
+  ['both a region and a URL', ['--chat-region', 'china'], {}, 2, "cannot be used with option '--chat-url <url>'"],
+  ['a URL without TLS', ['--chat-url', `http://u:${KEY}@example.com`], {}, 2, 'must begin with https://'],
+  ['a URL with a password', ['--chat-url', `https://u:${KEY}@example.com`], {}, 2, 'leave out the password'],
+  ['a URL with a path', ['--chat-url', 'https://example.com/proxy'], {}, 2, 'leave out the password, the path'],
+  ['no file', ['--ids', '/nowhere'], {}, 2, "--ids can't be read: ENOENT"],
+  ['an unknown region of Chat', ['--chat-region', 'mars'], {}, 2, 'Allowed choices are china, singapore'],
+])('%s is reported in one line', async (_what, args, env, expectedCode, message) => {
+  const { code, stderr, stdout } = await run(['@TOA#_a'], args, env);
+  expect(stderr).toContain(message);
+  expect(code).toBe(expectedCode);
+  const signatures = chat.calls.map(({ query }) => query.get('usersig') ?? '');
+  for (const secret of [KEY, ...signatures]) expect(stdout + stderr).not.toContain(secret);
 });
 
-test('a missing --ids is reported', async () => {
-  const stderr = "required option '--ids <file>' not specified\nSee --help.\n";
-  expect(await inProcess(backfillProgram, [])).toEqual({ code: 2, stdout: '', stderr });
+test('a deleted table ends the command', async () => {
+  aws.variables['TABLE_NAME'] = 'nowhere';
+  chat.accounts.set('@TOA#_a', chatAccount());
+  const { code, stderr } = await run(['@TOA#_a']);
+  expect(stderr).toBe("Can't write to the table: it does not exist any more\n1 left: run the same command again.\n");
+  expect(code).toBe(1);
 });
 
-test('--help names all options and permissions', async () => {
-  const { code, stdout } = await program('infra/operations/backfill.ts', ['--help']).ended;
-  expect(code).toBe(0);
-  for (const word of ['--ids', '--stack', '--chat-region', 'singapore', 'CHAT_APP_KEY', 'Examples']) {
-    expect(stdout).toContain(word);
-  }
+test.each([
+  [['--stack', STACK], "required option '--ids <file>' not specified"],
+  [['--stack', STACK, '--ids', import.meta.filename], 'give either --chat-region or --chat-url'],
+])('a missing option is reported: %j', async (args, message) => {
+  const stderr = `${message}\nSee --help.\n`;
+  expect(await inProcess(backfillProgram, args, aws.environment)).toEqual({ code: 2, stdout: '', stderr });
 });

@@ -5,7 +5,6 @@ import { SDK_APP_ID } from '../../delivery.ts';
 
 /** Name and message of an AWS error. */
 export interface AwsError {
-  status: number;
   code: string;
   message: string;
 }
@@ -19,26 +18,19 @@ export interface FakeAws extends Loopback {
   variables: Record<string, string>;
   /** Errors by the name of the call that gets them. */
   errors: Record<string, AwsError>;
-  calls: string[];
 }
 
 export const STACK = 'TencentChatWebhook';
 
-const denied = (action: string): AwsError => ({
-  status: 403,
-  code: 'AccessDenied',
-  message:
-    `User: arn:aws:iam::111122223333:user/operator is not authorized to perform: ${action} on resource: ` +
-    `arn:aws:test because no identity-based policy allows the ${action} action`,
-});
 export const AWS_ERRORS = {
-  denied,
-  expired: { status: 403, code: 'ExpiredToken', message: 'The security token included in the request is expired' },
-  unknownKey: {
-    status: 403,
-    code: 'InvalidClientTokenId',
-    message: 'The security token included in the request is invalid.',
-  },
+  denied: (action: string): AwsError => ({
+    code: 'AccessDenied',
+    message:
+      `User: arn:aws:iam::111122223333:user/operator is not authorized to perform: ${action} on resource: ` +
+      `arn:aws:test because no identity-based policy allows the ${action} action`,
+  }),
+  expired: { code: 'ExpiredToken', message: 'The security token included in the request is expired' },
+  unknownKey: { code: 'InvalidClientTokenId', message: 'The security token included in the request is invalid.' },
 };
 
 /**
@@ -49,47 +41,28 @@ export const AWS_ERRORS = {
  */
 export async function startFakeAws(): Promise<FakeAws> {
   const server = createServer(async (request, response) => {
-    const body = await text(request);
-    const isLambda = request.url?.startsWith('/2015-03-31/') === true;
-    const call = isLambda ? 'GetFunctionConfiguration' : (new URLSearchParams(body).get('Action') ?? 'unknown');
-    aws.calls.push(call);
-    const stackName = new URLSearchParams(body).get('StackName');
-    const missing: AwsError | undefined =
-      !isLambda && stackName !== STACK
-        ? { status: 400, code: 'ValidationError', message: `Stack with id ${stackName} does not exist` }
-        : undefined;
-    const error = aws.errors[call] ?? missing;
-    const answer = (status: number, type: string, content: string, headers = {}) =>
-      response.writeHead(status, { 'content-type': type, ...headers }).end(content);
-    if (isLambda) {
-      if (error !== undefined) {
-        const headers = { 'x-amzn-errortype': error.code };
-        return answer(error.status, 'application/json', JSON.stringify({ Message: error.message }), headers);
-      }
-      const configuration = { FunctionName: 'receiver', Environment: { Variables: aws.variables } };
-      return answer(200, 'application/json', JSON.stringify(configuration));
+    if (request.url?.startsWith('/2015-03-31/')) {
+      const error = aws.errors['GetFunctionConfiguration'];
+      response.setHeader('content-type', 'application/json');
+      if (error !== undefined) response.writeHead(403, { 'x-amzn-errortype': error.code });
+      return response.end(JSON.stringify({ Message: error?.message, Environment: { Variables: aws.variables } }));
     }
+    const name = new URLSearchParams(await text(request)).get('StackName');
+    const missing = { code: 'ValidationError', message: `Stack with id ${name} does not exist` };
+    const error = aws.errors['DescribeStacks'] ?? (name === STACK ? undefined : missing);
+    response.writeHead(error === undefined ? 200 : 403, { 'content-type': 'text/xml' });
     if (error !== undefined) {
-      return answer(
-        error.status,
-        'text/xml',
-        `<ErrorResponse xmlns="${NAMESPACE}"><Error><Type>Sender</Type><Code>${error.code}</Code>` +
-          `<Message>${error.message}</Message></Error><RequestId>1</RequestId></ErrorResponse>`,
+      const { code, message } = error;
+      return response.end(
+        `<ErrorResponse><Error><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
       );
     }
     const outputs = Object.entries(aws.outputs).map(
-      ([key, value]) =>
-        `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue><Description>x</Description></member>`,
+      ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
     );
-    return answer(
-      200,
-      'text/xml',
-      `<DescribeStacksResponse xmlns="${NAMESPACE}"><DescribeStacksResult><Stacks><member>` +
-        `<StackName>${STACK}</StackName><StackId>arn:aws:cloudformation:eu-central-1:111122223333:stack/${STACK}/1</StackId>` +
-        `<CreationTime>2026-11-25T12:00:00.000Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>` +
-        `<DisableRollback>false</DisableRollback><Outputs>${outputs.join('')}</Outputs></member></Stacks>` +
-        `</DescribeStacksResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></DescribeStacksResponse>`,
-    );
+    const stack = `<StackName>${name}</StackName><Outputs>${outputs.join('')}</Outputs>`;
+    const result = `<DescribeStacksResult><Stacks><member>${stack}</member></Stacks></DescribeStacksResult>`;
+    return response.end(`<DescribeStacksResponse>${result}</DescribeStacksResponse>`);
   });
   const loopback = await listen(server, 0);
   const aws: FakeAws = {
@@ -104,18 +77,16 @@ export async function startFakeAws(): Promise<FakeAws> {
     outputs: { WebhookUrl: 'https://chat.example.com/webhook', EventBusName: 'bus', ReceiverName: 'receiver' },
     variables: {},
     errors: {},
-    calls: [],
   };
   return aws;
 }
-
-const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
 
 /** Environment of the receiver, without authentication. */
 export function receiverVariables(tableName: string): Record<string, string> {
   return {
     SERVICE_NAME: STACK,
     SDK_APP_ID,
+    AUTHENTICATION: 'off',
     TABLE_NAME: tableName,
     PARKING_QUEUE_URL: 'https://sqs.example/parked',
     DEAD_LETTER_QUEUE_URL: 'https://sqs.example/dead-letters',

@@ -3,6 +3,8 @@ import { awsJsonServer, ServiceError } from '../../../infra/local/aws/aws-json.t
 import { listen } from '../../../infra/local/aws/loopback.ts';
 import type { AwsError } from './fake-aws.ts';
 
+export type FakeEventBus = Awaited<ReturnType<typeof startFakeEventBus>>;
+
 /**
  * Starts an EventBridge and an SQS with one rule and one queue, which is enough to watch the event bus.
  *
@@ -29,11 +31,9 @@ export async function startFakeEventBus() {
     ...operation('AmazonSQS.GetQueueAttributes', () => ({ Attributes: { QueueArn: arn } })),
     ...operation('AmazonSQS.SetQueueAttributes', () => ({})),
     ...operation('AmazonSQS.ReceiveMessage', () => {
-      const Body = waiting.shift();
-      const md5 = createHash('md5')
-        .update(Body ?? '')
-        .digest('hex');
-      return Body === undefined ? {} : { Messages: [{ MessageId: '1', ReceiptHandle: '1', Body, MD5OfBody: md5 }] };
+      const Body = waiting.shift() ?? '';
+      const MD5OfBody = createHash('md5').update(Body).digest('hex');
+      return { Messages: Body === '' ? [] : [{ Body, MD5OfBody }] };
     }),
     ...operation('AmazonSQS.DeleteQueue', () => remove('queue')),
     ...operation('AWSEvents.PutRule', ({ EventPattern = '' }) => {
@@ -41,7 +41,7 @@ export async function startFakeEventBus() {
       return add('rule', { RuleArn: 'arn:aws:events:eu-central-1:111122223333:rule/bus/rule' });
     }),
     ...operation('AWSEvents.PutTargets', () => add('target', { FailedEntryCount: 0 })),
-    ...operation('AWSEvents.RemoveTargets', () => add('-', remove('target'))),
+    ...operation('AWSEvents.RemoveTargets', () => remove('target')),
     ...operation('AWSEvents.DeleteRule', () => {
       if (there.has('target'))
         throw new ServiceError('ValidationException', "Rule can't be deleted since it has targets.");

@@ -1,7 +1,6 @@
-import { inflateSync } from 'node:zlib';
 import { expect, test } from '@jest/globals';
 import { userSig } from '../../../infra/operations/user-sig.ts';
-import { KEY } from '../../chat-rest-server.ts';
+import { decodeUserSig, KEY } from '../../chat-rest-server.ts';
 import { SDK_APP_ID } from '../../delivery.ts';
 
 /** Created with Tencent's tls-sig-api-v2 1.0.2 (npm), with the app and the key of its own test, at 1669872112. */
@@ -23,14 +22,9 @@ const VECTORS = [
   ],
 ] as const;
 
-const decoded = (sig: string) =>
-  JSON.parse(
-    inflateSync(Buffer.from(sig.replaceAll('*', '+').replaceAll('-', '/').replaceAll('_', '='), 'base64')).toString(),
-  );
-
 test.each(VECTORS)('the UserSig of %s is the same as from Tencent’s own library', (userId, validSeconds, expected) => {
   const sig = userSig(KEY, { sdkAppId: SDK_APP_ID, userId, time: 1669872112, validSeconds });
   // Compares the content instead of the bytes, because two versions of zlib may compress differently.
-  expect(decoded(sig)).toEqual(decoded(expected));
+  expect(decodeUserSig(sig)).toEqual(decodeUserSig(expected));
   expect(sig).toMatch(/^[A-Za-z0-9*_-]+$/);
 });
