@@ -4,7 +4,7 @@ import { CHAT_TIMEOUT_MS } from '../../lambda/limits.ts';
 import { createProgram, nonEmpty, run, userPath, wholeNumber } from '../cli/command-line.ts';
 import { UsageError } from '../cli/errors.ts';
 import { isLocal } from '../cli/loopback.ts';
-import { clearProgress, parseJson, showProgress } from '../cli/terminal.ts';
+import { parseJson } from '../cli/terminal.ts';
 import {
   DOCUMENTED_SAMPLE,
   DOCUMENTED_SAMPLES,
@@ -197,7 +197,7 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
     const perSecond = Math.round(done / ((performance.now() - start) / 1000));
     return `${done} of ${count} sent, ${perSecond}/s, ${[...failures.values()].reduce((sum, n) => sum + n, 0)} not OK`;
   };
-  const timer = setInterval(() => showProgress(progress()), 1_000);
+  const timer = setInterval(() => console.error(progress()), 1_000);
 
   async function worker(): Promise<void> {
     while (started < count) {
@@ -214,11 +214,14 @@ async function sendMany(send: (n: number) => Promise<HttpReply>, count: number, 
   await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
   clearInterval(timer);
 
-  clearProgress();
   console.log(progress());
   if (milliseconds.length > 0) console.log(`Milliseconds to the reply: ${percentiles(milliseconds)}`);
   const late = milliseconds.filter((each) => each > CHAT_TIMEOUT_MS).length;
-  if (late > 0) console.log(`${late} came after ${CHAT_TIMEOUT_MS} ms: Chat would have given up.`);
+  if (late > 0) {
+    console.log(
+      `${late} came after ${CHAT_TIMEOUT_MS} ms: Chat would have given up. With npm start, they may have waited for a free instance.`,
+    );
+  }
   for (const [what, times] of failures) console.log(`${times} × ${what}`);
   return failures.size === 0;
 }

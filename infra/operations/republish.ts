@@ -5,12 +5,7 @@ import { MAX_ENTRIES, putEvents } from '../../lambda/event-bus.ts';
 import { MAX_KEY_BYTES, MIN_EVENT_TIME_MS, PUBLISH_LIMITS } from '../../lambda/limits.ts';
 import { officialAccountCreated } from '../../lambda/commands/official-account-created.ts';
 import { officialAccountDestroyed } from '../../lambda/commands/official-account-destroyed.ts';
-import {
-  imageOf,
-  makeEvent,
-  UnpublishableError,
-  type PublishedEvent,
-} from '../../lambda/official-account-event.ts';
+import { imageOf, makeEvent, UnpublishableError, type PublishedEvent } from '../../lambda/official-account-event.ts';
 import { awsClientSettings } from '../cli/aws-client.ts';
 import { awsCallError, tryTo } from '../cli/aws-errors.ts';
 import { run } from '../cli/command-line.ts';
