@@ -59,20 +59,10 @@ test('the figures are those of the memory size of the receiver', () => {
 });
 
 const testWithShares = allowsCpuShares() ? test : test.skip;
-testWithShares('a CPU share slows the first invocation down, not init', async () => {
-  // The shortest of three, because another process may take the CPU meanwhile.
-  const shortest = async (memoryMb?: number) => {
-    const times = { initMs: Infinity, invocationMs: Infinity };
-    for (const _ of [1, 2, 3]) {
-      const { init, start, end } = await runInstance(bundled.contestants.plain, endpoint, { memoryMb });
-      times.initMs = Math.min(times.initMs, init.ms);
-      times.invocationMs = Math.min(times.invocationMs, end.ms - start.ms);
-    }
-    return times;
-  };
-  const [full, small] = [await shortest(), await shortest(128)];
-  expect(small.invocationMs).toBeGreaterThan(3 * full.invocationMs);
-  expect(small.initMs).toBeLessThan(3 * full.initMs);
+testWithShares('a CPU share slows the first invocation down', async () => {
+  const { start, end } = await runInstance(bundled.contestants.plain, endpoint, { memoryMb: 128 });
+  // The share is a fourteenth of a core. Other processes on the machine only increase the ratio.
+  expect((end.ms - start.ms) / ((end.cpuUs - start.cpuUs) / 1_000)).toBeGreaterThan(7);
 });
 
 test('the quick mode measures the sizes and says what it left out', async () => {

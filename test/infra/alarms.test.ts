@@ -1,19 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { ADVICE } from '../../infra/alarms.ts';
-import { readTemplate } from '../deployment.ts';
+import { ALL_PARTS, readTemplate } from '../deployment.ts';
 
-/** With the options that add an alarm, except probeMinutes: see probe.test.ts. */
-const template = Template.fromJSON(
-  readTemplate({ silenceHours: '24', allowedCidrs: '127.0.0.1', forwardUrl: 'http://127.0.0.1:1/' }),
-);
-const { ProbeFailed, ...WITHOUT_PROBE } = ADVICE;
+const template = Template.fromJSON(readTemplate(ALL_PARTS));
 const alarms = Object.entries(template.findResources('AWS::CloudWatch::Alarm')).map(
   ([id, { Properties }]) => [id.slice(0, -8), Properties] as const,
 );
 
 test('there is an alarm for each advice, the most urgent first', () => {
-  expect(alarms.map(([id]) => id)).toEqual(Object.keys(WITHOUT_PROBE));
+  expect(alarms.map(([id]) => id)).toEqual(Object.keys(ADVICE));
   const ranks = Object.values(ADVICE).map(({ urgency }) => ['at once', 'today', 'this week'].indexOf(urgency));
   expect(ranks).toEqual(ranks.toSorted((a, b) => a - b));
 });
@@ -22,7 +18,7 @@ test('options that are not set have no alarm', () => {
   const ids = Object.keys(Template.fromJSON(readTemplate()).findResources('AWS::CloudWatch::Alarm')).map((id) =>
     id.slice(0, -8),
   );
-  const { WrongAddresses, Silence, ForwardLoop, ForwardFailed, ...always } = WITHOUT_PROBE;
+  const { WrongAddresses, Silence, ForwardLoop, ForwardFailed, ProbeFailed, ...always } = ADVICE;
   expect(ids).toEqual(Object.keys(always));
 });
 

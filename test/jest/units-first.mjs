@@ -2,13 +2,16 @@ import Sequencer from '@jest/test-sequencer';
 
 /** The slowest files, the slowest first. At the end of a run, a slow file would leave the second worker idle. */
 const SLOW = [
-  'local/main',
   'whole/faults',
-  'infra/nag',
-  'whole/cold-start',
   'infra/package',
+  'infra/probe',
+  'bench/main',
+  'infra/bundle',
   'test/scripts',
-  'operations/all-commands',
+  'whole/cold-start',
+  'whole/monitoring',
+  'local/main',
+  'infra/nag',
 ];
 
 /** Runs the unit tests first, then the slow ones. */

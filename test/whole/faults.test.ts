@@ -288,7 +288,7 @@ describe('with other options', () => {
 
   test('authentication=off: a rejected delivery is only logged, so that strangers cannot fill the queue', async () => {
     const openLog = logKeeper();
-    await using open = await startSlowDeployment({ context: { authentication: 'off' }, log: openLog.stream });
+    await using open = await startSlowDeployment({ environment: { AUTHENTICATION: 'off' }, log: openLog.stream });
     await post(open.url, ({ payload }) => delete payload['Name']);
     expect(await until(() => openLog.linesOf('delivery')[0])).toMatchObject({
       outcome: 'rejected',

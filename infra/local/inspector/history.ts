@@ -70,7 +70,7 @@ export function createHistory(bounds = BOUNDS) {
     open.add(kept);
     change(kept, {}, (body?.length ?? 0) + JSON.stringify(view).length);
     return ({ status, body: bytesOfReply }) => {
-      if (status === 413 || status === 429) open.delete(kept); // the function does not run
+      if (status === 413) open.delete(kept); // the function does not run
       const reply = { status, body: bytesOfReply.toString(), ms: Math.round(performance.now() - start) };
       change(kept, { reply }, bytesOfReply.length);
     };

@@ -65,7 +65,7 @@ export const shortCommand = (command: string | undefined): string =>
 
 /** What happened to a delivery, as in the log of the receiver, or what API Gateway replied without the receiver. */
 export function outcomeOf({ log, reply }: InspectedDelivery): string {
-  const ownReplies: Record<number, string> = { 413: 'too large', 429: 'throttled', 500: 'crashed' };
+  const ownReplies: Record<number, string> = { 413: 'too large', 500: 'crashed' };
   return String(log?.['outcome'] ?? ownReplies[reply?.status ?? 0] ?? 'pending');
 }
 
