@@ -6,7 +6,7 @@ import type { Deployment } from '../../infra/local/deployment.ts';
 import { DOCUMENTED_SAMPLES } from '../../infra/local/chat.ts';
 import { CREATED, httpDelivery, post, sign, signed, type HttpDelivery } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
-import { faultyDynamoDb } from '../faults/faulty.ts';
+import { FaultyDynamoDb } from '../faulty.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawBackend } from '../raw-backend.ts';
 import { recordOf } from '../records.ts';
@@ -17,7 +17,7 @@ import { startChromium } from './chromium.ts';
 import { newest, openInspector, selectedId, type Inspector } from './inspector-page.ts';
 
 const CHANGED = 'OfficialAccount.CallbackAfterOfficialAccountInfoChanged';
-const store = faultyDynamoDb(TIME_SCALE);
+const store = new FaultyDynamoDb();
 let backend: RawBackend;
 let deployment: Deployment;
 let browser: Browser;

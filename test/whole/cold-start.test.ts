@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { faultyDynamoDb, faultySecretsManager, faultySqs, type Fault, type Faulty } from '../faults/faulty.ts';
+import { FaultyDynamoDb, FaultySecretsManager, FaultySqs, type Fault, type Faulty } from '../faulty.ts';
 import type { Environment } from '../../lambda/config.ts';
 import { startFunction } from '../../infra/local/aws/function.ts';
 import { startGateway } from '../../infra/local/aws/gateway.ts';
@@ -22,7 +22,7 @@ const over = (operation: string) => `${operation}: over`;
 
 /** Starts a receiver with services that can fail, and records its requests. */
 async function startWatched() {
-  const [store, secrets, queue] = [faultyDynamoDb(TIME_SCALE), faultySecretsManager(TIME_SCALE), faultySqs(TIME_SCALE)];
+  const [store, secrets, queue] = [new FaultyDynamoDb(), new FaultySecretsManager(), new FaultySqs()];
   const log = logKeeper();
   const asked: { operation: string; headers: IncomingMessage['headers'] }[] = [];
   const order: string[] = [];

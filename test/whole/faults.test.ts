@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
+import { FaultyDynamoDb, FaultySqs, type Fault } from '../faulty.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { CHAT_TIMEOUT_MS, httpDelivery, OK, post, recorded, SDK_APP_ID, type HttpDelivery } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordOf as recordIn } from '../records.ts';
-import { slowed, TIME_SCALE } from '../time.ts';
+import { slowed } from '../time.ts';
 import { until } from '../until.ts';
 
 const NOT_KEPT = {
@@ -18,8 +18,8 @@ const INSTANCES = 2;
 const MANY = Array.from({ length: 2 * INSTANCES }, (_, index) => index);
 const REPLY_LIMIT_MS = slowed(CHAT_TIMEOUT_MS);
 
-const store = faultyDynamoDb(TIME_SCALE);
-const queue = faultySqs(TIME_SCALE);
+const store = new FaultyDynamoDb();
+const queue = new FaultySqs();
 const log = logKeeper();
 let deployment: Deployment;
 let [parkingQueue, deadLetterQueue] = ['', ''];
@@ -268,7 +268,7 @@ test('if the receiver crashes between write and reply, the record is stored, and
 
 describe('with other options', () => {
   test('if DynamoDB fails for hours, a delivery goes to the dead-letter queue, and can be sent back', async () => {
-    const [downStore, downLog] = [faultyDynamoDb(TIME_SCALE), logKeeper()];
+    const [downStore, downLog] = [new FaultyDynamoDb(), logKeeper()];
     const options = { startStore: downStore.start, queueSecondMs: 0.1, log: downLog.stream };
     await using down = await startSlowDeployment(options);
     downStore.fault = 'denies';

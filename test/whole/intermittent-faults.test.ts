@@ -1,18 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { faultyDynamoDb, faultySqs, type Fault } from '../faults/faulty.ts';
+import { FaultyDynamoDb, FaultySqs, type Fault } from '../faulty.ts';
 import { DOCUMENTED_SAMPLE } from '../../infra/local/chat.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { post } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordsOf } from '../records.ts';
-import { TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
 const ACCOUNTS = 5;
-const store = faultyDynamoDb(TIME_SCALE);
-const queue = faultySqs(TIME_SCALE);
+const store = new FaultyDynamoDb();
+const queue = new FaultySqs();
 let deployment: Deployment;
 beforeAll(async () => {
   const services = { startStore: store.start, startQueues: queue.start, queueSecondMs: 0.2 };

@@ -10,13 +10,13 @@ import { accountEvent, eventTimes, FIRST_EVENT_TIME as TIME, modelOf, payloadOf,
 import { eventProblems } from '../event-problems.ts';
 import { CHAT_TIMEOUT_MS, OK, post, recorded, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
-import { faultyDynamoDb } from '../faults/faulty.ts';
+import { FaultyDynamoDb } from '../faulty.ts';
 import { logKeeper } from '../function-log.ts';
 import { recordOf as recordIn } from '../records.ts';
-import { slowed, TIME_SCALE } from '../time.ts';
+import { slowed } from '../time.ts';
 import { until } from '../until.ts';
 
-const [store, log] = [faultyDynamoDb(TIME_SCALE), logKeeper()];
+const [store, log] = [new FaultyDynamoDb(), logKeeper()];
 let receiver: Deployment;
 const published: BusEvent[] = [];
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { faultyDynamoDb, faultySqs } from '../faults/faulty.ts';
+import { FaultyDynamoDb, FaultySqs } from '../faulty.ts';
 import type { Deployment } from '../../infra/local/deployment.ts';
 import { FORWARD_OUTCOMES, NAMESPACE, type ForwardOutcome } from '../../lambda/metrics.ts';
 import { OUTCOMES, REASONS } from '../../lambda/outcomes.ts';
@@ -7,7 +7,7 @@ import { post, sign, type HttpDelivery } from '../delivery.ts';
 import { ALL_PARTS, resourcesOf, startSlowDeployment } from '../deployment.ts';
 import { logKeeper } from '../function-log.ts';
 import { answer, OK_ANSWER, startRawBackend, type RawAnswer } from '../raw-backend.ts';
-import { slowed, TIME_SCALE } from '../time.ts';
+import { slowed } from '../time.ts';
 import { until } from '../until.ts';
 
 /** Name and dimensions of a metric, which identify it in CloudWatch. */
@@ -63,7 +63,7 @@ const queried: string[] = dashboard.widgets
     return words.filter((word) => !language.includes(word) && !ownNames.has(word) && !word.startsWith('@'));
   });
 
-const [store, queue, log] = [faultyDynamoDb(TIME_SCALE), faultySqs(TIME_SCALE), logKeeper()];
+const [store, queue, log] = [new FaultyDynamoDb(), new FaultySqs(), logKeeper()];
 let receiver: Deployment;
 beforeAll(async () => {
   receiver = await startSlowDeployment({

@@ -6,13 +6,12 @@ import type { Deployment } from '../../infra/local/deployment.ts';
 import { eventProblems } from '../event-problems.ts';
 import { post, SDK_APP_ID } from '../delivery.ts';
 import { startSlowDeployment } from '../deployment.ts';
-import { faultyEventBus, faultySqs, type Fault } from '../faults/faulty.ts';
+import { FaultyEventBus, FaultySqs, type Fault } from '../faulty.ts';
 import { logKeeper } from '../function-log.ts';
 import { startLocalReceiver } from '../local-receiver.ts';
-import { TIME_SCALE } from '../time.ts';
 import { until } from '../until.ts';
 
-const [bus, queues, log] = [faultyEventBus(), faultySqs(TIME_SCALE), logKeeper()];
+const [bus, queues, log] = [new FaultyEventBus(), new FaultySqs(), logKeeper()];
 let deployment: Deployment;
 const published: Record<string, any>[] = [];
 let client: DynamoDBClient;

@@ -8,16 +8,17 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { startDynamoDb } from '../../infra/local/aws/dynamodb.ts';
-import { startEventBus } from '../../infra/local/aws/event-bus.ts';
-import { listen, type Loopback } from '../../infra/local/aws/loopback.ts';
-import { DIRECT } from '../../infra/cli/http.ts';
-import { startSecretsManager } from '../../infra/local/aws/secrets-manager.ts';
-import { startSqs } from '../../infra/local/aws/sqs.ts';
+import { startDynamoDb } from '../infra/local/aws/dynamodb.ts';
+import { startEventBus } from '../infra/local/aws/event-bus.ts';
+import { listen, type Loopback } from '../infra/local/aws/loopback.ts';
+import { DIRECT } from '../infra/cli/http.ts';
+import { startSecretsManager } from '../infra/local/aws/secrets-manager.ts';
+import { startSqs } from '../infra/local/aws/sqs.ts';
+import { slowed } from './time.ts';
 
 /** Sends the request to the service, and its answer to the response, if there is one. */
 type Forward = (response?: ServerResponse) => Promise<void>;
-type Behaviour = (response: ServerResponse, forward: Forward, timeScale: number) => unknown;
+type Behaviour = (response: ServerResponse, forward: Forward) => unknown;
 
 /** Faults of a service. Each replaces or damages its answer. */
 const FAULTS = {
@@ -26,7 +27,7 @@ const FAULTS = {
   breaks: (response) => answerError(response, 500, 'InternalServerError'),
   hangs: () => {},
   'is slow': (response, forward) => setTimeout(() => forward(response), 100),
-  'is too slow': (response, forward, timeScale) => setTimeout(() => forward(response), 500 * timeScale),
+  'is too slow': (response, forward) => setTimeout(() => forward(response), slowed(500)),
   'cuts the connection': (response) => response.destroy(),
   'succeeds, then cuts the connection': async (response, forward) => {
     await forward();
@@ -38,7 +39,6 @@ const FAULTS = {
 } satisfies Record<string, Behaviour>;
 
 export type Fault = keyof typeof FAULTS;
-export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
 /** A local service that can fail. */
 export class Faulty {
@@ -53,14 +53,8 @@ export class Faulty {
   owed = 0;
   /** URL of the service itself, without faults. */
   serviceUrl = '';
-  readonly #timeScale: number;
   readonly #deaf = new WeakSet<Socket>();
   readonly #open = new Set<Socket>();
-
-  /** @param timeScale factor by which the timers of the calling function are slower. */
-  constructor(timeScale = 1) {
-    this.#timeScale = timeScale;
-  }
 
   /** Closes all open connections. */
   cutConnections(): void {
@@ -111,7 +105,7 @@ export class Faulty {
       this.onRequest?.(request, response);
       if (this.#deaf.has(socket)) return;
       try {
-        await (this.fault === undefined ? forward(response) : FAULTS[this.fault](response, forward, this.#timeScale));
+        await (this.fault === undefined ? forward(response) : FAULTS[this.fault](response, forward));
       } catch {
         response.destroy(); // the service has stopped
       }
@@ -125,12 +119,12 @@ export class Faulty {
 }
 
 /** An embedded DynamoDB that can fail. */
-class FaultyDynamoDb extends Faulty {
+export class FaultyDynamoDb extends Faulty {
   readonly start: typeof startDynamoDb = async (...options) => this.inFrontOf(await startDynamoDb(...options));
 }
 
 /** A Secrets Manager whose reads can fail. */
-class FaultySecretsManager extends Faulty {
+export class FaultySecretsManager extends Faulty {
   readonly start: typeof startSecretsManager = async () => {
     const secretsManager = await startSecretsManager();
     return { ...secretsManager, ...(await this.inFrontOf(secretsManager)) };
@@ -138,7 +132,7 @@ class FaultySecretsManager extends Faulty {
 }
 
 /** Queues to which sending can fail. */
-class FaultySqs extends Faulty {
+export class FaultySqs extends Faulty {
   readonly start: typeof startSqs = async (...options) => {
     const sqs = await startSqs(...options);
     const proxy = await this.inFrontOf(sqs);
@@ -147,7 +141,7 @@ class FaultySqs extends Faulty {
 }
 
 /** An event bus whose `PutEvents` can fail. Listeners get every accepted event. */
-class FaultyEventBus extends Faulty {
+export class FaultyEventBus extends Faulty {
   /** Whether the first entry of each call is rejected. */
   rejectsFirst = false;
   readonly start: typeof startEventBus = async (...options) => {
@@ -159,11 +153,6 @@ class FaultyEventBus extends Faulty {
     return this.rejectsFirst ? Buffer.from(body.toString().replace('"EventBusName":"', '$&not ')) : body;
   }
 }
-
-export const faultyDynamoDb = (timeScale: number) => new FaultyDynamoDb(timeScale);
-export const faultyEventBus = () => new FaultyEventBus();
-export const faultySecretsManager = (timeScale: number) => new FaultySecretsManager(timeScale);
-export const faultySqs = (timeScale: number) => new FaultySqs(timeScale);
 
 function answerError(response: ServerResponse, status: number, type: string): void {
   const body = JSON.stringify({ __type: `com.amazonaws.faulty#${type}`, message: 'told to' });
