@@ -172,6 +172,8 @@ async function publish(
       else notPublished.push({ ...record, reason: 'unpublishable', detail: result.reason });
     }
     left.unshift(...batch.filter((_, n) => results[n]!.outcome === 'failed'));
+    const { length } = published;
+    if (length > 0 && length % 1_000 === 0) console.error(`${length} published, ${left.length} left`); // it takes minutes
   }
   for (const record of notPublished) console.log(oneLine(record));
   const destroyed = published.filter(({ detailType }) => detailType === LONGEST_TYPE).length;
