@@ -54,8 +54,8 @@ export function deliveryLog(logger: Logger, metrics: Metrics): MiddlewareObj<Del
         }),
       });
     });
-    // Such a Verify request is not counted: it does not prove that Chat sends deliveries, and loses no data. With any
-    // other reason it counts, because the deliveries of this app would fail as well.
+    // A Verify request is not counted if it is accepted, or rejected only for its address: it does not prove that Chat
+    // sends deliveries, and loses no data. Any other reason counts, because the app's deliveries would fail as well.
     if (isVerifyRequest(delivery) && (reason === undefined || reason === 'wrongAddress')) return;
     // The metrics have the times of accepted deliveries only.
     tryToWrite(() => countDelivery(metrics, { outcome, reason, ...(reason === undefined && { eventAgeMs, storeMs }) }));

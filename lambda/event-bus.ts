@@ -10,7 +10,7 @@ export interface BusEvent {
   detail: object;
 }
 
-/** Result of an event. The reason is EventBridge's error code, an error's name or our own code, and never content. */
+/** Result of an event. The reason never contains a value of the record. */
 export type PutResult =
   | { outcome: 'published' }
   /** Permanent failure: EventBridge would reject the same event again. */
@@ -42,8 +42,8 @@ interface Entry {
 }
 
 /**
- * Publishes events in order, in calls of at most ten entries and 256 KB. Repeats entries that were not published, up to
- * three attempts.
+ * Publishes events call by call, with at most ten entries and less than 256 KB in each. Repeats entries that were not
+ * published, up to three attempts. A repeated entry may come after later entries of its call.
  *
  * Stops if an entry fails all attempts, or after `PUBLISH_LIMITS.totalMs`. The remaining events then count as failed.
  * An event may be published twice, because a call without an answer may have succeeded.

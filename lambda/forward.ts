@@ -18,7 +18,8 @@ export interface Forwarder {
   /** Opens a TLS connection during init, beside the other preparations. With `http:`, does nothing. Never throws. */
   connect(): Promise<void>;
   /**
-   * Sends a delivery to the backend, with its end-to-end headers, and returns the answer with its own. Never throws.
+   * Sends a delivery with its end-to-end headers to the backend. Returns the answer with the end-to-end headers of the
+   * answer. Never throws.
    */
   forward(delivery: Delivery): Promise<ForwardResult>;
 }

@@ -14,12 +14,15 @@ export interface OfficialAccounts {
   /**
    * Merges an event into the record of its account. Creates the record if it does not exist.
    *
-   * @throws the error of the SDK, or a TimeoutError.
+   * @throws the error of the SDK, a TimeoutError, or an Error if other writes were faster each time.
    */
   apply(event: AccountEvent): Promise<ApplyResult>;
 }
 
-/** Maximum number of writes after the first. From the second on, each means that a concurrent delivery was faster. */
+/**
+ * Maximum number of writes after the first. An older event takes one. Each further one means that a concurrent delivery
+ * has changed the record.
+ */
 const MAX_REPETITIONS = 50;
 
 /**

@@ -1,10 +1,11 @@
 /**
  * Outcomes of a delivery, as in the log and the metrics. `provesTraffic` is true if the outcome proves that Chat can
- * reach the receiver. An ignored or forwarded delivery with a reason proves nothing; the metrics count only its reason.
+ * reach the receiver. This includes `ignored` and `forwarded`, because the metrics count such a delivery by outcome
+ * only if nothing is wrong with it.
  */
 export const OUTCOMES = {
   stored: { provesTraffic: true },
-  /** The record already contains this event or a newer one. */
+  /** The event changes nothing: it is repeated, or all that it sets already has newer values. */
   stale: { provesTraffic: true },
   /** The command is not handled, or is absent. */
   ignored: { provesTraffic: true },
@@ -23,7 +24,10 @@ export type Outcome = keyof typeof OUTCOMES;
 export interface Reason {
   /** HTTP status: 200 if the delivery is at fault. Chat regards any other status as a failed webhook. */
   status: 200 | 502 | 503 | 504 | 508;
-  /** Code from 120001 to 130000, Tencent's range for the codes of an app. No code is used again. */
+  /**
+   * Code from 120001 to 130000, Tencent's range for the codes of an app. Each reason has its own. The code of a removed
+   * reason is not given to a new one.
+   */
   errorCode: number;
   /** Short sentence, without a token, a signature or any text from the delivery. */
   errorInfo: string;

@@ -65,7 +65,9 @@ async function probe(url: URL, token: string | undefined): Promise<number> {
   return Math.round(performance.now() - start);
 }
 
-/** Returns whether the reply is OK, or rejects only the address, because that check follows the signature check. */
+/**
+ * Returns whether the receiver is healthy. A rejected address also counts, because it shows that the signature passed.
+ */
 function isHealthy({ status, body }: { status: number; body: string }): boolean {
   try {
     const { ActionStatus, ErrorCode } = JSON.parse(body);

@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import type { PutResult } from './event-bus.ts';
-import { eventOfChange, type Item, type PublishedEvent } from './official-account-event.ts';
+import { eventOfChange, UnpublishableError, type Item, type PublishedEvent } from './official-account-event.ts';
 import type { SetAside } from './unpublished-queue.ts';
 
 export interface PublisherDependencies {
@@ -16,8 +16,8 @@ type ChangeResult = PutResult | { outcome: 'noEvent' };
  * Creates the function that publishes a batch of changes from the table's stream, in order.
  *
  * A change with a permanent failure is set aside: it goes to the queue for unpublished changes, so that it does not
- * block other changes. Any other failed change is reported together with all later ones. Lambda sends them again.
- * Therefore some events may come twice.
+ * block other changes. After any other failure, the first failed change is reported. Lambda sends it and all later ones
+ * again. Therefore some events may come twice.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */
@@ -76,7 +76,9 @@ function readChange({ dynamodb }: DynamoDBRecord): ChangeResult | { event: Publi
     const event = eventOfChange(dynamodb?.OldImage as Item | undefined, dynamodb?.NewImage as Item | undefined);
     return event === undefined ? { outcome: 'noEvent' } : { event };
   } catch (error) {
-    return { outcome: 'unpublishable', reason: (error as Error).message };
+    const { name, message } = error as Error;
+    // The message of another error could contain a value of the record.
+    return { outcome: 'unpublishable', reason: error instanceof UnpublishableError ? message : name };
   }
 }
 

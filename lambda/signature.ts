@@ -25,8 +25,8 @@ export function verifySignature(token: string, signature: string, requestTime: s
 }
 
 /**
- * Removes the Sign of a URL from a response, because another server at this address may repeat the URL. Anyone who has
- * the Sign can send deliveries for a minute.
+ * Removes the Sign of a called URL from the response. If the URL is wrong, an unknown server answers, and its error
+ * page may repeat the URL. Anyone who has the Sign can send deliveries for a minute.
  */
 export function redactSign(text: string, { searchParams }: URL): string {
   const signature = searchParams.get('Sign');

@@ -7,8 +7,8 @@ import { TOKEN_LIMITS, withTimeout } from './limits.ts';
 import { verifySignature } from './signature.ts';
 
 /**
- * Minimum time between two reads of both versions, because strangers can cause reads. For a mismatch after a failed
- * read, it is RETRY_MS.
+ * Minimum time from the end of a read of both versions to the next such read, because strangers can cause reads. For a
+ * mismatch after a failed read, it is RETRY_MS.
  */
 const REREAD_MS = 60_000;
 

@@ -27,8 +27,8 @@ export function parseBody(): MiddlewareObj<Delivery, unknown> {
 const UNREADABLE = 'not JSON, nested too deep, or with a __proto__ or constructor.prototype key';
 
 /**
- * Decodes the body to text. API Gateway passes a body without a JSON or text content type as base64. It decodes any
- * other body itself, and replaces bytes that are not UTF-8.
+ * Decodes the body to text. If the content type is JSON or text, API Gateway has decoded the body already, and has
+ * replaced bytes that are not UTF-8. It passes any other body as base64.
  */
 function decode(event: Delivery): void {
   const bytes = bodyBytes(event);

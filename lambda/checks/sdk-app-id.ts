@@ -10,7 +10,8 @@ import { RejectedError } from '../outcomes.ts';
  */
 export function checkSdkAppId(sdkAppId: string) {
   return ({ event: { query } }: Request<Delivery>): void => {
-    // The console's Verify request may lack SdkAppid. checkCallbackCommand rejects it if its body names a command.
+    // Only the console's Verify request may lack SdkAppid. The body is not parsed yet: if it names a command, this is
+    // not a Verify request, and checkCallbackCommand rejects it.
     if (query.sdkAppId === undefined && query.callbackCommand === undefined) return;
     if (query.sdkAppId !== sdkAppId) throw new RejectedError('wrongApp');
   };

@@ -25,6 +25,7 @@ export interface Field {
 export const required = (wireName: string): Field => ({ wireName, isOptional: false });
 export const optional = (wireName: string): Field => ({ wireName, isOptional: true });
 
+/** How changes are published. In `matches` and `details`, `before` is undefined for a new record. */
 export interface CommandEvent {
   /** JSON Schema of the event's `detail`. Its title is the detail type. */
   schema: { $id: string; title: string; required: string[] };
@@ -34,5 +35,5 @@ export interface CommandEvent {
   details?(before: Image | undefined, after: Image): Record<string, unknown>;
 }
 
-/** Published attributes of a record before or after a change. `before` is undefined for a new record. */
+/** Published attributes of a record before or after a change. */
 export type Image = Readonly<Record<string, unknown>>;

@@ -20,7 +20,7 @@ const ID = v.pipe(
   v.check((value) => value.isWellFormed()),
 );
 
-/** Unix milliseconds. A related page of Tencent (1047/34376) shows a string of digits, which may have leading zeros. */
+/** Unix milliseconds. A related page of Tencent (1047/34376) shows a string of digits, so that is accepted as well. */
 const MILLISECONDS = v.pipe(
   v.union([
     v.number(),

@@ -65,6 +65,19 @@ test('a change without an event is skipped', async () => {
   expect(lines).toMatchObject([{ records: 3, published: 2 }]);
 });
 
+test('a change whose reading fails is set aside with the name of the error, whose message may contain the record', async () => {
+  const unreadable = record(0, (image) =>
+    Object.defineProperty(image, 'name', {
+      enumerable: true,
+      get: () => {
+        throw new RangeError('新公众号');
+      },
+    }),
+  );
+  expect(await publish({ Records: [unreadable, record(1)] })).toEqual(DONE);
+  expect(setAside).toEqual([['1000', 'RangeError']]);
+});
+
 test('the first failed record and all later ones are reported, and none of them is set aside', async () => {
   results = { 2: failed, 4: failed };
   const Records = [record(0), changeWithoutEvent(1), record(2), unpublishable(3), record(4)];
