@@ -10,7 +10,7 @@ import { IgnoredError } from './outcomes.ts';
  * Stores the event of the delivery's callback command, and sets the delivery's `storeMs`. Commands that are not in
  * COMMANDS are ignored.
  *
- * @throws RejectedError if the body is invalid. After any other error, the event may not be stored.
+ * @throws RejectedError if the body is invalid. After any other error, it is unknown whether the event was stored.
  */
 export function dispatch(officialAccounts: OfficialAccounts) {
   return async (delivery: Delivery): Promise<ApplyResult | 'ignored'> => {

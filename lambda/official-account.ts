@@ -32,7 +32,7 @@ const TIMESTAMPS_AFTER_CREATION = TIMESTAMP_ATTRIBUTES.filter((name) => name !==
  * Merges an event into a record. For each attribute the newest event wins, in any order of arrival.
  *
  * Ties, when two events have the same `eventTime`:
- * - A creation counts as older than any other event.
+ * - A creation counts as older than any other event, except for `optPlatform` and `clientIp`.
  * - Of two creations, or two other events, the greater value wins, compared with `>`.
  * - `optPlatform` and `clientIp` are compared as one value, so that both come from the same event.
  *

@@ -20,8 +20,8 @@ export interface OfficialAccounts {
 }
 
 /**
- * Maximum number of writes after the first. An older event takes one. Each further one means that a concurrent delivery
- * has changed the record.
+ * Maximum number of writes after the first. An event that changes the record without being the newest takes one. Each
+ * further one means that a concurrent delivery has changed the record.
  */
 const MAX_REPETITIONS = 50;
 

@@ -1,7 +1,7 @@
 /**
  * Outcomes of a delivery, as in the log and the metrics. `provesTraffic` is true if the outcome proves that Chat can
- * reach the receiver. This includes `ignored` and `forwarded`, because the metrics count such a delivery by outcome
- * only if nothing is wrong with it.
+ * reach the receiver. `ignored` and `forwarded` are included: if something is wrong with such a delivery, the
+ * metrics count it by its reason and not by its outcome.
  */
 export const OUTCOMES = {
   stored: { provesTraffic: true },

@@ -12,7 +12,10 @@ import { verifySignature } from './signature.ts';
  */
 const REREAD_MS = 60_000;
 
-/** Pause after a failed read. It is short, because a new token cannot be verified until a read succeeds. */
+/**
+ * Pause between a failed read and the next one for a mismatch. It is short, because a new token cannot be verified
+ * until a read succeeds.
+ */
 const RETRY_MS = 2_000;
 
 /** If the last successful read is older, a matching Sign also causes a read, so that removed versions stop working. */
@@ -65,7 +68,7 @@ export function webhookToken(readVersions: ReadVersions, now: () => number = Dat
     known = { values: await readVersions(which), readTime: now() };
   }
 
-  /** Starts a read of both versions, or joins the running one. */
+  /** Starts a read of both versions, or joins the one that another call of `verify` has started. */
   function readBoth(): Promise<void> {
     if (fullRead.state === 'running') return fullRead.result;
     const started: FullRead = { state: 'running', endTime: Infinity, result: read('both') };
