@@ -183,11 +183,11 @@ export function chatRestApi({ sdkAppId, key, administrator, url }: ChatApp) {
     if (!envelope.success) return { temporaryError: `an answer of another format from ${target.origin}` };
     const { ErrorCode: code, ErrorInfo: info } = envelope.output;
     if (code === 0) return { value: envelope.output };
-    const refusal = `Chat answers ErrorCode ${code}, ${printable(info)}`;
-    if (TEMPORARY.has(code)) return { temporaryError: refusal };
+    const rejection = `Chat answers ErrorCode ${code}, ${printable(info)}`;
+    if (TEMPORARY.has(code)) return { temporaryError: rejection };
     const [advice] = PERMANENT.find(([, codes]) => codes.includes(code)) ?? [];
-    if (advice !== undefined) throw new OperationError(`${refusal}. First: ${advice}.`);
-    throw new CallRejectedError(refusal, code);
+    if (advice !== undefined) throw new OperationError(`${rejection}. First: ${advice}.`);
+    throw new CallRejectedError(rejection, code);
   }
 
   /**
