@@ -26,7 +26,6 @@ const FAULTS = {
   throttles: (response) => answerError(response, 400, 'ThrottlingException'),
   breaks: (response) => answerError(response, 500, 'InternalServerError'),
   hangs: () => {},
-  'is slow': (response, forward) => setTimeout(() => forward(response), 100),
   'is too slow': (response, forward) => setTimeout(() => forward(response), slowed(500)),
   'cuts the connection': (response) => response.destroy(),
   'succeeds, then cuts the connection': async (response, forward) => {
